@@ -1,0 +1,1 @@
+"""The local user: a row per Supabase user, with a role."""

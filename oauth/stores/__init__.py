@@ -1,0 +1,1 @@
+"""Where grants are kept: one contract, on SQLite and on PostgreSQL (D-22)."""

@@ -1,0 +1,1 @@
+"""Tools of the two MCP servers; they see a Principal, never a token."""

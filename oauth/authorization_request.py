@@ -1,0 +1,46 @@
+"""The authorization request (OAuth 2.1 §4.1.1): what may be asked once we know where answers go."""
+
+from dataclasses import dataclass
+
+from oauth import pkce, resource_indicator, scope
+from oauth.errors import OAuthError, invalid_request, unauthorized_client, unsupported_response_type
+from oauth.models import Client, GrantType
+from oauth.parameters import Parameters
+from oauth.resources import Resource, Resources
+from oauth.vocabulary import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A valid request: what the person will be asked to agree to, and the challenge that guards its code."""
+
+    resource: Resource
+    scope: frozenset[Scope]
+    code_challenge: str
+
+
+def validate(parameters: Parameters, client: Client, resources: Resources) -> Asked | OAuthError:
+    """The rest of the request, client and redirect URI being proven."""
+    # OAuth 2.1 §4.1.2.1
+    response_type = parameters.get("response_type")
+    if response_type is None:
+        return invalid_request("response_type is required.", reason="response_type_missing")
+    if response_type != "code":
+        return unsupported_response_type("response_type must be code.")
+    if parameters.get("response_mode", "query") != "query":
+        return invalid_request("response_mode must be query.", reason="response_mode")
+    # OpenID Connect Core §6, RFC 9101: parameters inside another document would go unchecked.
+    if "request" in parameters or "request_uri" in parameters:
+        return invalid_request("request and request_uri are not supported.", reason="request_object")
+    if GrantType.AUTHORIZATION_CODE not in client.grant_types:
+        return unauthorized_client("The client is not registered for authorization_code.")
+    challenge = pkce.validate_code_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))
+    if isinstance(challenge, OAuthError):
+        return challenge
+    resource = resource_indicator.resolve(parameters.get("resource"), resources)
+    if isinstance(resource, OAuthError):
+        return resource
+    asked = scope.grantable(parameters.get("scope"), client.scope, resource, resources)
+    if isinstance(asked, OAuthError):
+        return asked
+    return Asked(resource, asked, challenge)

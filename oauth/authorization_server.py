@@ -1,0 +1,29 @@
+"""The authorization server as one frozen value: all that an endpoint may use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from oauth.clock import Clock
+from oauth.credentials import Entropy
+from oauth.key_ring import KeyRing
+from oauth.models import Revocation
+from oauth.pages import Pages
+from oauth.resource_owners import ResourceOwners
+from oauth.resources import Resources
+from oauth.settings import Settings
+from oauth.stores.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationServer:
+    """announce: tells this process of a revocation at once; the store tells the others (D-6)."""
+
+    settings: Settings
+    resources: Resources
+    store: Store
+    resource_owners: ResourceOwners
+    key_ring: KeyRing
+    pages: Pages
+    announce: Callable[[Revocation], None]
+    clock: Clock
+    entropy: Entropy

@@ -1,0 +1,77 @@
+"""Client authentication at the token and revocation endpoints (OAuth 2.1 §2.4, §3.2.2)."""
+
+import re
+from base64 import b64decode
+from dataclasses import dataclass, field
+from urllib.parse import unquote_plus
+
+from oauth import credentials
+from oauth.errors import OAuthError, invalid_client, invalid_request
+from oauth.models import Client, ClientAuthenticationMethod
+from oauth.parameters import Parameters
+from oauth.vocabulary import ClientId
+
+_METHODS = ClientAuthenticationMethod
+# RFC 6749 Appendix A.1 and A.2: both are VSCHAR.
+_VSCHAR = re.compile(r"[\x20-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedClient:
+    """Who the caller says it is, nothing of it proven."""
+
+    client_id: ClientId
+    method: ClientAuthenticationMethod
+    secret: str | None = field(default=None, repr=False)
+
+
+def parse(parameters: Parameters, authorization: str | None) -> PresentedClient | OAuthError:
+    """Body parameters and the Authorization header → one way of authenticating (OAuth 2.1 §2.4: not two)."""
+    client_id = parameters.get("client_id")
+    secret = parameters.get("client_secret")
+    if authorization is not None:
+        basic = _basic(authorization)
+        if isinstance(basic, OAuthError):
+            return basic
+        if secret is not None:
+            return invalid_request(
+                "Use one way of client authentication, not two.", reason="two_client_authentications"
+            )
+        if client_id is not None and client_id != basic.client_id:
+            return invalid_client("client_id differs from the Authorization header.", reason="client_id_differs")
+        return basic
+    if client_id is None:
+        return invalid_client("client_id is missing.", reason="client_id_missing")
+    if secret is None:
+        return PresentedClient(ClientId(client_id), _METHODS.NONE)
+    return PresentedClient(ClientId(client_id), _METHODS.CLIENT_SECRET_POST, secret)
+
+
+def authenticate(client: Client | None, presented: PresentedClient) -> Client | OAuthError:
+    """The client, if the caller is it. Only the registered method counts (OAuth 2.1 §2.4)."""
+    if client is None:
+        return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+    if presented.method is not client.authentication_method:
+        return invalid_client(
+            "This is not the client's registered authentication method.", reason="client_authentication_method"
+        )
+    if client.authentication_method is _METHODS.NONE:
+        return client
+    if client.secret_digest is None or not credentials.matches(presented.secret or "", client.secret_digest):
+        return invalid_client("Client authentication failed.", reason="client_secret_wrong")
+    return client
+
+
+def _basic(authorization: str) -> PresentedClient | OAuthError:
+    """RFC 6749 §2.3.1: id and secret are form-encoded before they are joined and base64-encoded."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return invalid_client("The Authorization header must use Basic.", reason="client_authentication_scheme")
+    try:
+        client_id, colon, secret = b64decode(encoded.strip(), validate=True).decode().partition(":")
+        client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+    except ValueError:
+        return invalid_client("The Authorization header is malformed.", reason="basic_malformed")
+    if not colon or not _VSCHAR.fullmatch(client_id):
+        return invalid_client("The Authorization header is malformed.", reason="basic_malformed")
+    return PresentedClient(ClientId(client_id), _METHODS.CLIENT_SECRET_BASIC, secret)

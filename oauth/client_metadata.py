@@ -1,0 +1,105 @@
+"""Client metadata of a registration request (RFC 7591 §2): what is accepted of what a stranger says of itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oauth import redirect_uri, scope
+from oauth.errors import OAuthError, invalid_client_metadata, invalid_redirect_uri
+from oauth.models import ClientAuthenticationMethod, GrantType
+from oauth.vocabulary import Scope
+
+MAX_REDIRECT_URIS = 10
+MAX_NAME = 120  # characters, about what fits a consent page
+
+# Grants that a stranger cannot have (STD-85, STD-86, STD-226). What we merely do not offer is left out instead:
+# RFC 7591 §2 lets the server replace values, and the answer says which are in force.
+_REFUSED_GRANTS = frozenset({"client_credentials", "implicit", "password"})
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientMetadata:
+    """The metadata in force. name is None where the client gave none."""
+
+    redirect_uris: tuple[str, ...]
+    authentication_method: ClientAuthenticationMethod
+    grant_types: frozenset[GrantType]
+    scope: frozenset[Scope]
+    name: str | None
+
+
+def parse(document: Mapping[str, object], known_scopes: frozenset[Scope]) -> ClientMetadata | OAuthError:
+    """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2)."""
+    redirect_uris = _redirect_uris(document.get("redirect_uris"))
+    if isinstance(redirect_uris, OAuthError):
+        return redirect_uris
+    method = _authentication_method(document.get("token_endpoint_auth_method"))
+    if isinstance(method, OAuthError):
+        return method
+    grant_types = _grant_types(document.get("grant_types"))
+    if isinstance(grant_types, OAuthError):
+        return grant_types
+    default_scope = _scope(document.get("scope"), known_scopes)
+    if isinstance(default_scope, OAuthError):
+        return default_scope
+    name = _name(document.get("client_name"))
+    if isinstance(name, OAuthError):
+        return name
+    if document.get("response_types", ["code"]) != ["code"]:
+        return invalid_client_metadata('response_types must be ["code"].')
+    if "jwks" in document and "jwks_uri" in document:
+        return invalid_client_metadata("jwks and jwks_uri must not both be present.")
+    return ClientMetadata(redirect_uris, method, grant_types, default_scope, name)
+
+
+def _redirect_uris(value: object) -> tuple[str, ...] | OAuthError:
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_REDIRECT_URIS:
+        return invalid_redirect_uri(f"redirect_uris must be an array of 1 to {MAX_REDIRECT_URIS} URIs.")
+    for uri in value:
+        if not isinstance(uri, str):
+            return invalid_redirect_uri("redirect_uris must contain strings only.")
+        refused = redirect_uri.check_registrable(uri)
+        if refused is not None:
+            return refused
+    return tuple(dict.fromkeys(value))
+
+
+def _authentication_method(value: object) -> ClientAuthenticationMethod | OAuthError:
+    # RFC 7591 §2: the default is client_secret_basic.
+    named = ClientAuthenticationMethod.CLIENT_SECRET_BASIC if value is None else value
+    if named not in list(ClientAuthenticationMethod):
+        return invalid_client_metadata(
+            "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post."
+        )
+    return ClientAuthenticationMethod(str(named))
+
+
+def _grant_types(value: object) -> frozenset[GrantType] | OAuthError:
+    # RFC 7591 §2: the default is the authorization code alone.
+    named = [GrantType.AUTHORIZATION_CODE] if value is None else value
+    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+        return invalid_client_metadata("grant_types must be an array of strings.")
+    if _REFUSED_GRANTS.intersection(named):
+        return invalid_client_metadata("A requested grant type cannot be registered here.")
+    if GrantType.AUTHORIZATION_CODE not in named:
+        return invalid_client_metadata("grant_types must contain authorization_code.")
+    return frozenset(grant for grant in GrantType if grant in named)
+
+
+def _scope(value: object, known: frozenset[Scope]) -> frozenset[Scope] | OAuthError:
+    if value is None or value == "":
+        return frozenset()
+    parsed = scope.parse(value) if isinstance(value, str) else None
+    if parsed is None or isinstance(parsed, OAuthError):
+        return invalid_client_metadata("scope must be a string of scopes separated by spaces.")
+    return parsed & known
+
+
+def _name(value: object) -> str | OAuthError | None:
+    if value is None:
+        return None
+    # Ours: a name is shown to people, so nothing invisible, nothing that turns text around.
+    if not isinstance(value, str) or len(value) > MAX_NAME or _CONTROL.search(value):
+        return invalid_client_metadata(f"client_name must be plain text of at most {MAX_NAME} characters.")
+    return value.strip() or None

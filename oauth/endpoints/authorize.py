@@ -1,0 +1,108 @@
+"""GET /authorize (OAuth 2.1 §4.1.1): cheap and repeatable, it keeps the request and shows the way to sign-in (D-15)."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import authorization_request, credentials, parameters, redirect_uri
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import digest
+from oauth.endpoints.browser import bind_browser, browser_secret, current_session
+from oauth.endpoints.responses import message_page, redirect
+from oauth.errors import OAuthError
+from oauth.models import AuthorizationRequest, Client
+from oauth.pages import Message
+from oauth.redirect_uri import RedirectTarget
+from oauth.vocabulary import ClientId
+
+log = structlog.get_logger()
+
+
+async def authorize(request: Request, server: AuthorizationServer) -> Response:
+    """Parameters → 303 to the sign-in page, or to consent where the browser is signed in."""
+    raw: bytes = request.scope["query_string"]
+    params = parameters.parse_encoded(raw)
+    if isinstance(params, OAuthError):
+        return _shown(params, request, server)
+    client = await server.store.client(ClientId(params.get("client_id", "")))
+    if client is None:
+        log.info("authorization_refused", reason="client_unknown")
+        return message_page(request, server, _UNKNOWN_CLIENT)
+    # OAuth 2.1 §4.1.2.1: until here errors are shown, from here they can go to the client.
+    target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
+    if isinstance(target, OAuthError):
+        return _shown(target, request, server)
+    session = await current_session(request, server)
+    asked = authorization_request.validate(params, client, server.resources)
+    if isinstance(asked, OAuthError):
+        return _refused(asked, client, target, request, server, signed_in=session is not None)
+
+    handle = credentials.new_secret("ar_", server.entropy)
+    secret = browser_secret(request, server) or credentials.new_secret("br_", server.entropy)
+    await server.store.add_authorization_request(
+        AuthorizationRequest(
+            digest=digest(handle),
+            browser=digest(secret),
+            client_id=client.client_id,
+            target=target,
+            scope=asked.scope,
+            resource=asked.resource.identifier,
+            code_challenge=asked.code_challenge,
+            query=raw.decode(),
+            expires_at=server.clock() + server.settings.authorization_request_lifetime,
+        )
+    )
+    response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
+    bind_browser(response, secret, server)
+    return response
+
+
+def _shown(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
+    """Nobody is proven to be at the other end, so the person is told (D-18)."""
+    log.info("authorization_refused", error=error.code, reason=error.reason)
+    return message_page(
+        request,
+        server,
+        Message(
+            "The app sent a faulty request",
+            error.description,
+            "Nothing was shared. Go back to the app and try again; if that does not help, tell its makers.",
+            reason=error.reason,
+        ),
+    )
+
+
+def _refused(
+    error: OAuthError,
+    client: Client,
+    target: RedirectTarget,
+    request: Request,
+    server: AuthorizationServer,
+    *,
+    signed_in: bool,
+) -> Response:
+    """OAuth 2.1 §7.12.2: strangers who registered themselves cannot make us redirect before somebody signed in."""
+    log.info("authorization_refused", error=error.code, reason=error.reason, client_id=client.client_id)
+    answer = target.answer(server.settings.issuer, {"error": error.code, "error_description": error.description})
+    if signed_in or client.proves_its_identity:
+        return redirect(answer)
+    return message_page(
+        request,
+        server,
+        Message(
+            "The app sent a faulty request",
+            error.description,
+            f"Nothing was shared. You can go back to the app, at {target.host}, and tell it what went wrong.",
+            reason=error.reason,
+            link=answer,
+            link_text="Back to the app",
+        ),
+    )
+
+
+_UNKNOWN_CLIENT = Message(
+    "This app is not registered here",
+    "Its registration is unknown to this server: it may have expired because it was not used.",
+    "Go back to the app, remove this connection and add it again; the app then registers anew.",
+    reason="client_unknown",
+)

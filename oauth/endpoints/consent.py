@@ -1,0 +1,192 @@
+"""/consent: the person is told who gets access to what, and says yes or no (D-21)."""
+
+from datetime import datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import credentials, parameters, redirect_uri
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
+from oauth.endpoints import pending as pending_request
+from oauth.endpoints.browser import current_session
+from oauth.endpoints.pending import Pending
+from oauth.endpoints.responses import message_page, page, redirect
+from oauth.endpoints.revocation import revoke_grant
+from oauth.endpoints.sign_in import malformed
+from oauth.errors import OAuthError, access_denied
+from oauth.models import AuthorizationCode, Grant, SignInSession
+from oauth.pages import Message
+from oauth.resource_indicator import check_resource_owner
+from oauth.vocabulary import OFFLINE_ACCESS, GrantId
+
+log = structlog.get_logger()
+
+_DENIED = ""  # stands where a code would
+_STAY_CONNECTED = "Stay connected when you are not using it"
+
+
+async def show_consent(request: Request, server: AuthorizationServer) -> Response:
+    """GET /consent?request="""
+    params = parameters.parse_encoded(request.scope["query_string"])
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    pending = await pending_request.find_open(params, request, server)
+    if isinstance(pending, Response):
+        return pending
+    session = await current_session(request, server)
+    if session is None:
+        return redirect(f"/signin?request={pending.handle}")
+    why_not = await _why_not(pending, session, server)
+    if why_not is not None:
+        return _not_permitted(pending, session, why_not, server)
+    return _question(pending, session, server)
+
+
+async def decide(request: Request, server: AuthorizationServer) -> Response:
+    """POST /consent with request, csrf, decision=allow|deny → 303 to the client."""
+    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    pending = await pending_request.find(params, request, server)
+    if isinstance(pending, Response):
+        return pending
+    forged = pending_request.check_form(params, pending, request, server)
+    if forged is not None:
+        return forged
+    decision = params.get("decision")
+    if decision not in {"allow", "deny"}:
+        return message_page(request, server, _UNDECIDED)
+    now = server.clock()
+    if pending.asked.decided_at is None and now >= pending.asked.expires_at:
+        return pending_request.expired(pending, request, server)
+    code: AuthorizationCode | None = None
+    plain_code = _DENIED
+    if decision == "allow" and pending.asked.decided_at is None:
+        session = await current_session(request, server)
+        if session is None:
+            return redirect(f"/signin?request={pending.handle}")
+        why_not = await _why_not(pending, session, server)
+        if why_not is not None:
+            return _not_permitted(pending, session, why_not, server)
+        plain_code = credentials.new_secret(CODE_PREFIX, server.entropy)
+        code = _code(plain_code, pending, session, server, now)
+    answered = await server.store.answer_authorization_request(
+        pending.asked.digest, seal_under(pending.handle, plain_code), code, now
+    )
+    standing = unseal_under(pending.handle, answered.sealed_answer or b"") if answered is not None else None
+    if standing is None:
+        return message_page(request, server, _GONE)
+    if standing == plain_code and pending.asked.decided_at is None:
+        log.info("consent", decision=decision, client_id=pending.client.client_id, resource=pending.resource.path)
+        return redirect(_answer_url(pending, standing, server))
+    return await _answered_before(pending, standing, decision, request, server)
+
+
+async def _answered_before(
+    pending: Pending, standing: str, decision: str, request: Request, server: AuthorizationServer
+) -> Response:
+    """A second click, or a change of mind. A yes is repeated while its code is fresh; a no always counts."""
+    now = server.clock()
+    code = await server.store.authorization_code(digest(standing)) if standing != _DENIED else None
+    if decision == "deny":
+        if code is not None:
+            await revoke_grant(code.grant, "consent_withdrawn", server)
+        return redirect(_answer_url(pending, _DENIED, server))
+    if code is None or code.redeemed_at is not None or now >= code.expires_at:
+        return pending_request.finished(pending, request, server)
+    return redirect(_answer_url(pending, standing, server))
+
+
+def _answer_url(pending: Pending, code: str, server: AuthorizationServer) -> str:
+    if code != _DENIED:
+        return pending.asked.target.answer(server.settings.issuer, {"code": code})
+    denied = access_denied("The person did not allow access.", reason="consent_denied")
+    return pending.asked.target.answer(
+        server.settings.issuer, {"error": denied.code, "error_description": denied.description}
+    )
+
+
+def _code(
+    plain_code: str, pending: Pending, session: SignInSession, server: AuthorizationServer, now: datetime
+) -> AuthorizationCode:
+    """The code that stands for this yes, with its grant."""
+    grant = Grant(
+        grant_id=GrantId(credentials.new_secret("gr_", server.entropy)),
+        subject=session.subject,
+        client_id=pending.client.client_id,
+        resource=pending.asked.resource,
+        scope=pending.asked.scope,
+        auth_time=session.auth_time,
+        acr=session.acr,
+        created_at=now,
+        expires_at=now + server.settings.grant_lifetime,
+    )
+    return AuthorizationCode(
+        digest=digest(plain_code),
+        grant=grant,
+        redirect_uri=pending.asked.target.uri,
+        code_challenge=pending.asked.code_challenge,
+        expires_at=now + server.settings.authorization_code_lifetime,
+    )
+
+
+async def _why_not(pending: Pending, session: SignInSession, server: AuthorizationServer) -> str | None:
+    """Why this person cannot have this resource, as the end of a sentence; None when they can (D-13)."""
+    standing = await server.resource_owners.standing(session.subject)
+    if not standing.active:
+        return "has been deactivated."
+    if check_resource_owner(pending.resource, standing.role) is not None:
+        return "does not have the role that it needs."
+    return None
+
+
+def _not_permitted(pending: Pending, session: SignInSession, why: str, server: AuthorizationServer) -> Response:
+    log.info("consent_refused", reason="not_permitted", subject=session.subject, resource=pending.resource.path)
+    return page(
+        server,
+        "not_permitted.html",
+        status=403,
+        redirects=True,
+        handle=pending.handle,
+        csrf=pending.form_token,
+        client=pending.client_name,
+        resource=pending.resource.name,
+        account=session.account,
+        why=why,
+    )
+
+
+def _question(pending: Pending, session: SignInSession, server: AuthorizationServer) -> Response:
+    scopes = [pending.resource.scopes[scope] for scope in sorted(pending.asked.scope - {OFFLINE_ACCESS})]
+    if OFFLINE_ACCESS in pending.asked.scope:
+        scopes.append(_STAY_CONNECTED)
+    return page(
+        server,
+        "consent.html",
+        redirects=True,
+        handle=pending.handle,
+        csrf=pending.form_token,
+        client=pending.client_name,
+        client_is_proven=pending.client.proves_its_identity,
+        account=session.account,
+        resource=pending.resource.name,
+        redirect_host=pending.asked.target.host,
+        redirect_is_loopback=redirect_uri.is_loopback(pending.asked.target.uri),
+        scopes=scopes,
+    )
+
+
+_UNDECIDED = Message(
+    "No answer was given",
+    "The form arrived without a choice of Allow or Deny.",
+    "Go back and choose one of the two buttons.",
+    reason="decision_missing",
+)
+_GONE = Message(
+    "This page is no longer valid",
+    "The app's registration has been deleted, so it cannot be connected.",
+    "Go back to the app and start again from there.",
+    reason="client_unknown",
+)

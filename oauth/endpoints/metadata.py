@@ -1,0 +1,36 @@
+"""The documents that clients discover us by (RFC 8414, RFC 9728, RFC 7517)."""
+
+import json
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import server_metadata
+from oauth.authorization_server import AuthorizationServer
+from oauth.key_ring import JWKS_MAX_AGE
+from oauth.resources import Resource
+
+_MAX_AGE_SECONDS = 300
+
+
+async def authorization_server_metadata(_: Request, server: AuthorizationServer) -> Response:
+    """GET /.well-known/oauth-authorization-server and its OpenID alias."""
+    return _document(server_metadata.document(server.settings, server.resources), _MAX_AGE_SECONDS)
+
+
+async def jwks(_: Request, server: AuthorizationServer) -> Response:
+    """GET /.well-known/jwks.json: every key that a token may be signed with, the next one included."""
+    return _document(server.key_ring.keys.jwks(server.clock()), int(JWKS_MAX_AGE.total_seconds()))
+
+
+def protected_resource_metadata(resource: Resource) -> Response:
+    """GET /.well-known/oauth-protected-resource/{path} of one resource."""
+    return _document(resource.document(), _MAX_AGE_SECONDS)
+
+
+def _document(document: dict[str, object], max_age: int) -> Response:
+    return Response(
+        json.dumps(document, separators=(",", ":")),
+        headers={"Cache-Control": f"public, max-age={max_age}"},
+        media_type="application/json",
+    )

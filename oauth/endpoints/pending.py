@@ -1,0 +1,125 @@
+"""The authorization request that a page belongs to, or the page that says why it belongs to none.
+
+Back, reload, a second click, a page from yesterday, a link from somebody else: each ends in a sentence, never in
+an error of ours."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import digest
+from oauth.endpoints.browser import browser_secret, form_token, form_token_matches, is_bound
+from oauth.endpoints.responses import message_page
+from oauth.models import AuthorizationRequest, Client
+from oauth.pages import Message
+from oauth.parameters import Parameters
+from oauth.resources import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that this browser began, with all that its pages show. form_token: for the forms on them."""
+
+    handle: str
+    asked: AuthorizationRequest
+    client: Client
+    resource: Resource
+    form_token: str
+
+    @property
+    def client_name(self) -> str:
+        """What the client calls itself; it is its own claim."""
+        return self.client.name or "An app without a name"
+
+
+async def find(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+    """The request that `request=` names, answered or not; it must be of this browser."""
+    handle = parameters.get("request")
+    if handle is None:
+        return message_page(request, server, _NOT_STARTED)
+    asked = await server.store.authorization_request(digest(handle))
+    if asked is None:
+        return message_page(request, server, _UNKNOWN)
+    secret = browser_secret(request, server)
+    if secret is None or not is_bound(asked, request, server):
+        return message_page(request, server, _FOREIGN, status=403)
+    client = await server.store.client(asked.client_id)
+    resource = server.resources.get(asked.resource)
+    if client is None or resource is None:
+        return message_page(request, server, _UNKNOWN)
+    return Pending(handle, asked, client, resource, form_token(secret, handle))
+
+
+async def find_open(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+    """As find, but still waiting for its answer."""
+    pending = await find(parameters, request, server)
+    if isinstance(pending, Response):
+        return pending
+    if pending.asked.decided_at is not None:
+        return finished(pending, request, server)
+    if server.clock() >= pending.asked.expires_at:
+        return expired(pending, request, server)
+    return pending
+
+
+def check_form(
+    parameters: Parameters, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response | None:
+    """Was the form made by one of our pages in this browser?"""
+    if form_token_matches(parameters.get("csrf"), browser_secret(request, server), pending.handle):
+        return None
+    return message_page(request, server, _FOREIGN, status=403)
+
+
+def expired(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+    """The request is too old, and this browser may begin it again."""
+    return message_page(
+        request,
+        server,
+        Message(
+            "This page has expired",
+            f"It waited too long for an answer, so {pending.client_name} was not connected.",
+            "Start again here, or from the app.",
+            reason="authorization_request_expired",
+            link=f"/authorize?{pending.asked.query}",
+            link_text="Start again",
+        ),
+    )
+
+
+def finished(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+    """The request was answered, and the client has its answer."""
+    return message_page(
+        request,
+        server,
+        Message(
+            "You have already answered",
+            f"{pending.client_name} has received your answer.",
+            "You can close this page. If the connection did not work, start again here or from the app.",
+            link=f"/authorize?{pending.asked.query}",
+            link_text="Start again",
+        ),
+        status=200,
+    )
+
+
+_NOT_STARTED = Message(
+    "Nothing to sign in to",
+    "Signing in starts in the app that you want to connect.",
+    "Open the app and choose to connect or sign in there.",
+    reason="authorization_request_missing",
+)
+_UNKNOWN = Message(
+    "This page is no longer valid",
+    "The request that it belonged to is over, or the app's registration is gone.",
+    "Go back to the app and start again from there.",
+    reason="authorization_request_unknown",
+)
+_FOREIGN = Message(
+    "This page was opened in another browser",
+    "It can only be used in the browser window where it began. If it was this one, cookies are blocked for this site.",
+    "Go back to the app and start again from there. Do not use a sign-in link that somebody sent to you.",
+    reason="browser_mismatch",
+)

@@ -1,0 +1,82 @@
+"""POST /register: dynamic client registration (RFC 7591), for clients that know no better way (D-19)."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import client_metadata, credentials
+from oauth.authorization_server import AuthorizationServer
+from oauth.client_metadata import ClientMetadata
+from oauth.credentials import CLIENT_SECRET_PREFIX, digest
+from oauth.endpoints.responses import error_response, json_response
+from oauth.errors import OAuthError, invalid_client_metadata
+from oauth.models import Client, ClientAuthenticationMethod, Registration
+from oauth.scope import to_text
+from oauth.strict_json import parse_object
+from oauth.vocabulary import ClientId
+
+log = structlog.get_logger()
+
+
+async def register(request: Request, server: AuthorizationServer) -> Response:
+    """JSON metadata → 201 with the registration in force; a secret is shown this once (§3.2.1)."""
+    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    document = parse_object(await request.body()) if content_type == "application/json" else None
+    if document is None:
+        return _refused(
+            invalid_client_metadata("The body must be a JSON object, sent as application/json.", reason="not_json")
+        )
+    metadata = client_metadata.parse(document, server.resources.scopes)
+    if isinstance(metadata, OAuthError):
+        return _refused(metadata)
+    secret = (
+        None
+        if metadata.authentication_method is ClientAuthenticationMethod.NONE
+        else credentials.new_secret(CLIENT_SECRET_PREFIX, server.entropy)
+    )
+    client = _client(metadata, secret, server)
+    await server.store.put_client(client)
+    log.info("client_registered", client_id=client.client_id, name=client.name)
+    return json_response(_document(client, secret), 201)
+
+
+def _client(metadata: ClientMetadata, secret: str | None, server: AuthorizationServer) -> Client:
+    now = server.clock()
+    return Client(
+        # Ours: never chosen by the client, never a URL (STD-132).
+        client_id=ClientId(credentials.new_secret("client_", server.entropy)),
+        registration=Registration.DYNAMIC,
+        name=metadata.name,
+        redirect_uris=metadata.redirect_uris,
+        authentication_method=metadata.authentication_method,
+        secret_digest=digest(secret) if secret is not None else None,
+        grant_types=metadata.grant_types,
+        scope=metadata.scope,
+        created_at=now,
+        expires_at=now + server.settings.unused_registration_lifetime,
+    )
+
+
+def _document(client: Client, secret: str | None) -> dict[str, object]:
+    """Every value that is in force, and nothing that was dropped (§3.2.1)."""
+    document: dict[str, object] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(client.created_at.timestamp()),
+        "redirect_uris": list(client.redirect_uris),
+        "token_endpoint_auth_method": client.authentication_method,
+        "grant_types": sorted(client.grant_types),
+        "response_types": ["code"],
+    }
+    if client.name is not None:
+        document["client_name"] = client.name
+    if client.scope:
+        document["scope"] = to_text(client.scope)
+    if secret is not None:
+        # §3.2.1: zero means that it does not expire.
+        document |= {"client_secret": secret, "client_secret_expires_at": 0}
+    return document
+
+
+def _refused(error: OAuthError) -> Response:
+    log.info("registration_refused", error=error.code, reason=error.reason)
+    return error_response(error)

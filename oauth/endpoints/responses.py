@@ -1,0 +1,94 @@
+"""Values → HTTP: the one place that knows status codes and headers."""
+
+import json
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.errors import OAuthError
+from oauth.outages import RETRY_AFTER_SECONDS
+from oauth.pages import Message
+from oauth.vocabulary import ErrorCode
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+_PAGE_HEADERS = {
+    **NO_STORE,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def json_response(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that nobody may keep, unless headers say otherwise (D-17)."""
+    return Response(
+        json.dumps(body, separators=(",", ":")),
+        status,
+        {**NO_STORE, **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def error_response(error: OAuthError, *, used_basic: bool = False, status: int = 400) -> Response:
+    """An error of the token, revocation and registration endpoints (RFC 6749 §5.2, D-15)."""
+    headers = {}
+    if error.code is ErrorCode.INVALID_CLIENT:
+        status = 401
+        # RFC 6749 §5.2: a client that used the Authorization header is told the scheme that it used.
+        headers = {"WWW-Authenticate": 'Basic realm="client"'} if used_basic else {}
+    elif error.code is ErrorCode.TEMPORARILY_UNAVAILABLE:
+        status, headers = 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return json_response({"error": error.code, "error_description": error.description}, status, headers)
+
+
+def redirect(url: str) -> Response:
+    """See other: the browser follows with GET, so no credential is posted again (F-32)."""
+    return Response(status_code=303, headers={**NO_STORE, "Location": url, "Referrer-Policy": "no-referrer"})
+
+
+def page(
+    server: AuthorizationServer,
+    template: str,
+    *,
+    status: int = 200,
+    redirects: bool = False,
+    headers: Mapping[str, str] | None = None,
+    **values: object,
+) -> Response:
+    """A page for people. redirects: does its form end at the client? (P-14)"""
+    pages = server.pages
+    return HTMLResponse(
+        pages.render(template, **values),
+        status,
+        {
+            **_PAGE_HEADERS,
+            "Content-Security-Policy": pages.policy_with_redirect if redirects else pages.policy,
+            **(headers or {}),
+        },
+    )
+
+
+def message_page(
+    request: Request,
+    server: AuthorizationServer,
+    message: Message,
+    status: int = 400,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A page that says what happened, what it means and what to do, with the id that the log knows it by."""
+    return page(
+        server,
+        "message.html",
+        status=status,
+        headers=headers,
+        title=message.title,
+        meaning=message.meaning,
+        remedy=message.remedy,
+        reason=message.reason,
+        link=message.link,
+        link_text=message.link_text,
+        request_id=request.scope.get("request_id", ""),
+    )

@@ -1,0 +1,60 @@
+"""POST /revoke (RFC 7009)."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import access_token, client_authentication, jws, parameters
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import digest
+from oauth.endpoints.responses import error_response, json_response
+from oauth.endpoints.revocation import revoke_access_token, revoke_grant
+from oauth.errors import OAuthError, invalid_request
+from oauth.vocabulary import ClientId
+
+log = structlog.get_logger()
+
+
+async def revoke(request: Request, server: AuthorizationServer) -> Response:
+    """A form with `token` → 200, whether or not there was something to revoke (§2.2).
+
+    A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
+    not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
+    authorization = request.headers.get("authorization")
+    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    if isinstance(params, OAuthError):
+        return _refused(params, authorization)
+    presented = client_authentication.parse(params, authorization)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    if isinstance(client, OAuthError):
+        return _refused(client, authorization)
+    token = params.get("token")
+    if token is None:
+        return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
+    grant = await server.store.grant_of_refresh_token(digest(token))
+    if grant is not None:
+        if grant.client_id == client.client_id:
+            await revoke_grant(grant, "revoked_by_client", server)
+        return json_response({})
+    token_id = _token_id(token, client.client_id, server)
+    if token_id is not None:
+        await revoke_access_token(token_id, server)
+    return json_response({})
+
+
+def _token_id(token: str, client_id: ClientId, server: AuthorizationServer) -> str | None:
+    """The jti of an access token of ours that was issued to this client."""
+    unverified = jws.read(token)
+    if isinstance(unverified, str) or not server.key_ring.verifies(unverified, server.clock()):
+        return None
+    claims = access_token.read(unverified.claims)
+    if isinstance(claims, str) or claims.client_id != client_id:
+        return None
+    return claims.token_id
+
+
+def _refused(error: OAuthError, authorization: str | None) -> Response:
+    log.info("revocation_refused", error=error.code, reason=error.reason)
+    return error_response(error, used_basic=authorization is not None)

@@ -1,0 +1,111 @@
+"""POST /token (OAuth 2.1 §3.2): a code or a refresh token becomes an access token."""
+
+from datetime import datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import access_token, client_authentication, credentials, parameters, token_request
+from oauth.authorization_server import AuthorizationServer
+from oauth.client_authentication import PresentedClient
+from oauth.credentials import REFRESH_TOKEN_PREFIX
+from oauth.endpoints.responses import error_response, json_response
+from oauth.endpoints.revocation import revoke_grant
+from oauth.errors import OAuthError, invalid_grant
+from oauth.grant_types import authorization_code, refresh_token
+from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
+from oauth.models import AuthorizationCode, Client, RefreshToken
+from oauth.resource_indicator import check_resource_owner
+from oauth.scope import to_text
+from oauth.token_request import AuthorizationCodeRequest, RefreshTokenRequest
+
+log = structlog.get_logger()
+
+
+async def token(request: Request, server: AuthorizationServer) -> Response:
+    """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
+    authorization = request.headers.get("authorization")
+    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    if isinstance(params, OAuthError):
+        return _refused(params, authorization)
+    presented = client_authentication.parse(params, authorization)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    asked = token_request.parse(params, presented.client_id)
+    if isinstance(asked, OAuthError):
+        return _refused(asked, authorization, presented)
+    now = server.clock()
+    if isinstance(asked, AuthorizationCodeRequest):
+        decision = await _redeem(asked, presented, server, now)
+    else:
+        decision = await _refresh(asked, presented, server, now)
+    if isinstance(decision, Refuse):
+        if decision.revoke is not None:
+            await revoke_grant(decision.revoke, decision.error.reason, server)
+        return _refused(decision.error, authorization, presented)
+    return json_response(_issued(decision, server, now))
+
+
+async def _redeem(
+    asked: AuthorizationCodeRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+) -> Issue | Refuse:
+    fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
+
+    def decide(client: Client | None, code: AuthorizationCode | None) -> CodeDecision:
+        stranger = client_authentication.check(client, presented)
+        if stranger is not None or client is None:
+            return Refuse(stranger or _UNKNOWN)
+        return authorization_code.decide(asked, client, code, refresh_token=fresh, settings=server.settings, now=now)
+
+    return await server.store.redeem_code(presented.client_id, asked.code, decide, now)
+
+
+async def _refresh(
+    asked: RefreshTokenRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+) -> Issue | Refuse:
+    fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
+
+    def decide(plain: str, client: Client | None, stored: RefreshToken | None) -> RefreshDecision:
+        stranger = client_authentication.check(client, presented)
+        if stranger is not None or client is None:
+            return Refuse(stranger or _UNKNOWN)
+        return refresh_token.decide(asked, client, plain, stored, successor=fresh, settings=server.settings, now=now)
+
+    decision = await server.store.refresh(presented.client_id, asked.refresh_token, decide, now)
+    if isinstance(decision, Refuse):
+        return decision
+    # D-13: whoever lost the role or the account loses the grant with it. An outage here loses nothing: the client
+    # repeats the request, and the retry is idempotent (D-8).
+    standing = await server.resource_owners.standing(decision.grant.subject)
+    resource = server.resources.get(decision.grant.resource)
+    if not standing.active or resource is None or check_resource_owner(resource, standing.role) is not None:
+        ended = invalid_grant("The person may no longer use this resource.", reason="resource_owner_not_permitted")
+        return Refuse(ended, revoke=decision.grant)
+    return decision
+
+
+def _issued(issue: Issue, server: AuthorizationServer, now: datetime) -> dict[str, object]:
+    """The token response (OAuth 2.1 §3.2.3)."""
+    lifetime = server.settings.access_token_lifetime
+    token_id = access_token.new_token_id(issue.generation, server.entropy)
+    claims = access_token.claims(issue.grant, issue.scope, token_id, server.settings.issuer, now, lifetime)
+    body: dict[str, object] = {
+        "access_token": server.key_ring.sign(claims, now),
+        "token_type": "Bearer",
+        "expires_in": int(lifetime.total_seconds()),
+        "scope": to_text(issue.scope),
+    }
+    if issue.refresh_token is not None:
+        body["refresh_token"] = issue.refresh_token
+    return body
+
+
+def _refused(error: OAuthError, authorization: str | None, presented: PresentedClient | None = None) -> Response:
+    log.info(
+        "token_refused",
+        error=error.code,
+        reason=error.reason,
+        client_id=presented.client_id if presented is not None else None,
+    )
+    return error_response(error, used_basic=authorization is not None)

@@ -1,0 +1,58 @@
+"""What a grant type may decide. The store carries a decision out; nothing here writes."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from oauth.errors import OAuthError
+from oauth.models import Grant
+from oauth.vocabulary import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Mint an access token of this scope; the client's refresh token of this generation stays as it is.
+
+    refresh_token: what the client gets back, or None where it gets none."""
+
+    grant: Grant
+    scope: frozenset[Scope]
+    generation: int
+    refresh_token: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem:
+    """Claim the code, then issue. Whoever loses the claim decides again on the code as it now is."""
+
+    issue: Issue
+    refresh_token_expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rotate:
+    """Supersede the presented token by the one in issue, then issue. Losers decide again.
+
+    sealed_successor: the new token, sealed under the one that it replaces."""
+
+    issue: Issue
+    refresh_token_expires_at: datetime
+    sealed_successor: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The presented token was superseded by this one: look there for the head of the family."""
+
+    successor: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Answer with the error; revoke: the grant that has to end with it."""
+
+    error: OAuthError
+    revoke: Grant | None = None
+
+
+CodeDecision = Redeem | Refuse
+RefreshDecision = Issue | Rotate | Follow | Refuse

@@ -1,0 +1,58 @@
+"""The refresh token grant (OAuth 2.1 §4.3): rotation always, and a retry is idempotent (D-8)."""
+
+from datetime import datetime
+
+from oauth import credentials, resource_indicator, scope
+from oauth.errors import OAuthError, invalid_grant, unauthorized_client
+from oauth.grant_types.decision import Follow, Issue, RefreshDecision, Refuse, Rotate
+from oauth.models import Client, GrantType, RefreshToken
+from oauth.settings import Settings
+from oauth.token_request import RefreshTokenRequest
+
+
+def decide(
+    request: RefreshTokenRequest,
+    client: Client,
+    presented: str,
+    token: RefreshToken | None,
+    *,
+    successor: str,
+    settings: Settings,
+    now: datetime,
+) -> RefreshDecision:
+    """May this grant be refreshed, and which refresh token does the client hold afterwards?
+
+    presented: the plain token that `token` was found by; it differs from the request's once a `Follow` was taken,
+    and then the head is handed out again as it is. successor: the fresh one, for a rotation.
+    A superseded token that is neither a retry nor unanswered ends the grant: two parties hold it (§7.5.3)."""
+    if GrantType.REFRESH_TOKEN not in client.grant_types:
+        return Refuse(unauthorized_client("The client is not registered for refresh_token."))
+    if token is None:
+        return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_unknown"))
+    if token.grant.client_id != request.client_id:
+        return Refuse(invalid_grant("The refresh token is another client's.", "refresh_token_of_other_client"))
+    wrong_resource = resource_indicator.check_granted(request.resource, token.grant.resource)
+    if wrong_resource is not None:
+        return Refuse(wrong_resource)
+    granted = scope.narrowed(request.scope, token.grant.scope)
+    if isinstance(granted, OAuthError):
+        return Refuse(granted)
+    if token.grant.revoked_at is not None:
+        return Refuse(invalid_grant("The grant was revoked.", reason="grant_revoked"))
+    if now >= token.expires_at or now >= token.grant.expires_at:
+        return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_expired"))
+    following = presented != request.refresh_token
+    if token.superseded_at is not None:
+        retried = now - token.superseded_at <= settings.refresh_retry_window or not token.successor_seen
+        head = credentials.unseal_under(presented, token.sealed_successor or b"")
+        if head is None or not (retried or following):
+            replayed = invalid_grant("The refresh token was used before.", reason="refresh_token_replayed")
+            return Refuse(replayed, revoke=token.grant)
+        return Follow(head)
+    if following:
+        return Issue(token.grant, granted, token.generation, presented)
+    return Rotate(
+        Issue(token.grant, granted, token.generation + 1, successor),
+        refresh_token_expires_at=min(now + settings.refresh_token_lifetime, token.grant.expires_at),
+        sealed_successor=credentials.seal_under(presented, successor),
+    )

@@ -1,0 +1,98 @@
+"""Compact JWS, read strictly (D-10): what may be looked at before a signature is checked, and the check itself.
+
+A name that starts with `unverified` has not been checked; `verify` is what changes that. Source: RFC 7515, RFC 8725."""
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jwt.algorithms import Algorithm
+
+from oauth.strict_json import parse_object
+
+MAX_LENGTH = 8192
+_MAX_HEADER = 1024
+# RFC 8725 §3.10: a token does not say where its key comes from; RFC 7515 §4.1.11: an unknown crit is refused.
+_FORBIDDEN_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A token taken apart; nothing in it is proven."""
+
+    algorithm: str
+    type: str | None
+    kid: str | None
+    claims: Mapping[str, Any]
+    signed: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One public key for one algorithm (RFC 8725 §3.1)."""
+
+    kid: str | None
+    name: str
+    algorithm: Algorithm
+    key: Any
+
+    def verifies(self, token: UnverifiedToken) -> bool:
+        """Was the token signed with the private half of this key?"""
+        return token.algorithm == self.name and self.algorithm.verify(token.signed, self.key, token.signature)
+
+
+def read(token: str) -> UnverifiedToken | str:
+    """Take a compact token apart, or say in a word why it is none. Never raises, whatever the string."""
+    if len(token) > MAX_LENGTH:
+        return "oversized"
+    if not token.isascii() or token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
+        return "not_compact"
+    signed, _, encoded_signature = token.rpartition(".")
+    encoded_header, _, encoded_payload = signed.partition(".")
+    if len(encoded_header) > _MAX_HEADER:
+        return "oversized_header"
+    raw_header, payload, signature = _decode(encoded_header), _decode(encoded_payload), _decode(encoded_signature)
+    if raw_header is None or payload is None or signature is None:
+        return "not_base64url"
+    header, claims = parse_object(raw_header), parse_object(payload)
+    if header is None or claims is None:
+        return "not_json"
+    if not _FORBIDDEN_HEADERS.isdisjoint(header):
+        return "forbidden_header"
+    algorithm, typ, kid = header.get("alg"), header.get("typ"), header.get("kid")
+    if not isinstance(algorithm, str) or not isinstance(typ, str | None) or not isinstance(kid, str | None):
+        return "malformed_header"
+    return UnverifiedToken(algorithm, typ, kid, claims, signed.encode(), signature)
+
+
+def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | None:
+    """exp is required, nbf and iat are honoured; all of them numbers. → a word that says which one is wrong, or None.
+
+    now, leeway: seconds."""
+    expires_at = claims.get("exp")
+    if type(expires_at) not in {int, float}:
+        return "exp_missing"
+    if now > expires_at + leeway:
+        return "expired"
+    for name in ("nbf", "iat"):
+        instant = claims.get(name)
+        if instant is None:
+            continue
+        if type(instant) not in {int, float}:
+            return f"{name}_malformed"
+        if instant > now + leeway:
+            return f"{name}_in_the_future"
+    return None
+
+
+def _decode(part: str) -> bytes | None:
+    """Base64url without padding, in its one canonical spelling (RFC 7515 §2)."""
+    try:
+        raw = urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    # Decoders skip characters and bits that they do not understand; then the same token has two spellings.
+    return raw if urlsafe_b64encode(raw).rstrip(b"=") == part.encode() else None

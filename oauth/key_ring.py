@@ -1,0 +1,152 @@
+"""Signing keys: one signs, those before it verify until their tokens have expired, the next is published first.
+
+A key is made at first start and by `mcp-auth keys rotate`. Private parts are stored encrypted under MCP_AUTH_SECRET."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+from joserfc.jwk import ECKey
+from jwt.algorithms import ECAlgorithm
+
+from oauth.access_token import ALGORITHM, TYPE
+from oauth.credentials import KeyEncryption
+from oauth.jws import UnverifiedToken, VerificationKey
+from oauth.stores.ports import Store, StoredSigningKey
+
+# How long others may keep our JWKS; a new key is published for longer than that before it signs.
+JWKS_MAX_AGE = timedelta(minutes=5)
+PUBLISHED_BEFORE_SIGNING = timedelta(minutes=15)
+_CLOCKS_APART = timedelta(minutes=1)
+
+
+class UnreadableKeys(Exception):
+    """None of the root secrets opens a signing key; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key pair. public_jwk: as published, private members nowhere in it."""
+
+    number: int
+    kid: str
+    signs_from: datetime
+    public_jwk: Mapping[str, str]
+    public_key: EllipticCurvePublicKey
+    private_key: EllipticCurvePrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one moment, oldest first. lifetime: of access tokens, which an old key outlives."""
+
+    all: tuple[SigningKey, ...]
+    lifetime: timedelta
+
+    def signing(self, now: datetime) -> SigningKey:
+        """The newest key whose time has come; the first key's always has."""
+        return next((key for key in reversed(self.all) if key.signs_from <= now), self.all[0])
+
+    def verifying(self, now: datetime) -> tuple[SigningKey, ...]:
+        """The keys that tokens may be signed with: the signing one, the next, and those not yet outlived."""
+        successors = self.all[1:]
+        outlived = [next_key.signs_from + self.lifetime + _CLOCKS_APART < now for next_key in successors]
+        return tuple(key for key, gone in zip(self.all, [*outlived, False], strict=True) if not gone)
+
+    def jwks(self, now: datetime) -> dict[str, object]:
+        """The JSON Web Key Set (RFC 7517 §5)."""
+        return {"keys": [dict(key.public_jwk) for key in self.verifying(now)]}
+
+
+class KeyRing:
+    """The keys as this process knows them; `load` again to learn what other nodes did."""
+
+    def __init__(self, store: Store, encryption: KeyEncryption, lifetime: timedelta) -> None:
+        self._store = store
+        self._encryption = encryption
+        self._algorithm = ECAlgorithm(ECAlgorithm.SHA256)
+        self.keys = Keys((), lifetime)
+
+    async def load(self, now: datetime) -> None:
+        """Read the keys; make the first one where there is none. UnreadableKeys when the root secret is another."""
+        stored = await self._store.signing_keys()
+        if not stored:
+            await self._add(number=1, now=now, signs_from=now)
+            stored = await self._store.signing_keys()
+        self.keys = replace(self.keys, all=self._open(stored))
+
+    async def rotate(self, now: datetime) -> SigningKey:
+        """Publish a new key; it signs once every cache of the old set has run out. → the new key."""
+        await self.load(now)
+        await self._add(number=self.keys.all[-1].number + 1, now=now, signs_from=now + PUBLISHED_BEFORE_SIGNING)
+        await self.load(now)
+        return self.keys.all[-1]
+
+    def verifies(self, token: UnverifiedToken, now: datetime) -> bool:
+        """Is the token signed with a key of ours that may still have signed it?"""
+        key = self.verification_key(token.kid, now)
+        return key is not None and token.type == TYPE and key.verifies(token)
+
+    def verification_key(self, kid: str | None, now: datetime) -> VerificationKey | None:
+        """The key of that id, while tokens of it may be about."""
+        known = next((key for key in self.keys.verifying(now) if key.kid == kid), None)
+        return None if known is None else VerificationKey(kid, ALGORITHM, self._algorithm, known.public_key)
+
+    def sign(self, claims: Mapping[str, object], now: datetime) -> str:
+        """The claims as a compact JWS of RFC 9068."""
+        key = self.keys.signing(now)
+        header = _encode_json({"typ": TYPE, "alg": ALGORITHM, "kid": key.kid})
+        signed = header + b"." + _encode_json(claims)
+        return (signed + b"." + _encode(self._algorithm.sign(signed, key.private_key))).decode()
+
+    async def _add(self, number: int, now: datetime, signs_from: datetime) -> None:
+        """Make a key of that number, unless another node was faster."""
+        made = ECKey.generate_key("P-256", private=True)
+        kid = made.thumbprint()
+        public = {**made.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM}
+        await self._store.add_signing_key(
+            StoredSigningKey(
+                number,
+                kid,
+                ALGORITHM,
+                json.dumps(public, sort_keys=True),
+                self._encryption.encrypt(made.as_der(private=True), kid),
+                now,
+                signs_from,
+            )
+        )
+
+    def _open(self, stored: Sequence[StoredSigningKey]) -> tuple[SigningKey, ...]:
+        known = {key.kid: key for key in self.keys.all}
+        return tuple(known.get(key.kid) or self._unseal(key) for key in stored)
+
+    def _unseal(self, stored: StoredSigningKey) -> SigningKey:
+        der = self._encryption.decrypt(stored.sealed_private_key, stored.kid)
+        if der is None:
+            raise UnreadableKeys(
+                "MCP_AUTH_SECRET does not open the signing keys in the database. "
+                "Add the secret that they were made with, after the new one and separated by a comma."
+            )
+        private_key = load_der_private_key(der, password=None)
+        if not isinstance(private_key, EllipticCurvePrivateKey):
+            raise UnreadableKeys("A signing key in the database is not an elliptic curve key.")
+        return SigningKey(
+            stored.number,
+            stored.kid,
+            stored.signs_from,
+            json.loads(stored.public_jwk),
+            private_key.public_key(),
+            private_key,
+        )
+
+
+def _encode(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _encode_json(value: Mapping[str, object]) -> bytes:
+    return _encode(json.dumps(value, separators=(",", ":")).encode())

@@ -1,0 +1,151 @@
+"""The records of the protocol: frozen values, as they are stored."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from oauth.redirect_uri import RedirectTarget
+from oauth.vocabulary import ClientId, Digest, GrantId, ResourceIndicator, Scope, Subject
+
+
+class Registration(StrEnum):
+    """How a client came to be known (D-19)."""
+
+    PREREGISTERED = "preregistered"
+    DYNAMIC = "dynamic"
+
+
+class ClientAuthenticationMethod(StrEnum):
+    """token_endpoint_auth_method (RFC 7591 §2)."""
+
+    NONE = "none"
+    CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - the method's name
+    CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - the method's name
+
+
+class GrantType(StrEnum):
+    """grant_type (RFC 6749 §4.1.3, §6)."""
+
+    AUTHORIZATION_CODE = "authorization_code"
+    REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the grant type's name
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client. name: its own claim. scope: its default, never a ceiling.
+
+    expires_at: when the registration goes unless it is used; None while it has a grant, and for clients that the
+    operator registered (D-19)."""
+
+    client_id: ClientId
+    registration: Registration
+    name: str | None
+    redirect_uris: tuple[str, ...]
+    authentication_method: ClientAuthenticationMethod
+    secret_digest: Digest | None
+    grant_types: frozenset[GrantType]
+    scope: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    @property
+    def proves_its_identity(self) -> bool:
+        """Was it somebody we know who registered it? What is not, gets no automatic redirects (D-18, D-21)."""
+        return self.registration is Registration.PREREGISTERED
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A validated request at /authorize, waiting for the person's answer.
+
+    digest: of the handle that the browser carries. browser: digest of the cookie that it is bound to.
+    query: as it came, so that an expired request can be started again.
+    sealed_answer: the URL that the browser was sent to, readable with the handle alone; set once decided."""
+
+    digest: Digest
+    browser: Digest
+    client_id: ClientId
+    target: RedirectTarget
+    scope: frozenset[Scope]
+    resource: ResourceIndicator
+    code_challenge: str
+    query: str
+    expires_at: datetime
+    decided_at: datetime | None = None
+    sealed_answer: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What ties a person, a client, one resource and the granted scopes together (D-6).
+
+    auth_time, acr: when and how strongly the person proved who they are. expires_at: the absolute end."""
+
+    grant_id: GrantId
+    subject: Subject
+    client_id: ClientId
+    resource: ResourceIndicator
+    scope: frozenset[Scope]
+    auth_time: datetime
+    acr: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """A code, waiting for its one redemption."""
+
+    digest: Digest
+    grant: Grant
+    redirect_uri: str
+    code_challenge: str
+    expires_at: datetime
+    redeemed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """One generation of a grant's refresh tokens; the one that is not superseded is the head.
+
+    sealed_successor: the next token, readable with this one's plain value alone (D-8).
+    successor_seen: has the client shown that the successor reached it?"""
+
+    digest: Digest
+    grant: Grant
+    generation: int
+    expires_at: datetime
+    superseded_at: datetime | None = None
+    sealed_successor: bytes | None = None
+    successor_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSession:
+    """A browser that is signed in. account: what the consent page calls the person, such as an email."""
+
+    digest: Digest
+    subject: Subject
+    account: str
+    auth_time: datetime
+    acr: str
+    expires_at: datetime
+
+
+class RevocationKind(StrEnum):
+    """What a revocation names: all tokens of a grant, one access token, or whatever is remembered of a person."""
+
+    GRANT = "grant"
+    ACCESS_TOKEN = "access_token"  # noqa: S105 - a kind
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """News for every node (D-6). value: a gid, a jti or a subject. expires_at: when nobody need know any more."""
+
+    kind: RevocationKind
+    value: str
+    recorded_at: datetime
+    expires_at: datetime

@@ -1,0 +1,15 @@
+"""Trouble that is nobody's fault: answered with 503 and Retry-After, never with an accusation (D-16)."""
+
+RETRY_AFTER_SECONDS = 5
+
+
+class Outage(Exception):
+    """Something that we depend on did not answer; the same request may succeed in a few seconds."""
+
+
+class StoreUnavailable(Outage):
+    """The database is locked, full or gone. Nothing of the request was written."""
+
+
+class ProviderUnavailable(Outage):
+    """Supabase did not answer, or answered with something other than a verdict."""

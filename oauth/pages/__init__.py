@@ -1,0 +1,43 @@
+"""The pages that people see: HTML that needs no JavaScript, no font and no picture from anywhere."""
+
+import hashlib
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A page that says what happened, what it means and what to do; link: where the button leads."""
+
+    title: str
+    meaning: str
+    remedy: str
+    reason: str = ""
+    link: str | None = None
+    link_text: str = ""
+
+
+class Pages:
+    """Renders templates with everything escaped; a variable that a template lacks is an error, not a gap."""
+
+    def __init__(self) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, auto_reload=False
+        )
+        self._style = (_FOLDER / "style.css").read_text()
+        digest = b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
+        # P-14: Chromium applies form-action to the redirect that follows the form, so pages that end in a redirect
+        # to the client leave it out.
+        self.policy_with_redirect = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+        )
+        self.policy = f"{self.policy_with_redirect}; form-action 'self'"
+
+    def render(self, template: str, **values: object) -> str:
+        """HTML of a template in this folder."""
+        return self._environment.get_template(template).render(**values, style=self._style)

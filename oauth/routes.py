@@ -1,0 +1,111 @@
+"""The authorization server's routes, all at the root (D-3)."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from oauth import server_metadata
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints import authorize, consent, metadata, register, revoke, sign_in, token
+from oauth.endpoints.responses import error_response, message_page
+from oauth.errors import invalid_request, temporarily_unavailable
+from oauth.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
+from oauth.pages import Message
+from oauth.resources import Resource
+
+log = structlog.get_logger()
+
+MAX_BODY = 64 * 1024  # bytes
+
+Endpoint = Callable[[Request, AuthorizationServer], Awaitable[Response]]
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(server: AuthorizationServer) -> list[Route]:
+    """Endpoints for programs, pages for people, documents for discovery."""
+    programs: list[tuple[str, Endpoint, str]] = [
+        ("/token", token.token, "POST"),
+        ("/revoke", revoke.revoke, "POST"),
+        *([("/register", register.register, "POST")] if server.settings.dynamic_registration else []),
+        (server_metadata.JWKS_PATH, metadata.jwks, "GET"),
+        *((path, metadata.authorization_server_metadata, "GET") for path in server_metadata.PATHS),
+    ]
+    pages: list[tuple[str, Endpoint, str]] = [
+        ("/authorize", authorize.authorize, "GET"),
+        ("/signin", sign_in.show_sign_in, "GET"),
+        ("/signin", sign_in.sign_in, "POST"),
+        ("/signout", sign_in.sign_out, "POST"),
+        ("/consent", consent.show_consent, "GET"),
+        ("/consent", consent.decide, "POST"),
+    ]
+    return [
+        *(_route(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs),
+        *(_route(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
+        *(
+            _route(resource.document_path, partial(_resource_document, resource), "GET")
+            for resource in server.resources
+        ),
+    ]
+
+
+def _route(path: str, handler: Handler, method: str) -> Route:
+    return Route(path, handler, methods=[method], max_body_size=MAX_BODY)
+
+
+def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
+    """An outage is 503 `temporarily_unavailable` (D-16), an oversized body 413; both as JSON."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await endpoint(request, server)
+        except Outage as outage:
+            log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
+            return error_response(temporarily_unavailable(_reason(outage)))
+        except HTTPException as error:
+            return error_response(invalid_request(_TOO_LARGE, reason="oversized_body"), status=error.status_code)
+
+    return handle
+
+
+def _for_people(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
+    """The same as pages."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await endpoint(request, server)
+        except Outage as outage:
+            log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
+            retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return message_page(request, server, _outage_message(outage), status=503, headers=retry)
+        except HTTPException as error:
+            return message_page(request, server, _OVERSIZED, status=error.status_code)
+
+    return handle
+
+
+async def _resource_document(resource: Resource, _: Request) -> Response:
+    return metadata.protected_resource_metadata(resource)
+
+
+def _reason(outage: Outage) -> str:
+    return "store_unavailable" if isinstance(outage, StoreUnavailable) else "provider_unavailable"
+
+
+def _outage_message(outage: Outage) -> Message:
+    return Message(
+        "This is not possible right now",
+        "A part of the service that signing in depends on does not answer. Nothing was changed and nothing is lost.",
+        "Wait a few seconds, then reload this page.",
+        reason=_reason(outage),
+    )
+
+
+_TOO_LARGE = f"The request body is larger than {MAX_BODY // 1024} KiB."
+_OVERSIZED = Message(
+    "The page sent too much", _TOO_LARGE, "Go back, reload the page and try again.", reason="oversized_body"
+)

@@ -1,0 +1,36 @@
+"""Authorization server metadata (RFC 8414): everything that works, and nothing that does not."""
+
+from oauth.models import ClientAuthenticationMethod, GrantType
+from oauth.pkce import METHOD
+from oauth.resources import Resources
+from oauth.settings import Settings
+
+# RFC 8414 §3, and OpenID Connect Discovery §4 for clients that look only there (D-3).
+PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+JWKS_PATH = "/.well-known/jwks.json"
+
+
+def document(settings: Settings, resources: Resources) -> dict[str, object]:
+    """The metadata. Issuer and endpoints are the public URL and paths at its root (D-2, D-3)."""
+    issuer = settings.issuer
+    methods = [str(method) for method in ClientAuthenticationMethod]
+    registration = {"registration_endpoint": f"{issuer}/register"} if settings.dynamic_registration else {}
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        **registration,
+        "revocation_endpoint": f"{issuer}/revoke",
+        "jwks_uri": f"{issuer}{JWKS_PATH}",
+        "scopes_supported": sorted(resources.scopes),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": [str(grant_type) for grant_type in GrantType],
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "code_challenge_methods_supported": [METHOD],
+        # RFC 9207 §3: `iss` stands in every authorization response.
+        "authorization_response_iss_parameter_supported": True,
+        # RFC 9728 §4
+        "protected_resources": [resource.identifier for resource in resources],
+    }

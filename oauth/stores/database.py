@@ -1,0 +1,113 @@
+"""A database that every package of ours shares: reads, and writes that are whole or not at all.
+
+`work` is a plain function of a synchronous SQLAlchemy connection, so one implementation of a query serves both
+databases: on SQLite it runs in the one writer thread, on PostgreSQL in a transaction of its own."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection, exc, text
+from sqlalchemy.engine import URL, make_url
+
+from oauth.outages import StoreUnavailable
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """What SqliteDatabase and PostgresqlDatabase have in common."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run work on a connection that sees all committed writes. StoreUnavailable when that cannot be done."""
+        ...
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run work in a transaction; when this returns, it is on disk. StoreUnavailable: nothing was written."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way and let go of connections and threads."""
+        ...
+
+
+class UnsuitableDatabase(Exception):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+def parse_url(url: str) -> URL:
+    """`sqlite:///relative.sqlite`, `sqlite:////absolute.sqlite` or `postgresql://…` → SQLAlchemy's URL, with the
+    asynchronous driver. UnsuitableDatabase for anything else."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise UnsuitableDatabase("The database URL is not a URL such as sqlite:///mcp-auth.sqlite.") from None
+    match parsed.get_backend_name():
+        case "sqlite" if parsed.database not in {None, "", ":memory:"}:
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgresql" | "postgres":
+            return parsed.set(drivername="postgresql+asyncpg")
+        case _:
+            raise UnsuitableDatabase(
+                "The database URL must be sqlite:///path/to/file or postgresql://user@host/database."
+            )
+
+
+@contextmanager
+def outages() -> Iterator[None]:
+    """Drivers' trouble → StoreUnavailable. What is a mistake of ours (constraints, types, syntax) passes through."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if isinstance(error, exc.IntegrityError) or not (
+            error.connection_invalidated or (error.orig is not None and _is_outage(error.orig))
+        ):
+            raise
+        raise StoreUnavailable(_summary(error.orig or error)) from error
+    except exc.TimeoutError as error:  # the pool had no connection left
+        raise StoreUnavailable("connection pool exhausted") from error
+    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        if not _is_outage(error):
+            raise
+        raise StoreUnavailable(_summary(error)) from error
+
+
+def _is_outage(error: BaseException) -> bool:
+    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+        return True
+    if isinstance(error, sqlite3.Error):
+        return not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+    sqlstate = getattr(error, "sqlstate", None)
+    # Class 22 data, 23 constraints, 42 syntax: ours. Everything else (connections, resources, failover) passes.
+    return isinstance(sqlstate, str) and sqlstate[:2] not in {"22", "23", "42"}
+
+
+def _summary(error: BaseException) -> str:
+    """What the log may say: the driver's class and code. Its message could quote a row."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    return f"{type(error).__name__} {code}" if code else type(error).__name__
+
+
+async def check_revision(database: Database, expected: str) -> None:
+    """Is the database at the newest migration? UnsuitableDatabase says what to run, if it is not."""
+
+    def read(connection: Connection) -> str | None:
+        try:
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        except (exc.OperationalError, exc.ProgrammingError):  # no such table
+            return None
+
+    found = await database.read(read)
+    if found != expected:
+        raise UnsuitableDatabase(
+            f"The database is at revision {found or 'none'}, this program needs {expected}: run `mcp-auth migrate`."
+        )
+
+
+def ensure_private_file(path: Path) -> None:
+    """Create the file readable by its owner alone, before anything is written into it."""
+    if not path.exists():
+        path.touch(mode=0o600)

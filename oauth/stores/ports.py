@@ -1,0 +1,143 @@
+"""What the endpoints ask of a store. Every call is one transaction, on disk when it returns; StoreUnavailable
+means that nothing was written. The contract tests run over every implementation."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
+from oauth.models import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    Client,
+    Grant,
+    RefreshToken,
+    Revocation,
+    SignInSession,
+)
+from oauth.vocabulary import ClientId, Digest, GrantId, Subject
+
+DecideCode = Callable[[Client | None, AuthorizationCode | None], CodeDecision]
+# The plain token that the record was found by comes first.
+DecideRefresh = Callable[[str, Client | None, RefreshToken | None], RefreshDecision]
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An access token of this generation of the grant was presented at a resource: its reply had arrived."""
+
+    grant_id: GrantId
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSigningKey:
+    """A signing key as it is kept. number counts up from 1; public_jwk is JSON."""
+
+    number: int
+    kid: str
+    algorithm: str
+    public_jwk: str
+    sealed_private_key: bytes
+    created_at: datetime
+    signs_from: datetime
+
+
+class Store(Protocol):
+    """Clients, requests, grants, tokens, sessions, keys."""
+
+    async def client(self, client_id: ClientId) -> Client | None:
+        """The client of that id."""
+        ...
+
+    async def put_client(self, client: Client) -> None:
+        """Add the client, or replace what is known of it."""
+        ...
+
+    async def add_authorization_request(self, request: AuthorizationRequest) -> None:
+        """Keep a validated request until it is answered or expires."""
+        ...
+
+    async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
+        """The request of that handle, answered or not."""
+        ...
+
+    async def answer_authorization_request(
+        self, digest: Digest, sealed_answer: bytes, code: AuthorizationCode | None, now: datetime
+    ) -> AuthorizationRequest | None:
+        """Answer the request, once, and add the code with its grant where the answer is yes.
+
+        → the request as it is afterwards, with the answer that stands: this one, or an earlier one. None when the
+        request or its client is gone; then nothing was added."""
+        ...
+
+    async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:
+        """Decide on the client and the code as stored, and carry it out: of any number of redemptions one wins.
+
+        Losers decide again on the code as it then is. Revoking is left to the caller."""
+        ...
+
+    async def refresh(self, client_id: ClientId, token: str, decide: DecideRefresh, now: datetime) -> Issue | Refuse:
+        """The same for a refresh token, following superseded ones to the head as the decision says."""
+        ...
+
+    async def authorization_code(self, digest: Digest) -> AuthorizationCode | None:
+        """The code of that digest, redeemed or not."""
+        ...
+
+    async def grant_of_refresh_token(self, digest: Digest) -> Grant | None:
+        """The grant that a refresh token belongs to, superseded or not."""
+        ...
+
+    async def grant(self, grant_id: GrantId) -> Grant | None:
+        """The grant, revoked or not."""
+        ...
+
+    async def revoke_grant(self, grant_id: GrantId, revocation: Revocation) -> None:
+        """End the grant and tell every node. Again is no harm."""
+        ...
+
+    async def revoke_subject(self, subject: Subject, revocation: Revocation) -> Sequence[GrantId]:
+        """End all grants and sign-in sessions of a person and tell every node. → the grants that were ended."""
+        ...
+
+    async def add_revocation(self, revocation: Revocation) -> None:
+        """Tell every node of an access token that ended by itself, or of a person whose state changed."""
+        ...
+
+    async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:
+        """What was recorded after an instant and still matters."""
+        ...
+
+    async def mark_seen(self, sightings: Collection[Sighting], now: datetime) -> None:
+        """Note that the refresh tokens of these generations reached their clients."""
+        ...
+
+    async def add_sign_in_session(self, session: SignInSession) -> None:
+        """Keep a browser signed in."""
+        ...
+
+    async def sign_in_session(self, digest: Digest) -> SignInSession | None:
+        """The session of that cookie."""
+        ...
+
+    async def remove_sign_in_session(self, digest: Digest) -> None:
+        """Sign a browser out. Again is no harm."""
+        ...
+
+    async def signing_keys(self) -> Sequence[StoredSigningKey]:
+        """All keys, oldest first."""
+        ...
+
+    async def add_signing_key(self, key: StoredSigningKey) -> bool:
+        """Add the key, unless another node added one of that number first: then False."""
+        ...
+
+    async def sweep(self, now: datetime, limit: int) -> int:
+        """Delete what has expired, at most `limit` rows of each kind, each kind by itself. → how many rows went."""
+        ...
+
+    async def check(self) -> None:
+        """Does the database answer? StoreUnavailable, if it does not."""
+        ...

@@ -1,0 +1,223 @@
+"""Rows ↔ records: the one place that knows how a record is spelled in columns.
+
+Every `*_of` takes the columns in the order of the table, as either driver or SQLAlchemy returns them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from oauth import scope
+from oauth.models import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    Client,
+    ClientAuthenticationMethod,
+    Grant,
+    GrantType,
+    RefreshToken,
+    Registration,
+    Revocation,
+    RevocationKind,
+    SignInSession,
+)
+from oauth.redirect_uri import RedirectTarget
+from oauth.stores.instants import from_micros, optional_instant, optional_micros, to_micros
+from oauth.vocabulary import Digest, Scope
+
+Row = Sequence[Any]
+Values = dict[str, Any]
+
+
+def _scopes(text: str) -> frozenset[Scope]:
+    return frozenset(map(Scope, text.split()))
+
+
+def _digest(value: bytes | None) -> Digest | None:
+    return None if value is None else Digest(value)
+
+
+def client_of(row: Row) -> Client:
+    """A row of `clients`."""
+    client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, expires_at = row
+    return Client(
+        client_id=client_id,
+        registration=Registration(registration),
+        name=name,
+        redirect_uris=tuple(uris.split()),
+        authentication_method=ClientAuthenticationMethod(method),
+        secret_digest=_digest(secret),
+        grant_types=frozenset(map(GrantType, grant_types.split())),
+        scope=_scopes(default_scope),
+        created_at=from_micros(created_at),
+        expires_at=optional_instant(expires_at),
+    )
+
+
+def client_values(client: Client) -> Values:
+    """For `clients`."""
+    return {
+        "client_id": client.client_id,
+        "registration": client.registration.value,
+        "name": client.name,
+        "redirect_uris": " ".join(client.redirect_uris),
+        "authentication_method": client.authentication_method.value,
+        "secret_digest": client.secret_digest,
+        "grant_types": " ".join(sorted(client.grant_types)),
+        "scope": scope.to_text(client.scope),
+        "created_at": to_micros(client.created_at),
+        "expires_at": optional_micros(client.expires_at),
+    }
+
+
+def authorization_request_of(row: Row) -> AuthorizationRequest:
+    """A row of `authorization_requests`."""
+    (
+        digest,
+        browser,
+        client_id,
+        uri,
+        state,
+        asked,
+        resource,
+        challenge,
+        query,
+        expires_at,
+        decided_at,
+        answer,
+    ) = row
+    return AuthorizationRequest(
+        digest=Digest(digest),
+        browser=Digest(browser),
+        client_id=client_id,
+        target=RedirectTarget(uri, state),
+        scope=_scopes(asked),
+        resource=resource,
+        code_challenge=challenge,
+        query=query,
+        expires_at=from_micros(expires_at),
+        decided_at=optional_instant(decided_at),
+        sealed_answer=answer,
+    )
+
+
+def authorization_request_values(request: AuthorizationRequest) -> Values:
+    """For `authorization_requests`."""
+    return {
+        "digest": request.digest,
+        "browser": request.browser,
+        "client_id": request.client_id,
+        "redirect_uri": request.target.uri,
+        "state": request.target.state,
+        "scope": scope.to_text(request.scope),
+        "resource": request.resource,
+        "code_challenge": request.code_challenge,
+        "query": request.query,
+        "expires_at": to_micros(request.expires_at),
+        "decided_at": optional_micros(request.decided_at),
+        "sealed_answer": request.sealed_answer,
+    }
+
+
+def grant_of(row: Row) -> Grant:
+    """A row of `grants`."""
+    grant_id, subject, client_id, resource, granted, auth_time, acr, created_at, expires_at, revoked_at = row
+    return Grant(
+        grant_id=grant_id,
+        subject=subject,
+        client_id=client_id,
+        resource=resource,
+        scope=_scopes(granted),
+        auth_time=from_micros(auth_time),
+        acr=acr,
+        created_at=from_micros(created_at),
+        expires_at=from_micros(expires_at),
+        revoked_at=optional_instant(revoked_at),
+    )
+
+
+def grant_values(grant: Grant) -> Values:
+    """For `grants`."""
+    return {
+        "grant_id": grant.grant_id,
+        "subject": grant.subject,
+        "client_id": grant.client_id,
+        "resource": grant.resource,
+        "scope": scope.to_text(grant.scope),
+        "auth_time": to_micros(grant.auth_time),
+        "acr": grant.acr,
+        "created_at": to_micros(grant.created_at),
+        "expires_at": to_micros(grant.expires_at),
+        "revoked_at": optional_micros(grant.revoked_at),
+    }
+
+
+def authorization_code_of(row: Row, grant: Grant) -> AuthorizationCode:
+    """A row of `authorization_codes`, with its grant."""
+    digest, _, redirect_uri, challenge, expires_at, redeemed_at = row
+    return AuthorizationCode(
+        digest=Digest(digest),
+        grant=grant,
+        redirect_uri=redirect_uri,
+        code_challenge=challenge,
+        expires_at=from_micros(expires_at),
+        redeemed_at=optional_instant(redeemed_at),
+    )
+
+
+def authorization_code_values(code: AuthorizationCode) -> Values:
+    """For `authorization_codes`."""
+    return {
+        "digest": code.digest,
+        "grant_id": code.grant.grant_id,
+        "redirect_uri": code.redirect_uri,
+        "code_challenge": code.code_challenge,
+        "expires_at": to_micros(code.expires_at),
+        "redeemed_at": optional_micros(code.redeemed_at),
+    }
+
+
+def refresh_token_of(row: Row, grant: Grant, *, successor_seen: bool) -> RefreshToken:
+    """A row of `refresh_tokens`, with its grant and what its successor's row says."""
+    digest, _, generation, expires_at, superseded_at, sealed_successor, _ = row
+    return RefreshToken(
+        digest=Digest(digest),
+        grant=grant,
+        generation=generation,
+        expires_at=from_micros(expires_at),
+        superseded_at=optional_instant(superseded_at),
+        sealed_successor=sealed_successor,
+        successor_seen=successor_seen,
+    )
+
+
+def sign_in_session_of(row: Row) -> SignInSession:
+    """A row of `sign_in_sessions`."""
+    digest, subject, account, auth_time, acr, expires_at = row
+    return SignInSession(Digest(digest), subject, account, from_micros(auth_time), acr, from_micros(expires_at))
+
+
+def sign_in_session_values(session: SignInSession) -> Values:
+    """For `sign_in_sessions`."""
+    return {
+        "digest": session.digest,
+        "subject": session.subject,
+        "account": session.account,
+        "auth_time": to_micros(session.auth_time),
+        "acr": session.acr,
+        "expires_at": to_micros(session.expires_at),
+    }
+
+
+def revocation_of(row: Row) -> Revocation:
+    """A row of `revocations`."""
+    _, kind, value, recorded_at, expires_at = row
+    return Revocation(RevocationKind(kind), value, from_micros(recorded_at), from_micros(expires_at))
+
+
+def revocation_values(revocation: Revocation) -> Values:
+    """For `revocations`."""
+    return {
+        "kind": revocation.kind.value,
+        "value": revocation.value,
+        "recorded_at": to_micros(revocation.recorded_at),
+        "expires_at": to_micros(revocation.expires_at),
+    }

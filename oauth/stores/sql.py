@@ -1,0 +1,243 @@
+"""The Store on a Database. The token path has an implementation per driver; all else is written once."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Select, Table, delete, exc, insert, literal_column, select, update
+
+from oauth.grant_types.decision import Issue, Refuse
+from oauth.models import (
+    AuthorizationCode,
+    AuthorizationRequest,
+    Client,
+    Grant,
+    Revocation,
+    SignInSession,
+)
+from oauth.stores import rows, sweeping
+from oauth.stores.database import Database
+from oauth.stores.instants import from_micros, to_micros
+from oauth.stores.ports import DecideCode, DecideRefresh, Sighting, StoredSigningKey
+from oauth.stores.tables import (
+    authorization_codes,
+    authorization_requests,
+    clients,
+    grants,
+    refresh_tokens,
+    revocations,
+    sign_in_sessions,
+    signing_keys,
+)
+from oauth.vocabulary import ClientId, Digest, GrantId, Subject
+
+
+class TokenPath(Protocol):
+    """The two operations that are worth a driver's own code; see Store."""
+
+    async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:
+        """See Store."""
+        ...
+
+    async def refresh(self, client_id: ClientId, token: str, decide: DecideRefresh, now: datetime) -> Issue | Refuse:
+        """See Store."""
+        ...
+
+
+class SqlStore:
+    """See Store, of which this is the implementation for both databases."""
+
+    def __init__(self, database: Database, token_path: TokenPath) -> None:
+        self._database = database
+        self.redeem_code = token_path.redeem_code
+        self.refresh = token_path.refresh
+
+    # -- clients
+
+    async def client(self, client_id: ClientId) -> Client | None:
+        row = await self._first(select(clients).where(clients.c.client_id == client_id))
+        return None if row is None else rows.client_of(row)
+
+    async def put_client(self, client: Client) -> None:
+        values = rows.client_values(client)
+
+        def work(connection: Connection) -> None:
+            changed = connection.execute(update(clients).where(clients.c.client_id == client.client_id).values(values))
+            if changed.rowcount == 0:
+                connection.execute(insert(clients).values(values))
+
+        await self._database.write(work)
+
+    # -- authorization requests
+
+    async def add_authorization_request(self, request: AuthorizationRequest) -> None:
+        await self._insert(authorization_requests, rows.authorization_request_values(request))
+
+    async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
+        row = await self._first(select(authorization_requests).where(authorization_requests.c.digest == digest))
+        return None if row is None else rows.authorization_request_of(row)
+
+    async def answer_authorization_request(
+        self, digest: Digest, sealed_answer: bytes, code: AuthorizationCode | None, now: datetime
+    ) -> AuthorizationRequest | None:
+        claim = (
+            update(authorization_requests)
+            .where(authorization_requests.c.digest == digest, authorization_requests.c.decided_at.is_(None))
+            .values(decided_at=to_micros(now), sealed_answer=sealed_answer)
+        )
+
+        def work(connection: Connection) -> rows.Row | None:
+            # The gate: of two clicks on Allow one adds a code, the other is given the same answer.
+            if connection.execute(claim).rowcount == 1 and code is not None:
+                used = update(clients).where(clients.c.client_id == code.grant.client_id).values(expires_at=None)
+                connection.execute(used)
+                connection.execute(insert(grants).values(rows.grant_values(code.grant)))
+                connection.execute(insert(authorization_codes).values(rows.authorization_code_values(code)))
+            return connection.execute(
+                select(authorization_requests).where(authorization_requests.c.digest == digest)
+            ).one_or_none()
+
+        try:
+            row = await self._database.write(work)
+        except exc.IntegrityError:  # the client was deleted meanwhile
+            return None
+        return None if row is None else rows.authorization_request_of(row)
+
+    # -- grants and what ends them
+
+    async def authorization_code(self, digest: Digest) -> AuthorizationCode | None:
+        row = await self._first(
+            select(*authorization_codes.c, *grants.c)
+            .join(grants, grants.c.grant_id == authorization_codes.c.grant_id)
+            .where(authorization_codes.c.digest == digest)
+        )
+        if row is None:
+            return None
+        columns = len(authorization_codes.c)
+        return rows.authorization_code_of(row[:columns], rows.grant_of(row[columns:]))
+
+    async def grant_of_refresh_token(self, digest: Digest) -> Grant | None:
+        row = await self._first(
+            select(*grants.c)
+            .join(refresh_tokens, grants.c.grant_id == refresh_tokens.c.grant_id)
+            .where(refresh_tokens.c.digest == digest)
+        )
+        return None if row is None else rows.grant_of(row)
+
+    async def grant(self, grant_id: GrantId) -> Grant | None:
+        row = await self._first(select(grants).where(grants.c.grant_id == grant_id))
+        return None if row is None else rows.grant_of(row)
+
+    async def revoke_grant(self, grant_id: GrantId, revocation: Revocation) -> None:
+        def work(connection: Connection) -> None:
+            ended = connection.execute(
+                update(grants)
+                .where(grants.c.grant_id == grant_id, grants.c.revoked_at.is_(None))
+                .values(revoked_at=to_micros(revocation.recorded_at))
+            )
+            if ended.rowcount:
+                connection.execute(insert(revocations).values(rows.revocation_values(revocation)))
+
+        await self._database.write(work)
+
+    async def revoke_subject(self, subject: Subject, revocation: Revocation) -> Sequence[GrantId]:
+        def work(connection: Connection) -> list[GrantId]:
+            ended = connection.execute(
+                update(grants)
+                .where(grants.c.subject == subject, grants.c.revoked_at.is_(None))
+                .values(revoked_at=to_micros(revocation.recorded_at))
+                .returning(grants.c.grant_id)
+            )
+            grant_ids = [GrantId(row[0]) for row in ended]
+            connection.execute(delete(sign_in_sessions).where(sign_in_sessions.c.subject == subject))
+            connection.execute(insert(revocations).values(rows.revocation_values(revocation)))
+            return grant_ids
+
+        return await self._database.write(work)
+
+    async def add_revocation(self, revocation: Revocation) -> None:
+        await self._insert(revocations, rows.revocation_values(revocation))
+
+    async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:
+        query = select(revocations).where(
+            revocations.c.recorded_at > to_micros(recorded_after), revocations.c.expires_at > to_micros(now)
+        )
+        return [rows.revocation_of(row) for row in await self._all(query)]
+
+    async def mark_seen(self, sightings: Collection[Sighting], now: datetime) -> None:
+        def work(connection: Connection) -> None:
+            for sighting in sightings:
+                connection.execute(
+                    update(refresh_tokens)
+                    .where(
+                        refresh_tokens.c.grant_id == sighting.grant_id,
+                        refresh_tokens.c.generation == sighting.generation,
+                        refresh_tokens.c.seen_at.is_(None),
+                    )
+                    .values(seen_at=to_micros(now))
+                )
+
+        await self._database.write(work)
+
+    # -- sign-in sessions
+
+    async def add_sign_in_session(self, session: SignInSession) -> None:
+        await self._insert(sign_in_sessions, rows.sign_in_session_values(session))
+
+    async def sign_in_session(self, digest: Digest) -> SignInSession | None:
+        row = await self._first(select(sign_in_sessions).where(sign_in_sessions.c.digest == digest))
+        return None if row is None else rows.sign_in_session_of(row)
+
+    async def remove_sign_in_session(self, digest: Digest) -> None:
+        await self._database.write(
+            lambda connection: connection.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest == digest))
+        )
+
+    # -- keys
+
+    async def signing_keys(self) -> Sequence[StoredSigningKey]:
+        found = await self._all(select(signing_keys).order_by(signing_keys.c.number))
+        return [
+            StoredSigningKey(number, kid, algorithm, jwk, sealed, from_micros(created_at), from_micros(signs_from))
+            for number, kid, algorithm, jwk, sealed, created_at, signs_from in found
+        ]
+
+    async def add_signing_key(self, key: StoredSigningKey) -> bool:
+        values = {
+            "number": key.number,
+            "kid": key.kid,
+            "algorithm": key.algorithm,
+            "public_jwk": key.public_jwk,
+            "sealed_private_key": key.sealed_private_key,
+            "created_at": to_micros(key.created_at),
+            "signs_from": to_micros(key.signs_from),
+        }
+
+        try:
+            await self._insert(signing_keys, values)
+        except exc.IntegrityError:
+            return False
+        return True
+
+    # -- housekeeping
+
+    async def sweep(self, now: datetime, limit: int) -> int:
+        swept = 0
+        for step in sweeping.STEPS:
+            swept += await self._database.write(partial(step, now=now, limit=limit))
+        return swept
+
+    async def check(self) -> None:
+        await self._first(select(literal_column("1")))
+
+    # -- shared
+
+    async def _first(self, query: Select[Any]) -> rows.Row | None:
+        return await self._database.read(lambda connection: connection.execute(query).first())
+
+    async def _all(self, query: Select[Any]) -> Sequence[rows.Row]:
+        return await self._database.read(lambda connection: connection.execute(query).all())
+
+    async def _insert(self, table: Table, values: rows.Values) -> None:
+        await self._database.write(lambda connection: connection.execute(insert(table).values(values)))

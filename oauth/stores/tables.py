@@ -1,0 +1,138 @@
+"""The tables of the authorization server. Secrets stand here as digests, or sealed; nothing else of them (D-7).
+
+Instants are microseconds since 1970; sets and redirect URIs are text separated by spaces: both databases and all
+drivers read them alike."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+# The newest migration: a database at any other is refused at start.
+REVISION = "0001"
+
+NAMING_CONVENTION = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("registration", Text, nullable=False),
+    Column("name", Text),
+    Column("redirect_uris", Text, nullable=False),
+    Column("authentication_method", Text, nullable=False),
+    Column("secret_digest", LargeBinary),
+    Column("grant_types", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    # When an unused registration goes; null while there is a grant, and for clients that the operator registered.
+    Column("expires_at", BigInteger, index=True),
+)
+
+authorization_requests = Table(
+    "authorization_requests",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("browser", LargeBinary, nullable=False),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("redirect_uri", Text, nullable=False),
+    Column("state", Text),
+    Column("scope", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("decided_at", BigInteger),
+    Column("sealed_answer", LargeBinary),
+)
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("grant_id", Text, primary_key=True),
+    Column("subject", Text, nullable=False, index=True),
+    # D-19: a client with a grant cannot be deleted.
+    Column("client_id", ForeignKey("clients.client_id", ondelete="RESTRICT"), nullable=False, index=True),
+    Column("resource", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("acr", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("revoked_at", BigInteger, index=True),
+)
+
+authorization_codes = Table(
+    "authorization_codes",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("grant_id", ForeignKey("grants.grant_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("redirect_uri", Text, nullable=False),
+    Column("code_challenge", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("redeemed_at", BigInteger),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("grant_id", ForeignKey("grants.grant_id", ondelete="CASCADE"), nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("superseded_at", BigInteger),
+    Column("sealed_successor", LargeBinary),
+    # When an access token that was minted with this one was first seen at a resource (D-8).
+    Column("seen_at", BigInteger),
+    # A family cannot fork: a generation exists once.
+    UniqueConstraint("grant_id", "generation"),
+)
+
+sign_in_sessions = Table(
+    "sign_in_sessions",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("account", Text, nullable=False),
+    Column("auth_time", BigInteger, nullable=False),
+    Column("acr", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    # 1, 2, 3 …: two nodes that both make the next key collide here, and one of them wins.
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kid", Text, nullable=False, unique=True),
+    Column("algorithm", Text, nullable=False),
+    Column("public_jwk", Text, nullable=False),
+    Column("sealed_private_key", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signs_from", BigInteger, nullable=False),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)

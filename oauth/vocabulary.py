@@ -1,0 +1,41 @@
+"""The words of the protocol, as types."""
+
+from enum import StrEnum
+from typing import NewType
+
+ClientId = NewType("ClientId", str)
+GrantId = NewType("GrantId", str)
+Subject = NewType("Subject", str)  # the Supabase user id (D-12)
+Scope = NewType("Scope", str)
+ResourceIndicator = NewType("ResourceIndicator", str)
+Digest = NewType("Digest", bytes)  # SHA-256 of a secret: all that is ever stored of one
+
+OFFLINE_ACCESS = Scope("offline_access")
+
+
+class ErrorCode(StrEnum):
+    """Registered error codes of RFC 6749, 6750, 7009, 7591 and 8707."""
+
+    INVALID_REQUEST = "invalid_request"
+    INVALID_CLIENT = "invalid_client"
+    INVALID_GRANT = "invalid_grant"
+    INVALID_SCOPE = "invalid_scope"
+    INVALID_TARGET = "invalid_target"
+    UNAUTHORIZED_CLIENT = "unauthorized_client"
+    UNSUPPORTED_GRANT_TYPE = "unsupported_grant_type"
+    UNSUPPORTED_RESPONSE_TYPE = "unsupported_response_type"
+    ACCESS_DENIED = "access_denied"
+    SERVER_ERROR = "server_error"
+    TEMPORARILY_UNAVAILABLE = "temporarily_unavailable"
+    INVALID_REDIRECT_URI = "invalid_redirect_uri"
+    INVALID_CLIENT_METADATA = "invalid_client_metadata"
+    INVALID_TOKEN = "invalid_token"  # noqa: S105 - the code's name, not a token
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+
+
+class Role(StrEnum):
+    """What a person is here (SEED-33); kept on the local row, never in a token."""
+
+    USER = "user"
+    AGENT = "agent"
+    ADMIN = "admin"
