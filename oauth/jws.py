@@ -6,7 +6,7 @@ import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from jwt.algorithms import Algorithm
 
@@ -73,7 +73,7 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | N
 
     now, leeway: seconds."""
     expires_at = claims.get("exp")
-    if type(expires_at) not in {int, float}:
+    if not _is_number(expires_at):
         return "exp_missing"
     if now > expires_at + leeway:
         return "expired"
@@ -81,11 +81,16 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | N
         instant = claims.get(name)
         if instant is None:
             continue
-        if type(instant) not in {int, float}:
+        if not _is_number(instant):
             return f"{name}_malformed"
         if instant > now + leeway:
             return f"{name}_in_the_future"
     return None
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """JSON's numbers; Python's booleans are integers, and JSON's are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _decode(part: str) -> bytes | None:

@@ -53,10 +53,12 @@ async def _redeem(
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(client: Client | None, code: AuthorizationCode | None) -> CodeDecision:
-        stranger = client_authentication.check(client, presented)
-        if stranger is not None or client is None:
-            return Refuse(stranger or _UNKNOWN)
-        return authorization_code.decide(asked, client, code, refresh_token=fresh, settings=server.settings, now=now)
+        authenticated = client_authentication.authenticate(client, presented)
+        if isinstance(authenticated, OAuthError):
+            return Refuse(authenticated)
+        return authorization_code.decide(
+            asked, authenticated, code, refresh_token=fresh, settings=server.settings, now=now
+        )
 
     return await server.store.redeem_code(presented.client_id, asked.code, decide, now)
 
@@ -67,10 +69,12 @@ async def _refresh(
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(plain: str, client: Client | None, stored: RefreshToken | None) -> RefreshDecision:
-        stranger = client_authentication.check(client, presented)
-        if stranger is not None or client is None:
-            return Refuse(stranger or _UNKNOWN)
-        return refresh_token.decide(asked, client, plain, stored, successor=fresh, settings=server.settings, now=now)
+        authenticated = client_authentication.authenticate(client, presented)
+        if isinstance(authenticated, OAuthError):
+            return Refuse(authenticated)
+        return refresh_token.decide(
+            asked, authenticated, plain, stored, successor=fresh, settings=server.settings, now=now
+        )
 
     decision = await server.store.refresh(presented.client_id, asked.refresh_token, decide, now)
     if isinstance(decision, Refuse):
