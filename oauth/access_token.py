@@ -59,6 +59,7 @@ class AccessToken:
     scope: frozenset[Scope]
     token_id: str
     grant_id: GrantId
+    issued_at: int
     expires_at: int
     auth_time: int
     acr: str
@@ -79,6 +80,7 @@ def read(claims: Mapping[str, object]) -> AccessToken | str:
         scope=frozenset(map(Scope, str(claims["scope"]).split())),
         token_id=str(claims["jti"]),
         grant_id=GrantId(str(claims["gid"])),
+        issued_at=int(str(claims["iat"])),
         expires_at=int(str(claims["exp"])),
         auth_time=int(str(claims["auth_time"])),
         acr=str(claims["acr"]),

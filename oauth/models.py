@@ -134,11 +134,13 @@ class SignInSession:
 
 
 class RevocationKind(StrEnum):
-    """What a revocation names: all tokens of a grant, one access token, or whatever is remembered of a person."""
+    """What a revocation ends: the tokens of a grant, one access token, or all that a person was given until now.
+    STANDING ends nothing by itself: what is remembered of the person is out of date."""
 
     GRANT = "grant"
     ACCESS_TOKEN = "access_token"  # noqa: S105 - a kind
     SUBJECT = "subject"
+    STANDING = "standing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ NO_STORE = {"Cache-Control": "no-store"}
 _PAGE_HEADERS = {
     **NO_STORE,
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 

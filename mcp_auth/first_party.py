@@ -1,0 +1,39 @@
+"""Access tokens of our own authorization server (RFC 9068 §4)."""
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+from mcp_auth import bearer, rejection
+from mcp_auth.rejection import Rejection
+from oauth import access_token
+from oauth.access_token import AccessToken
+from oauth.jws import UnverifiedToken, VerificationKey
+
+
+class FirstPartyKeys(Protocol):
+    """Where our public keys come from: the key ring of this process, or our JWKS elsewhere."""
+
+    def verification_key(self, kid: str | None, now: datetime) -> VerificationKey | None:
+        """The key of that id, if a token may be signed with it now."""
+        ...
+
+
+def check(token: UnverifiedToken, keys: FirstPartyKeys, now: datetime) -> AccessToken | Rejection:
+    """Is this an access token of ours, as we mint them? `iss` has been compared already."""
+    if token.type not in {access_token.TYPE, f"application/{access_token.TYPE}"}:
+        return Rejection("wrong_type", rejection.MALFORMED)
+    forged = bearer.check_signature(token, keys.verification_key(token.kid, now))
+    if forged is not None:
+        return forged
+    untimely = bearer.check_times(token, now.timestamp())
+    if untimely is not None:
+        return untimely
+    claims = access_token.read(token.claims)
+    if isinstance(claims, str):
+        return Rejection(f"{claims}_missing", rejection.MALFORMED)
+    return claims
+
+
+def instant(seconds: float) -> datetime:
+    """A NumericDate (RFC 7519 §2) as an aware instant."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,94 @@
+"""The project's signing keys: kept for an hour, asked for again when a `kid` is unknown, never lost in an outage
+(SEED-2, SEED-4)."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import PyJWK
+from jwt.exceptions import PyJWTError
+
+from mcp_auth.supabase.client import SupabaseClient
+from oauth.clock import Clock
+from oauth.jws import VerificationKey
+from oauth.outages import ProviderUnavailable
+
+log = structlog.get_logger()
+
+LIFETIME = timedelta(hours=1)
+# Whatever arrives, at most one fetch in this time (F-12).
+PAUSE = timedelta(seconds=30)
+_ALGORITHMS = frozenset({"ES256", "RS256"})
+_MIN_RSA_BITS = 2048
+
+
+class JWKSUnavailable(ProviderUnavailable):
+    """The keys were never had, and cannot be had now."""
+
+
+class SupabaseKeys:
+    """A cache of one key set. Whoever comes while it is being fetched waits for that fetch."""
+
+    def __init__(self, client: SupabaseClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._keys: Mapping[str | None, VerificationKey] = {}
+        self._fetched_at: datetime | None = None
+        self._tried_at: datetime | None = None
+        self._fetching = asyncio.Lock()
+
+    async def verification_key(self, kid: str | None) -> VerificationKey | None:
+        """The key of that id, or None when the project has none. JWKSUnavailable when nobody can tell."""
+        if not self._is_due(kid):
+            return self._keys.get(kid)
+        async with self._fetching:
+            if self._is_due(kid):
+                await self._fetch()
+        if self._fetched_at is None:
+            raise JWKSUnavailable("the signing keys of the Supabase project could not be fetched")
+        return self._keys.get(kid)
+
+    def _is_due(self, kid: str | None) -> bool:
+        now = self._clock()
+        if self._tried_at is not None and now - self._tried_at < PAUSE:
+            return False
+        return self._fetched_at is None or now - self._fetched_at > LIFETIME or kid not in self._keys
+
+    async def _fetch(self) -> None:
+        self._tried_at = self._clock()
+        try:
+            answer = await self._client.request("GET", "/.well-known/jwks.json")
+        except ProviderUnavailable as outage:
+            log.warning("jwks_unavailable", cause=str(outage), kept=len(self._keys))
+            return
+        entries = answer.body.get("keys")
+        if not isinstance(entries, list):
+            log.warning("jwks_unavailable", cause=f"status {answer.status} without keys", kept=len(self._keys))
+            return
+        usable = [key for key in map(_usable, entries) if key is not None]
+        self._keys = {key.kid: key for key in usable}
+        self._fetched_at = self._clock()
+
+
+def _usable(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from elsewhere
+    """A public key for signatures, of an algorithm and size that we accept (RFC 8725 §3.4)."""
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("alg") not in _ALGORITHMS:
+        return None
+    try:
+        parsed = PyJWK(jwk)
+    except (PyJWTError, ValueError):
+        return None
+    match parsed.key:
+        case RSAPublicKey(key_size=size) if size < _MIN_RSA_BITS:
+            return None
+        case EllipticCurvePublicKey(curve=curve) if not isinstance(curve, SECP256R1):
+            return None
+        case RSAPublicKey() | EllipticCurvePublicKey():
+            pass
+        case _:  # a private key has no business in a key set
+            return None
+    return VerificationKey(parsed.key_id, str(jwk["alg"]), parsed.Algorithm, parsed.key)

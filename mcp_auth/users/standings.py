@@ -1,0 +1,40 @@
+"""Where people stand (active, role), remembered for a short while so that a verified call costs no read."""
+
+from datetime import datetime, timedelta
+
+from mcp_auth.users.store import UserStore
+from oauth.clock import Clock
+from oauth.resource_owners import Standing
+from oauth.vocabulary import Role, Subject
+
+REMEMBERED = timedelta(seconds=45)  # SEED-16
+_MOST = 100_000
+
+UNKNOWN = Standing(active=False, role=Role.USER)
+
+
+class Standings:
+    """Reads the local row at most once per person and REMEMBERED; `forget` when it is known to have changed."""
+
+    def __init__(self, store: UserStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._remembered: dict[Subject, tuple[datetime, Standing]] = {}
+
+    async def of(self, subject: Subject) -> Standing:
+        """Where the person stands; someone without a row is not active. StoreUnavailable when nobody can tell."""
+        now = self._clock()
+        known = self._remembered.get(subject)
+        if known is not None and now < known[0]:
+            return known[1]
+        user = await self._store.get(subject)
+        standing = UNKNOWN if user is None else Standing(user.is_active, user.role)
+        self._remembered.pop(subject, None)
+        if len(self._remembered) >= _MOST:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[subject] = (now + REMEMBERED, standing)
+        return standing
+
+    def forget(self, subject: Subject) -> None:
+        """The row has changed."""
+        self._remembered.pop(subject, None)

@@ -1,0 +1,220 @@
+"""SupabaseTokenVerifier: our tokens and Supabase's, each only for the audience it names (SEED-41).
+
+A token is verified once. After that it costs a hash, a lookup and three comparisons: nothing of a verified call
+touches disk, network or another thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from fastmcp.server.auth import AccessToken as FastMCPAccessToken
+from fastmcp.server.auth import TokenVerifier
+
+from mcp_auth import audience, bearer, first_party, rejection
+from mcp_auth.first_party import FirstPartyKeys, instant
+from mcp_auth.principal import Principal, TokenKind
+from mcp_auth.rejection import Rejection
+from mcp_auth.revocations import Revocations
+from mcp_auth.supabase import session_token
+from mcp_auth.supabase.admission import Admission
+from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.session_token import SessionToken
+from mcp_auth.users.standings import REMEMBERED, Standings
+from oauth.access_token import AccessToken
+from oauth.clock import Clock
+from oauth.jws import UnverifiedToken
+from oauth.resources import Resource, SupabaseTokens
+from oauth.vocabulary import Role
+
+MOST_VERDICTS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class SupabaseSessions:
+    """What it takes to accept Supabase's tokens. issuer: `{project}/auth/v1`."""
+
+    issuer: str
+    keys: SupabaseKeys
+    admission: Admission
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """A principal, and until when it may be believed without a second look."""
+
+    principal: Principal
+    good_until: datetime
+    version: int
+
+
+class SupabaseTokenVerifier(TokenVerifier):
+    """Verifies bearer tokens for one resource.
+
+    issuer: ours. sessions: None where Supabase's own tokens are of no use. on_first_sight: told once of every first
+    party token, for the sake of D-8. Raises Outage when nobody can tell whether a token is good (D-16)."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        *,
+        issuer: str,
+        keys: FirstPartyKeys,
+        sessions: SupabaseSessions | None,
+        standings: Standings,
+        revocations: Revocations,
+        clock: Clock,
+        on_first_sight: Callable[[AccessToken], None],
+    ) -> None:
+        super().__init__()
+        self.resource = resource
+        self._issuer = issuer
+        self._keys = keys
+        self._sessions = sessions
+        self._standings = standings
+        self._revocations = revocations
+        self._clock = clock
+        self._on_first_sight = on_first_sight
+        self._verdicts: dict[bytes, _Verdict] = {}
+
+    async def verify(self, token: str) -> Principal | Rejection:
+        """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""
+        key = sha256(token.encode("utf-8", "surrogatepass")).digest()
+        verdict = self._verdicts.get(key)
+        now = self._clock()
+        if verdict is None:
+            outcome = await self._verify(token, now)
+        elif now < verdict.good_until and verdict.version == self._revocations.version:
+            return verdict.principal
+        else:
+            outcome = await self._verify_again(verdict.principal, token, now)
+        return self._remember(key, outcome, now)
+
+    async def verify_token(self, token: str) -> FastMCPAccessToken | None:
+        """The same in FastMCP's words, for servers that use it as their `auth`."""
+        principal = await self.verify(token)
+        if isinstance(principal, Rejection):
+            return None
+        return FastMCPAccessToken(
+            token=token,
+            client_id=principal.client_id or principal.subject,
+            scopes=sorted(principal.scopes),
+            expires_at=int(principal.expires_at.timestamp()),
+            resource=principal.resource,
+            subject=principal.subject,
+            claims={
+                "iss": self._issuer if principal.kind is TokenKind.FIRST_PARTY else None,
+                "sub": principal.subject,
+                "aud": principal.resource,
+                "acr": principal.acr,
+                "role": principal.role,
+                "gid": principal.grant_id,
+                "jti": principal.token_id,
+            },
+        )
+
+    def _remember(self, key: bytes, outcome: Principal | Rejection, now: datetime) -> Principal | Rejection:
+        if isinstance(outcome, Rejection):
+            self._verdicts.pop(key, None)
+            return outcome
+        if key not in self._verdicts and len(self._verdicts) >= MOST_VERDICTS:
+            del self._verdicts[next(iter(self._verdicts))]
+        # F-11: never past the token's own end.
+        good_until = min(now + REMEMBERED, outcome.expires_at + bearer.LEEWAY)
+        self._verdicts[key] = _Verdict(outcome, good_until, self._revocations.version)
+        return outcome
+
+    async def _verify_again(self, principal: Principal, token: str, now: datetime) -> Principal | Rejection:
+        """Our signature and claims stand; what may have changed is time, revocations and where the person stands."""
+        if principal.kind is TokenKind.SUPABASE:
+            return await self._verify(token, now)
+        if now > principal.expires_at + bearer.LEEWAY:
+            return Rejection("expired", rejection.EXPIRED)
+        return await self._admit(principal)
+
+    async def _verify(self, token: str, now: datetime) -> Principal | Rejection:
+        unverified = bearer.read(token)
+        if isinstance(unverified, Rejection):
+            return unverified
+        issuer = unverified.claims.get("iss")
+        if issuer == self._issuer:
+            return await self._verify_first_party(unverified, now)
+        if self._sessions is not None and issuer == self._sessions.issuer:
+            return await self._verify_session(token, unverified, self._sessions, now)
+        return Rejection("unknown_issuer", rejection.UNKNOWN_ISSUER)
+
+    async def _verify_first_party(self, unverified: UnverifiedToken, now: datetime) -> Principal | Rejection:
+        token = first_party.check(unverified, self._keys, now)
+        if isinstance(token, Rejection):
+            return token
+        foreign = audience.check(token, self.resource)
+        if foreign is not None:
+            return foreign
+        outcome = await self._admit(_principal_of(token))
+        if not isinstance(outcome, Rejection):
+            self._on_first_sight(token)
+        return outcome
+
+    async def _verify_session(
+        self, token: str, unverified: UnverifiedToken, sessions: SupabaseSessions, now: datetime
+    ) -> Principal | Rejection:
+        # What no key could help is refused before one is fetched (F-12).
+        if self.resource.supabase_tokens is SupabaseTokens.NEVER:
+            return session_token.NOT_HERE
+        forged = bearer.check_signature(unverified, await sessions.keys.verification_key(unverified.kid))
+        if forged is not None:
+            return forged
+        untimely = bearer.check_times(unverified, now.timestamp())
+        if untimely is not None:
+            return untimely
+        session = session_token.check(unverified.claims, self.resource)
+        if isinstance(session, Rejection):
+            return session
+        ended = await sessions.admission.admit(token, session.subject)
+        if ended is not None:
+            return ended
+        return await self._admit(_principal_of_session(session, self.resource))
+
+    async def _admit(self, principal: Principal) -> Principal | Rejection:
+        """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
+        if self._revocations.end(principal):
+            return Rejection("revoked", rejection.REVOKED)
+        standing = await self._standings.of(principal.subject)
+        if not standing.active:
+            return Rejection("user_inactive", rejection.NOT_PERMITTED)
+        if standing.role not in self.resource.roles:
+            return Rejection("role_required", rejection.NOT_PERMITTED)
+        return principal if standing.role is principal.role else replace(principal, role=standing.role)
+
+
+def _principal_of(token: AccessToken) -> Principal:
+    return Principal(
+        subject=token.subject,
+        role=Role.USER,
+        resource=token.audience,
+        scopes=token.scope,
+        kind=TokenKind.FIRST_PARTY,
+        client_id=token.client_id,
+        grant_id=token.grant_id,
+        token_id=token.token_id,
+        issued_at=instant(token.issued_at),
+        expires_at=instant(token.expires_at),
+        acr=token.acr,
+    )
+
+
+def _principal_of_session(session: SessionToken, resource: Resource) -> Principal:
+    """Supabase knows no scopes of ours: a session gets what a client gets that asks for nothing."""
+    return Principal(
+        subject=session.subject,
+        role=Role.USER,
+        resource=resource.identifier,
+        scopes=resource.baseline,
+        kind=TokenKind.SUPABASE,
+        client_id=None,
+        grant_id=None,
+        token_id=None,
+        issued_at=instant(session.issued_at),
+        expires_at=instant(session.expires_at),
+        acr=session.acr,
+    )

@@ -1,0 +1,196 @@
+"""The one place that puts everything together: settings in, an ASGI application out."""
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
+
+import httpx
+from fastmcp import FastMCP
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcp_auth.guard import BearerGuard
+from mcp_auth.rest import RestAuthentication
+from mcp_auth.revocations import Revocations
+from mcp_auth.supabase.admission import Admission
+from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.sign_in import SupabaseResourceOwners
+from mcp_auth.users.standings import Standings
+from mcp_auth.users.store import UserStore
+from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
+from oauth import server_metadata
+from oauth.authorization_server import AuthorizationServer
+from oauth.clock import Clock, system_clock
+from oauth.credentials import Entropy, KeyEncryption
+from oauth.key_ring import KeyRing
+from oauth.pages import Pages
+from oauth.resources import Resource, Resources
+from oauth.routes import routes as authorization_server_routes
+from oauth.stores.database import check_revision
+from oauth.stores.opening import open_database, store_on
+from oauth.stores.tables import REVISION
+from servers import background, health
+from servers.admin import create_admin_server
+from servers.api.app import create_api
+from servers.background import RevocationFeed, Sightings
+from servers.edge import CorsPolicy, Edge, EdgeSettings
+from servers.mcp_server import http_app, index_tools
+from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
+from servers.settings import GatewaySettings, is_loopback
+from servers.status import StatusProbe
+from servers.user import create_user_server
+
+AddTools = Callable[[FastMCP, FastMCP], None]
+
+
+def _no_tools(_user: FastMCP, _admin: FastMCP) -> None:
+    pass
+
+
+def _nothing() -> None:
+    pass
+
+
+def create_app(
+    settings: GatewaySettings,
+    *,
+    clock: Clock = system_clock,
+    entropy: Entropy = secrets.token_bytes,
+    add_tools: AddTools = _no_tools,
+    when_started: Callable[[], None] = _nothing,
+) -> ASGIApp:
+    """The gateway. Its database is opened when the server starts it, and closed when it stops.
+
+    add_tools: is given the user and the admin server, to add an operator's own tools."""
+    resources = create_resources(settings.public_url, settings.name)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with _open_routes(settings, resources, clock, entropy, add_tools) as routes:
+            app.router.routes[:] = routes
+            when_started()
+            yield
+
+    return Edge(Starlette(lifespan=lifespan), _edge_settings(settings, resources), entropy)
+
+
+@asynccontextmanager
+async def _open_routes(
+    settings: GatewaySettings, resources: Resources, clock: Clock, entropy: Entropy, add_tools: AddTools
+) -> AsyncIterator[list[BaseRoute]]:
+    """Everything that has to be opened, in the order in which it depends on each other."""
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database_url, settings.database_pool_size)
+        stack.push_async_callback(database.close)
+        await check_revision(database, REVISION)
+        store, users = store_on(database), UserStore(database)
+
+        http = await stack.enter_async_context(httpx.AsyncClient())
+        supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
+        supabase_keys = SupabaseKeys(supabase, clock)
+
+        issuing = settings.authorization_server()
+        key_ring = KeyRing(store, KeyEncryption(settings.root_secrets, entropy), issuing.access_token_lifetime)
+        await key_ring.load(clock())
+
+        standings = Standings(users, clock)
+        revocations = Revocations(on_person=standings.forget)
+        feed, sightings = RevocationFeed(store, revocations, clock), Sightings(store, clock)
+        await feed.poll()
+        await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
+
+        sessions = SupabaseSessions(supabase.issuer, supabase_keys, Admission(supabase, users, standings, clock))
+
+        def verifier(resource: Resource) -> SupabaseTokenVerifier:
+            return SupabaseTokenVerifier(
+                resource,
+                issuer=issuing.issuer,
+                keys=key_ring,
+                sessions=sessions,
+                standings=standings,
+                revocations=revocations,
+                clock=clock,
+                on_first_sight=sightings.add,
+            )
+
+        authorization_server = AuthorizationServer(
+            settings=issuing,
+            resources=resources,
+            store=store,
+            resource_owners=SupabaseResourceOwners(supabase, supabase_keys, users, standings, clock),
+            key_ring=key_ring,
+            pages=Pages(),
+            announce=revocations.add,
+            clock=clock,
+            entropy=entropy,
+        )
+        probe = StatusProbe(store, key_ring, supabase, clock)
+        user_server = create_user_server(settings.name, probe)
+        admin_server = create_admin_server(settings.name, probe, users, key_ring)
+        add_tools(user_server, admin_server)
+
+        by_path = {resource.path: resource for resource in resources}
+        mcp_routes: list[BaseRoute] = []
+        for path, server in ((USER_PATH, user_server), (ADMIN_PATH, admin_server)):
+            await index_tools(server)
+            app = http_app(server, path)
+            await stack.enter_async_context(app.lifespan(app))
+            mcp_routes += _mcp_routes(
+                path, BearerGuard(_PostOnly(app, path), by_path[path], verifier(by_path[path]).verify)
+            )
+
+        api_resource = by_path[API_PATH]
+        api = create_api(settings.name, RestAuthentication(api_resource, verifier(api_resource).verify, users))
+        yield [
+            *mcp_routes,
+            *authorization_server_routes(authorization_server),
+            *health.health_routes(probe),
+            Mount(API_PATH, api),
+        ]
+
+
+class _PostOnly:
+    """An MCP endpoint without streams of its own: GET and DELETE are 405 in every revision (STD-38)."""
+
+    def __init__(self, app: ASGIApp, path: str) -> None:
+        self._app = app
+        self._path = path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
+            return
+        # `/mcp/` is served as `/mcp`, without a redirect that would drop the Authorization header (P-18).
+        await self._app({**scope, "path": self._path, "raw_path": self._path.encode()}, receive, send)
+
+
+def _mcp_routes(path: str, endpoint: ASGIApp) -> list[BaseRoute]:
+    return [Route(path, endpoint), Route(f"{path}/", endpoint)]
+
+
+def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSettings:
+    public = urlsplit(settings.public_url)
+    policies = dict.fromkeys(
+        [
+            *server_metadata.PATHS,
+            server_metadata.JWKS_PATH,
+            *(resource.document_path for resource in resources),
+            "/token",
+            "/register",
+            "/revoke",
+        ],
+        CorsPolicy.PUBLIC,
+    ) | dict.fromkeys([USER_PATH, f"{USER_PATH}/", ADMIN_PATH, f"{ADMIN_PATH}/"], CorsPolicy.ALLOWED_ORIGINS_ONLY)
+    return EdgeSettings(
+        public_url=settings.public_url,
+        hosts=frozenset(host.encode() for host in (public.netloc, *settings.allowed_hosts)),
+        origins=frozenset(origin.encode() for origin in (settings.public_url, *settings.allowed_origins)),
+        loopback_origins=is_loopback(public.hostname or ""),
+        policies=policies,
+        unchecked=health.PATHS,
+        hops=settings.trusted_proxy_hops,
+    )

@@ -1,0 +1,116 @@
+"""What a node does beside answering: hear of revocations, learn of keys, report sightings, forget the expired."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import structlog
+
+from mcp_auth.revocations import Revocations
+from oauth import access_token
+from oauth.access_token import AccessToken
+from oauth.clock import Clock
+from oauth.key_ring import KeyRing
+from oauth.outages import Outage
+from oauth.stores.ports import Sighting, Store
+
+log = structlog.get_logger()
+
+# D-6: a revocation is known everywhere within 5 s.
+REVOCATION_POLL = timedelta(seconds=2)
+# Transactions become visible later than the time they were recorded with, and clocks differ.
+_OVERLAP = timedelta(minutes=2)
+_KEY_POLL = timedelta(seconds=60)
+_SIGHTING_FLUSH = timedelta(seconds=1)
+_SWEEP = timedelta(seconds=60)
+_SWEEP_ROWS = 500
+_MOST_SIGHTINGS = 10_000
+
+
+class RevocationFeed:
+    """Copies revocations from the store into memory."""
+
+    def __init__(self, store: Store, revocations: Revocations, clock: Clock) -> None:
+        self._store = store
+        self._revocations = revocations
+        self._clock = clock
+        self._read_until = datetime.min.replace(tzinfo=clock().tzinfo)
+
+    async def poll(self) -> None:
+        """Read what is new; the first time, everything that still matters."""
+        now = self._clock()
+        self._revocations.add_all(await self._store.revocations(self._read_until, now), now)
+        self._read_until = now - _OVERLAP
+
+
+class Sightings:
+    """First party tokens that were presented for the first time, until they are written down (D-8).
+
+    Losing some to a crash only makes a later retry look more innocent than it was."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: set[Sighting] = set()
+
+    def add(self, token: AccessToken) -> None:
+        """Remember to write it down."""
+        generation = access_token.generation_of(token.token_id)
+        if generation is not None and len(self._waiting) < _MOST_SIGHTINGS:
+            self._waiting.add(Sighting(token.grant_id, generation))
+
+    async def flush(self) -> None:
+        """Write down what waits; what an outage kept from it waits on."""
+        taken = frozenset(self._waiting)
+        if taken:
+            await self._store.mark_seen(taken, self._clock())
+            self._waiting -= taken
+
+
+@asynccontextmanager
+async def running(
+    store: Store, key_ring: KeyRing, feed: RevocationFeed, sightings: Sightings, clock: Clock
+) -> AsyncIterator[None]:
+    """All of it, while the context is open; at its end the sightings are written down once more."""
+
+    async def sweep() -> None:
+        swept = _SWEEP_ROWS
+        while swept >= _SWEEP_ROWS:
+            swept = await store.sweep(clock(), _SWEEP_ROWS)
+            await asyncio.sleep(0.1)  # let others write in between
+
+    async def reload_keys() -> None:
+        await key_ring.load(clock())
+
+    tasks = [
+        asyncio.create_task(_every(interval, work))
+        for interval, work in (
+            (REVOCATION_POLL, feed.poll),
+            (_KEY_POLL, reload_keys),
+            (_SIGHTING_FLUSH, sightings.flush),
+            (_SWEEP, sweep),
+        )
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await sightings.flush()
+        except Outage as outage:
+            log.warning("sightings_lost", cause=str(outage))
+
+
+async def _every(interval: timedelta, work: Callable[[], Awaitable[None]]) -> None:
+    """Do it again and again. An outage waits for the next time, a bug is logged and does not end the rest."""
+    while True:
+        await asyncio.sleep(interval.total_seconds())
+        try:
+            await work()
+        except Outage as outage:
+            log.warning("background_outage", work=work.__name__, cause=str(outage))
+        except Exception:
+            log.exception("background_error", work=work.__name__)

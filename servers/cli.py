@@ -1,0 +1,249 @@
+"""The command line: mcp-auth dev | serve | migrate | keys | users."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+from cyclopts import App, Parameter, validators
+
+from mcp_auth.users.store import UserStore
+from oauth.clock import system_clock
+from oauth.credentials import KeyEncryption
+from oauth.key_ring import KeyRing, UnreadableKeys
+from oauth.models import Revocation, RevocationKind
+from oauth.outages import StoreUnavailable
+from oauth.stores.database import UnsuitableDatabase, check_revision, parse_url
+from oauth.stores.opening import open_database, store_on
+from oauth.stores.postgresql import PostgresqlDatabase
+from oauth.stores.sqlite import SqliteDatabase
+from oauth.stores.tables import REVISION
+from oauth.vocabulary import Role
+from servers.settings import (
+    PREFIX,
+    DatabaseSettings,
+    GatewaySettings,
+    UnusableSettings,
+    load,
+    load_database_settings,
+    unknown_variables,
+)
+from servers.version import VERSION
+
+app = App(
+    name="mcp-auth",
+    version=VERSION,
+    help="An OAuth 2.1 authorization server and MCP gateway for apps whose people sign in with Supabase.",
+)
+keys = App(name="keys", help="The keys that sign access tokens.")
+users = App(name="users", help="The local users and their roles.")
+app.command(keys)
+app.command(users)
+
+Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
+
+
+def main() -> None:
+    """The console script. What an operator can mend is one sentence on standard error, and exit status 2."""
+    app()
+
+
+@app.command
+def dev(
+    *, host: str = "127.0.0.1", port: Port = 8000, supabase_port: Port = 54321, data_dir: Path = Path(".mcp-auth")
+) -> None:
+    """Run the gateway with a stand-in for Supabase, for trying out and for tests.
+
+    Parameters
+    ----------
+    host
+        Address to listen on; loopback only.
+    port
+        Port of the gateway; 0 picks a free one.
+    supabase_port
+        Port of the stand-in; 0 picks a free one.
+    data_dir
+        Where database, keys and accounts are kept across restarts.
+    """
+    from servers import development  # noqa: PLC0415 - `serve` must not import the stand-in
+
+    _run(development.run(development.DevelopmentOptions(host, port, supabase_port, data_dir)))
+
+
+@app.command
+def serve(*, workers: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 1) -> None:
+    """Run the gateway in production, set up by MCP_AUTH_… variables and mcp-auth.toml.
+
+    Parameters
+    ----------
+    workers
+        Number of processes.
+    """
+    import uvicorn  # noqa: PLC0415 - the other commands do without
+
+    settings = _settings()
+    _run(_check(settings))
+    uvicorn.run(
+        "servers.asgi:create",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=workers,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+@app.command
+def migrate() -> None:
+    """Bring the database to the revision that this version needs."""
+    import migrations  # noqa: PLC0415 - Alembic is slow to import
+
+    url = _database_settings().database_url
+    _run(migrations.upgrade(parse_url(url)))
+    sys.stderr.write(f"The database is at revision {REVISION}.\n")
+
+
+@keys.command(name="list")
+def list_keys() -> None:
+    """List the signing keys, oldest first, with what each is for now."""
+    _run(_list_keys(_settings()))
+
+
+@keys.command
+def rotate() -> None:
+    """Make a new signing key. It is published now and signs in 15 minutes; the old one verifies what it signed."""
+    _run(_rotate(_settings()))
+
+
+@users.command(name="list")
+def list_users(text: str = "") -> None:
+    """List users whose email or phone contains a text, or whose id it is.
+
+    Parameters
+    ----------
+    text
+        What to look for; without it, the first users are listed.
+    """
+    _run(_list_users(_database_settings(), text))
+
+
+@users.command
+def set_role(user: str, role: Role) -> None:
+    """Give a user a role. Every node knows within seconds.
+
+    Parameters
+    ----------
+    user
+        The Supabase user id, or the email address.
+    role
+        user, agent or admin.
+    """
+    _run(_set_role(_database_settings(), user, role))
+
+
+async def _check(settings: GatewaySettings) -> None:
+    """Everything that would keep a worker from starting, told once and in a sentence."""
+    async with _open(settings) as database:
+        await check_revision(database, REVISION)
+        await _key_ring(settings, database).load(system_clock())
+
+
+async def _list_keys(settings: GatewaySettings) -> None:
+    now = system_clock()
+    async with _open(settings) as database:
+        await check_revision(database, REVISION)
+        ring = _key_ring(settings, database)
+        await ring.load(now)
+    signing, verifying = ring.keys.signing(now), ring.keys.verifying(now)
+    for key in ring.keys.all:
+        state = "signs" if key is signing else "next" if key.signs_from > now else "verifies"
+        sys.stdout.write(f"{key.kid}\t{state if key in verifying else 'retired'}\t{key.signs_from.isoformat()}\n")
+
+
+async def _rotate(settings: GatewaySettings) -> None:
+    async with _open(settings) as database:
+        await check_revision(database, REVISION)
+        key = await _key_ring(settings, database).rotate(system_clock())
+    sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
+
+
+async def _list_users(settings: DatabaseSettings, text: str) -> None:
+    async with _open(settings) as database:
+        for user in await UserStore(database).find(text, _MOST_LISTED):
+            active = "active" if user.is_active else "inactive"
+            sys.stdout.write(f"{user.supabase_id}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
+
+
+async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
+    now = system_clock()
+    async with _open(settings) as database:
+        store = UserStore(database)
+        found = [user for user in await store.find(name, 2) if name.lower() in {user.supabase_id, user.email}]
+        if not found:
+            raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
+        await store.set_role(found[0].supabase_id, role, now)
+        await store_on(database).add_revocation(
+            Revocation(RevocationKind.STANDING, found[0].supabase_id, now, now + _STANDING_NEWS)
+        )
+    sys.stdout.write(f"{found[0].supabase_id}\t{role}\n")
+
+
+@asynccontextmanager
+async def _open(settings: DatabaseSettings) -> AsyncIterator[SqliteDatabase | PostgresqlDatabase]:
+    database = await open_database(settings.database_url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _key_ring(settings: GatewaySettings, database: SqliteDatabase | PostgresqlDatabase) -> KeyRing:
+    lifetime = settings.authorization_server().access_token_lifetime
+    return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, secrets.token_bytes), lifetime)
+
+
+def _settings() -> GatewaySettings:
+    try:
+        settings = load()
+    except UnusableSettings as problem:
+        _fail(problem)
+    for name in unknown_variables():
+        sys.stderr.write(f"mcp-auth: {name} is set, and there is no such setting: is it misspelt?\n")
+    return settings
+
+
+def _database_settings() -> DatabaseSettings:
+    try:
+        return load_database_settings()
+    except UnusableSettings as problem:
+        _fail(problem)
+
+
+def _run(work: Coroutine[object, object, None]) -> None:
+    try:
+        asyncio.run(work)
+    except (UnusableSettings, UnsuitableDatabase, UnreadableKeys) as problem:
+        _fail(problem)
+    except StoreUnavailable as outage:
+        _fail(f"The database at {PREFIX}DATABASE_URL cannot be used: {outage}.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(problem: object) -> NoReturn:
+    sys.stderr.write("".join(f"mcp-auth: {line}\n" for line in str(problem).splitlines()))
+    sys.exit(2)
+
+
+_MOST_LISTED = 100
+# Longer than any node remembers where a person stands.
+_STANDING_NEWS = timedelta(minutes=10)

@@ -1,0 +1,177 @@
+"""The outermost layer: what holds for every answer, whoever gives it, errors included (F-20).
+
+Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stands on the hot path."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from oauth.credentials import Entropy
+from servers.log import current_scope
+
+log = structlog.get_logger()
+
+Headers = list[tuple[bytes, bytes]]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
+_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, X-Request-ID"
+_PREFLIGHT_MAX_AGE = b"600"
+
+
+class CorsPolicy(Enum):
+    """Who may read answers from another origin. Pages and /authorize have no policy: nobody (STD-50)."""
+
+    PUBLIC = "public"  # discovery, /token, /register, /revoke: nothing there depends on who the browser is
+    ALLOWED_ORIGINS = "allowed_origins"  # the API
+    ALLOWED_ORIGINS_ONLY = "allowed_origins_only"  # the MCP servers: another Origin is refused (STD-36)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """hosts: accepted Host headers. origins: accepted origins of browser clients; `*` is all.
+    unchecked: paths that load balancers ask by address. hops: trusted reverse proxies (F-13)."""
+
+    public_url: str
+    hosts: frozenset[bytes]
+    origins: frozenset[bytes]
+    loopback_origins: bool
+    policies: Mapping[str, CorsPolicy]
+    unchecked: frozenset[str]
+    hops: int
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy) -> None:
+        self._app = app
+        self._settings = settings
+        self._entropy = entropy
+        self._common: Headers = [(b"x-content-type-options", b"nosniff")]
+        if settings.public_url.startswith("https://"):
+            self._common.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        host = origin = request_id = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"x-request-id":
+                request_id = value
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+            request_id = self._entropy(12).hex().encode()
+        scope["request_id"] = request_id.decode()
+        scope["client_address"] = client_address(scope, self._settings.hops)
+        current_scope.set(scope)
+        added = [*self._common, (b"x-request-id", request_id)]
+        refusal = self._check(scope, host, origin, added)
+        started = False
+
+        async def send_added(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        if refusal is not None:
+            await _answer(send_added, *refusal)
+            return
+        try:
+            await self._app(scope, receive, send_added)
+        except Exception:
+            log.exception("unhandled_error", path=scope["path"])
+            if not started:
+                await _answer(send_added, 500, _JSON, _broken(scope["request_id"]))
+
+    def _check(
+        self, scope: Scope, host: bytes | None, origin: bytes | None, added: Headers
+    ) -> tuple[int, Headers, bytes] | None:
+        """Add the CORS headers; → status, headers and body of an answer, if the request goes no further."""
+        settings, path = self._settings, scope["path"]
+        if host not in settings.hosts and path not in settings.unchecked:
+            log.info("host_refused", path=path)
+            return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
+        if origin is None:
+            return None
+        policy = settings.policies.get(path) or (CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None)
+        if policy is None:
+            return None
+        allowed = policy is CorsPolicy.PUBLIC or self._allows(origin)
+        if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
+            log.info("origin_refused", path=path)
+            return 403, _TEXT, _ORIGIN_REFUSED
+        if not allowed:
+            return None
+        if policy is CorsPolicy.PUBLIC:
+            added.append((b"access-control-allow-origin", b"*"))
+        else:
+            added += [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+        added.append((b"access-control-expose-headers", _EXPOSED))
+        if scope["method"] == "OPTIONS":
+            return 204, _preflight(scope["headers"]), b""
+        return None
+
+    def _allows(self, origin: bytes) -> bool:
+        settings = self._settings
+        return (
+            origin in settings.origins
+            or b"*" in settings.origins
+            or (settings.loopback_origins and _LOOPBACK_ORIGIN.fullmatch(origin) is not None)
+        )
+
+
+def client_address(scope: Scope, hops: int) -> str:
+    """Who is calling: the peer, or what the outermost of `hops` trusted proxies wrote down (F-13, SEED-50)."""
+    peer = scope.get("client")
+    address = str(peer[0]) if peer else ""
+    if hops == 0:
+        return address
+    forwarded = ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ).split(",")
+    named = [part.strip() for part in forwarded if part.strip()]
+    return named[-hops] if len(named) >= hops else address
+
+
+def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:
+    """Every method and header that is asked for: access is decided by the token, not by the browser."""
+    asked = next((value for name, value in headers if name == b"access-control-request-headers"), b"")
+    return [
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else b"Authorization, Content-Type"),
+        (b"access-control-max-age", _PREFLIGHT_MAX_AGE),
+    ]
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    length = [(b"content-length", str(len(body)).encode())] if body else []
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _broken(request_id: str) -> bytes:
+    return (
+        '{"error":"server_error","error_description":"Something went wrong here. '
+        f'Tell the people who run this service the request id {request_id}."}}'
+    ).encode()
+
+
+_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+_JSON: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+_ORIGIN_REFUSED = (
+    b"This server does not take requests from web pages of this origin. "
+    b"Its operator can add the origin to MCP_AUTH_ALLOWED_ORIGINS.\n"
+)
+_LOOPBACK_ORIGIN = re.compile(rb"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")

@@ -1,0 +1,40 @@
+"""The three resources (D-4), in the words that people read on the consent page."""
+
+from oauth.resources import Resource, Resources, SupabaseTokens
+from oauth.vocabulary import Role, Scope
+
+USER_PATH = "/mcp"
+ADMIN_PATH = "/mcp-admin"
+API_PATH = "/api"
+
+
+def create_resources(public_url: str, service_name: str) -> Resources:
+    """User MCP server, admin MCP server, REST API; the first is the default."""
+    user = Resource(
+        public_url,
+        USER_PATH,
+        service_name,
+        scopes={
+            Scope("mcp:read"): "See your data and use tools that only read",
+            Scope("mcp:write"): "Change your data with tools that write",
+        },
+        baseline=frozenset({Scope("mcp:read")}),
+        supabase_tokens=SupabaseTokens.AUDIENCE,
+    )
+    admin = Resource(
+        public_url,
+        ADMIN_PATH,
+        f"{service_name} administration",
+        scopes={Scope("mcp:admin"): "Use the administration tools in your name"},
+        baseline=frozenset({Scope("mcp:admin")}),
+        roles=frozenset({Role.AGENT, Role.ADMIN}),
+    )
+    api = Resource(
+        public_url,
+        API_PATH,
+        f"{service_name} API",
+        scopes={Scope("api"): "Use the API in your name"},
+        baseline=frozenset({Scope("api")}),
+        supabase_tokens=SupabaseTokens.SESSION,
+    )
+    return Resources((user, admin, api))

@@ -1,0 +1,238 @@
+"""The environment, read once: `MCP_AUTH_…` variables and an optional `mcp-auth.toml`.
+
+Names say their unit. What is missing or unsafe is told in one sentence that says what to set."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from oauth.settings import Settings as AuthorizationServerSettings
+
+PREFIX = "MCP_AUTH_"
+CONFIG_FILE = "mcp-auth.toml"
+_MIN_SECRET = 32
+_MIN_DISTINCT = 10
+
+
+class UnusableSettings(Exception):
+    """Something has to be set before the program can start; one sentence per problem."""
+
+
+Seconds = Annotated[int, Field(gt=0)]
+_PUBLIC_URL = "scheme, host and optional port of the address that clients see, such as https://mcp.example.com"
+
+
+class DatabaseSettings(BaseSettings):
+    """What it takes to reach the database; all that `migrate` and `users` need."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", toml_file=CONFIG_FILE)
+
+    database_url: str = Field(
+        "sqlite:///mcp-auth.sqlite", description="sqlite:///path/to/file or postgresql://user@host/database."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+class GatewaySettings(DatabaseSettings):
+    """Everything an operator can set."""
+
+    model_config = SettingsConfigDict(extra="forbid")
+
+    public_url: str = Field(description=f"The one public address: {_PUBLIC_URL}.")
+    secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        description="Root secret, at least 32 random characters. Several, separated by commas, for rotation: "
+        "the first is used, all are accepted."
+    )
+    supabase_url: str = Field(description="Address of the Supabase project, such as https://abc.supabase.co.")
+    supabase_publishable_key: SecretStr = Field(description="The project's publishable (or legacy anon) key.")
+    supabase_secret_key: SecretStr | None = Field(
+        None, description="The project's secret (or legacy service_role) key; checks whether people may still sign in."
+    )
+    database_pool_size: int = Field(10, ge=1, le=100, description="PostgreSQL connections per pool and process.")
+    service_name: str | None = Field(
+        None, max_length=80, description="What pages call this service; the public host by default."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    trusted_proxy_hops: int = Field(
+        0, ge=0, le=10, description="Reverse proxies in front that append to X-Forwarded-For."
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of browser clients that may call the MCP servers, separated by commas; * for all."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Host headers that are accepted beside the public one, separated by commas."
+    )
+    tools: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:\w+$",
+        description="Your own tools: module:function, called with the user and the admin FastMCP server.",
+    )
+    dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
+    access_token_lifetime_seconds: Seconds = Field(1800, le=86400, description="Life of an access token.")
+    authorization_code_lifetime_seconds: Seconds = Field(60, le=600, description="Life of an authorization code.")
+    authorization_request_lifetime_seconds: Seconds = Field(
+        600, le=3600, description="How long a sign-in or consent page may wait."
+    )
+    refresh_token_lifetime_seconds: Seconds = Field(2_592_000, description="Life of a refresh token from its last use.")
+    refresh_retry_window_seconds: Seconds = Field(
+        60, le=600, description="How long a superseded refresh token counts as a retry."
+    )
+    grant_lifetime_seconds: Seconds = Field(15_552_000, description="Absolute life of a grant.")
+    sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
+
+    @field_validator("secret", "allowed_origins", "allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("secret")
+    @classmethod
+    def _strong(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in value:
+            plain = secret.get_secret_value()
+            if len(plain) < _MIN_SECRET or len(set(plain)) < _MIN_DISTINCT:
+                raise ValueError("is too weak: set it to the output of `openssl rand -base64 48`")
+        if not value:
+            raise ValueError("is empty: set it to the output of `openssl rand -base64 48`")
+        return value
+
+    @field_validator("public_url", "supabase_url")
+    @classmethod
+    def _origin(cls, value: str) -> str:
+        problem = origin_problem(value)
+        if problem is not None:
+            raise ValueError(problem)
+        return value
+
+    @field_validator("supabase_publishable_key")
+    @classmethod
+    def _not_empty(cls, value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().strip():
+            raise ValueError("is empty: copy it from the API settings of the Supabase project")
+        return value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "GatewaySettings":
+        if self.supabase_secret_key == self.supabase_publishable_key:
+            raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What pages call the service."""
+        return self.service_name or str(urlsplit(self.public_url).hostname)
+
+    @property
+    def root_secrets(self) -> tuple[str, ...]:
+        """The secrets in the clear."""
+        return tuple(secret.get_secret_value() for secret in self.secret)
+
+    def authorization_server(self) -> AuthorizationServerSettings:
+        """The part that `oauth` knows."""
+        return AuthorizationServerSettings(
+            issuer=self.public_url,
+            access_token_lifetime=timedelta(seconds=self.access_token_lifetime_seconds),
+            authorization_code_lifetime=timedelta(seconds=self.authorization_code_lifetime_seconds),
+            authorization_request_lifetime=timedelta(seconds=self.authorization_request_lifetime_seconds),
+            refresh_token_lifetime=timedelta(seconds=self.refresh_token_lifetime_seconds),
+            refresh_retry_window=timedelta(seconds=self.refresh_retry_window_seconds),
+            grant_lifetime=timedelta(seconds=self.grant_lifetime_seconds),
+            sign_in_session_lifetime=timedelta(seconds=self.sign_in_session_lifetime_seconds),
+            dynamic_registration=self.dynamic_registration,
+        )
+
+
+def load(**given: Any) -> GatewaySettings:  # noqa: ANN401 - any setting
+    """Settings from the environment and the file, `given` first. UnusableSettings says what to set."""
+    try:
+        return GatewaySettings(**given)
+    except ValidationError as error:
+        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def load_database_settings() -> DatabaseSettings:
+    """The part of them that needs no secrets."""
+    try:
+        return DatabaseSettings.model_validate({})
+    except ValidationError as error:
+        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
+
+
+def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Variables with our prefix that mean nothing: most often a misspelt one."""
+    known = {PREFIX + name.upper() for name in GatewaySettings.model_fields}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def origin_problem(url: str) -> str | None:
+    """What keeps a URL from being an origin that is safe to send tokens to (D-1), or None."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return f"is not a URL: set it to the {_PUBLIC_URL}"
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return f"is not a web address: set it to the {_PUBLIC_URL}"
+    if url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc or url != url.lower():
+        return f"must be lower case, without path, slash at the end or user: set it to the {_PUBLIC_URL}"
+    if parts.netloc.endswith(":") or port == {"http": 80, "https": 443}[parts.scheme]:
+        return "names the port that its scheme implies: leave the port out"
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        return "is plain http: set it to an https address (http is for this machine alone)"
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Is it this machine? localhost, 127.0.0.0/8 or ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    """One problem of pydantic's in our words: the variable, and what to do."""
+    field = str(problem["loc"][0]) if problem["loc"] else ""
+    variable = PREFIX + field.upper()
+    if problem["type"] == "missing":
+        description = GatewaySettings.model_fields[field].description or ""
+        return f"{variable} is not set. {description}"
+    if problem["type"] == "extra_forbidden":
+        return f"{CONFIG_FILE} has a setting that does not exist: {field}."
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if not field:
+        return f"{message}."
+    return f"{variable} {message if message.startswith(('is ', 'must ', 'names ')) else 'is wrong: ' + message}."
+
+
+def private_directory(path: Path) -> Path:
+    """The directory, made if need be, for its owner alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,44 @@
+"""whoami: which person, which client, which scopes, until when."""
+
+from datetime import datetime
+
+from fastmcp import FastMCP
+from mcp_types import ToolAnnotations
+from pydantic import BaseModel
+
+from mcp_auth.principal import current_principal
+from servers.tools.envelope import ToolAnswer, success
+
+
+class Whoami(BaseModel):
+    """The caller, as the access token proves it. client_id is null for a Supabase session."""
+
+    subject: str
+    role: str
+    client_id: str | None
+    resource: str
+    scopes: list[str]
+    expires_at: datetime
+
+
+def add_whoami(server: FastMCP) -> None:
+    """Add the tool to a server."""
+
+    @server.tool(
+        annotations=ToolAnnotations(
+            title="Who am I?", read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        )
+    )
+    async def whoami() -> ToolAnswer[Whoami]:
+        """Say who is signed in, through which app, with which scopes, and until when."""
+        principal = current_principal()
+        return success(
+            Whoami(
+                subject=principal.subject,
+                role=principal.role,
+                client_id=principal.client_id,
+                resource=principal.resource,
+                scopes=sorted(principal.scopes),
+                expires_at=principal.expires_at,
+            )
+        )
