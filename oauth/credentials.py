@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from oauth.vocabulary import Digest
 
-# Randomness is passed in (D-25): `secrets.token_bytes` in the program.
+# Randomness is passed in (D-25): `os.urandom` in the program.
 Entropy = Callable[[int], bytes]
 
 SECRET_BYTES = 32  # OAuth 2.1 §7.7 asks for 160 bits; 256 leave no argument.

@@ -30,7 +30,7 @@ class UnreadableKeys(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key pair. public_jwk: as published, private members nowhere in it."""
+    """One key pair. public_jwk: as published, private members nowhere in it. header: of what it signs, encoded."""
 
     number: int
     kid: str
@@ -38,6 +38,7 @@ class SigningKey:
     public_jwk: Mapping[str, str]
     public_key: EllipticCurvePublicKey
     private_key: EllipticCurvePrivateKey
+    header: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,7 @@ class KeyRing:
     def sign(self, claims: Mapping[str, object], now: datetime) -> str:
         """The claims as a compact JWS of RFC 9068."""
         key = self.keys.signing(now)
-        header = _encode_json({"typ": TYPE, "alg": ALGORITHM, "kid": key.kid})
-        signed = header + b"." + _encode_json(claims)
+        signed = key.header + b"." + _encode_json(claims)
         return (signed + b"." + _encode(self._algorithm.sign(signed, key.private_key))).decode()
 
     async def _add(self, number: int, now: datetime, signs_from: datetime) -> None:
@@ -141,6 +141,7 @@ class KeyRing:
             json.loads(stored.public_jwk),
             private_key.public_key(),
             private_key,
+            _encode_json({"typ": TYPE, "alg": ALGORITHM, "kid": stored.kid}),
         )
 
 
@@ -149,4 +150,7 @@ def _encode(raw: bytes) -> bytes:
 
 
 def _encode_json(value: Mapping[str, object]) -> bytes:
-    return _encode(json.dumps(value, separators=(",", ":")).encode())
+    return _encode(_COMPACT.encode(value).encode())
+
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))

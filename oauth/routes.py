@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,6 +11,7 @@ from starlette.routing import Route
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import authorize, consent, metadata, register, revoke, sign_in, token
+from oauth.endpoints.body import MAX_BODY, BodyTooLarge
 from oauth.endpoints.responses import error_response, message_page
 from oauth.errors import invalid_request, temporarily_unavailable
 from oauth.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
@@ -19,8 +19,6 @@ from oauth.pages import Message
 from oauth.resources import Resource
 
 log = structlog.get_logger()
-
-MAX_BODY = 64 * 1024  # bytes
 
 Endpoint = Callable[[Request, AuthorizationServer], Awaitable[Response]]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -54,7 +52,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:
-    return Route(path, handler, methods=[method], max_body_size=MAX_BODY)
+    return Route(path, handler, methods=[method])
 
 
 def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
@@ -66,8 +64,8 @@ def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
         except Outage as outage:
             log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
             return error_response(temporarily_unavailable(_reason(outage)))
-        except HTTPException as error:
-            return error_response(invalid_request(_TOO_LARGE, reason="oversized_body"), status=error.status_code)
+        except BodyTooLarge:
+            return error_response(invalid_request(_TOO_LARGE, reason="oversized_body"), status=413)
 
     return handle
 
@@ -82,8 +80,8 @@ def _for_people(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
             log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return message_page(request, server, _outage_message(outage), status=503, headers=retry)
-        except HTTPException as error:
-            return message_page(request, server, _OVERSIZED, status=error.status_code)
+        except BodyTooLarge:
+            return message_page(request, server, _OVERSIZED, status=413)
 
     return handle
 

@@ -1,6 +1,6 @@
 """The one place that puts everything together: settings in, an ASGI application out."""
 
-import secrets
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
@@ -59,7 +59,7 @@ def create_app(
     settings: GatewaySettings,
     *,
     clock: Clock = system_clock,
-    entropy: Entropy = secrets.token_bytes,
+    entropy: Entropy = os.urandom,
     add_tools: AddTools = _no_tools,
     when_started: Callable[[], None] = _nothing,
 ) -> ASGIApp:

@@ -1,7 +1,7 @@
 """The command line: mcp-auth dev | serve | migrate | keys | users."""
 
 import asyncio
-import secrets
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -208,7 +208,7 @@ async def _open(settings: DatabaseSettings) -> AsyncIterator[SqliteDatabase | Po
 
 def _key_ring(settings: GatewaySettings, database: SqliteDatabase | PostgresqlDatabase) -> KeyRing:
     lifetime = settings.authorization_server().access_token_lifetime
-    return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, secrets.token_bytes), lifetime)
+    return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, os.urandom), lifetime)
 
 
 def _settings() -> GatewaySettings:

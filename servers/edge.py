@@ -2,6 +2,7 @@
 
 Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stands on the hot path."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,7 +52,9 @@ class Edge:
     def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy) -> None:
         self._app = app
         self._settings = settings
-        self._entropy = entropy
+        # A request id names a request among all of all nodes; it is no secret, so a counter will do.
+        self._process = entropy(6).hex().encode()
+        self._count = itertools.count(1)
         self._common: Headers = [(b"x-content-type-options", b"nosniff")]
         if settings.public_url.startswith("https://"):
             self._common.append((b"strict-transport-security", b"max-age=31536000"))
@@ -70,7 +73,7 @@ class Edge:
             elif name == b"x-request-id":
                 request_id = value
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
-            request_id = self._entropy(12).hex().encode()
+            request_id = b"%s-%x" % (self._process, next(self._count))
         scope["request_id"] = request_id.decode()
         scope["client_address"] = client_address(scope, self._settings.hops)
         current_scope.set(scope)

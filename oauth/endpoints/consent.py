@@ -10,6 +10,7 @@ from oauth import credentials, parameters, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
 from oauth.endpoints import pending as pending_request
+from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import current_session
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
@@ -46,7 +47,7 @@ async def show_consent(request: Request, server: AuthorizationServer) -> Respons
 
 async def decide(request: Request, server: AuthorizationServer) -> Response:
     """POST /consent with request, csrf, decision=allow|deny → 303 to the client."""
-    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    params = await read_form(request)
     if isinstance(params, OAuthError):
         return message_page(request, server, malformed(params))
     pending = await pending_request.find(params, request, server)

@@ -8,6 +8,7 @@ from oauth import client_metadata, credentials
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_metadata import ClientMetadata
 from oauth.credentials import CLIENT_SECRET_PREFIX, digest
+from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError, invalid_client_metadata
 from oauth.models import Client, ClientAuthenticationMethod, Registration
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 async def register(request: Request, server: AuthorizationServer) -> Response:
     """JSON metadata → 201 with the registration in force; a secret is shown this once (§3.2.1)."""
     content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    document = parse_object(await request.body()) if content_type == "application/json" else None
+    document = parse_object(await read_body(request)) if content_type == "application/json" else None
     if document is None:
         return _refused(
             invalid_client_metadata("The body must be a JSON object, sent as application/json.", reason="not_json")

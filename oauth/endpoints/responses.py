@@ -12,6 +12,8 @@ from oauth.outages import RETRY_AFTER_SECONDS
 from oauth.pages import Message
 from oauth.vocabulary import ErrorCode
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 NO_STORE = {"Cache-Control": "no-store"}
 
 _PAGE_HEADERS = {
@@ -24,7 +26,7 @@ _PAGE_HEADERS = {
 def json_response(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer that nobody may keep, unless headers say otherwise (D-17)."""
     return Response(
-        json.dumps(body, separators=(",", ":")),
+        _COMPACT.encode(body),
         status,
         {**NO_STORE, **(headers or {})},
         media_type="application/json",

@@ -4,9 +4,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, client_authentication, jws, parameters
+from oauth import access_token, client_authentication, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
+from oauth.endpoints.body import read_form
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_access_token, revoke_grant
 from oauth.errors import OAuthError, invalid_request
@@ -21,7 +22,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
     not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
     authorization = request.headers.get("authorization")
-    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    params = await read_form(request)
     if isinstance(params, OAuthError):
         return _refused(params, authorization)
     presented = client_authentication.parse(params, authorization)

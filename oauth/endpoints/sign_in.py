@@ -7,6 +7,7 @@ from starlette.responses import Response
 from oauth import parameters
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import pending as pending_request
+from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import begin_session, current_session, end_session
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
@@ -46,7 +47,7 @@ async def show_sign_in(request: Request, server: AuthorizationServer) -> Respons
 
 async def sign_in(request: Request, server: AuthorizationServer) -> Response:
     """POST /signin with request, csrf, email, password."""
-    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    params = await read_form(request)
     if isinstance(params, OAuthError):
         return message_page(request, server, malformed(params))
     pending = await pending_request.find_open(params, request, server)
@@ -76,7 +77,7 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
     """POST /signout with request, csrf: "not you?" leads back to the sign-in page of the same request."""
-    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    params = await read_form(request)
     if isinstance(params, OAuthError):
         return message_page(request, server, malformed(params))
     pending = await pending_request.find(params, request, server)

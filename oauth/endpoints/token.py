@@ -6,10 +6,11 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, client_authentication, credentials, parameters, token_request
+from oauth import access_token, client_authentication, credentials, token_request
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
+from oauth.endpoints.body import read_form
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
@@ -26,7 +27,7 @@ log = structlog.get_logger()
 async def token(request: Request, server: AuthorizationServer) -> Response:
     """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
     authorization = request.headers.get("authorization")
-    params = parameters.parse_form(request.headers.get("content-type", ""), await request.body())
+    params = await read_form(request)
     if isinstance(params, OAuthError):
         return _refused(params, authorization)
     presented = client_authentication.parse(params, authorization)

@@ -2,9 +2,10 @@
 
 from oauth.stores.database import parse_url
 from oauth.stores.postgresql import PostgresqlDatabase
+from oauth.stores.postgresql_token_path import PostgresqlTokenPath
 from oauth.stores.sql import SqlStore
 from oauth.stores.sqlite import SqliteDatabase
-from oauth.stores.token_path import PostgresqlTokenPath, SqliteTokenPath
+from oauth.stores.sqlite_token_path import SqliteTokenPath
 
 
 async def open_database(url: str, pool_size: int = 10) -> SqliteDatabase | PostgresqlDatabase:

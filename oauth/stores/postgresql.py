@@ -1,5 +1,6 @@
 """PostgreSQL through asyncpg: SQLAlchemy for most, the bare driver for the token path (D-22)."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
@@ -9,36 +10,39 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from oauth.outages import StoreUnavailable
 from oauth.stores.database import outages
 
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 5.0  # below the 10 s after which clients give up
+_LIMITS = {"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": STATEMENT_TIMEOUT_SECONDS}
 
 
 class PostgresqlDatabase:
     """A Database on a server. `connection` lends a bare asyncpg connection, without a transaction."""
 
-    def __init__(self, engine: AsyncEngine, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, engine: AsyncEngine, connections: "_Connections") -> None:
         self._engine = engine
-        self._pool = pool
+        self._connections = connections
 
     @classmethod
     async def open(cls, url: URL, pool_size: int) -> Self:
         """Connect to the server that url names. pool_size: connections of each of the two pools, at most."""
-        limits = {"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": STATEMENT_TIMEOUT_SECONDS}
         engine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
             pool_pre_ping=True,
-            connect_args=limits,
+            connect_args=_LIMITS,
         )
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        with outages():
-            return cls(engine, await asyncpg.create_pool(dsn, min_size=1, max_size=pool_size, reset=_keep, **limits))
+        connections = _Connections(dsn, pool_size)
+        async with connections.one():
+            pass
+        return cls(engine, connections)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -54,16 +58,62 @@ class PostgresqlDatabase:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
-        """A connection of the token path's own pool; each statement on it is a transaction by itself."""
-        with outages():
-            async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
-                yield connection
+        """A connection of the token path; each statement on it is a transaction by itself."""
+        async with self._connections.one() as connection:
+            yield connection
 
     async def close(self) -> None:
         """See Database."""
-        await self._pool.close()
+        await self._connections.close()
         await self._engine.dispose()
 
 
-async def _keep(_connection: object) -> None:
-    """Nothing to reset: the token path opens no transactions, cursors or listeners and sets nothing."""
+class _Connections:
+    """Bare connections, at most `size`. asyncpg's own pool makes two tasks per loan, which is felt on the token path.
+
+    A connection goes back when the loan ended well; after any error it is closed, since nobody knows its state."""
+
+    def __init__(self, dsn: str, size: int) -> None:
+        self._dsn = dsn
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[Any] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Any]:
+        """Lend one; StoreUnavailable when none becomes free or can be opened."""
+        if self._free.locked():
+            try:
+                await asyncio.wait_for(self._free.acquire(), CONNECT_TIMEOUT_SECONDS)
+            except TimeoutError:
+                raise StoreUnavailable("all connections are busy") from None
+        else:
+            await self._free.acquire()
+        connection = None
+        try:
+            with outages():
+                connection = await self._open()
+                yield connection
+        except BaseException as error:
+            if connection is not None:
+                connection.terminate()
+            if isinstance(error, StoreUnavailable):
+                # What broke this one broke the others too, and none of them would notice before its next use.
+                while self._idle:
+                    self._idle.pop().terminate()
+            raise
+        else:
+            self._idle.append(connection)
+        finally:
+            self._free.release()
+
+    async def close(self) -> None:
+        """Close those that are idle."""
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _open(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return await asyncpg.connect(self._dsn, **_LIMITS)

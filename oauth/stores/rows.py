@@ -3,9 +3,12 @@
 Every `*_of` takes the columns in the order of the table, as either driver or SQLAlchemy returns them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from oauth import scope
+from oauth.credentials import digest
+from oauth.grant_types.decision import Redeem, Rotate
 from oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
@@ -21,6 +24,7 @@ from oauth.models import (
 )
 from oauth.redirect_uri import RedirectTarget
 from oauth.stores.instants import from_micros, optional_instant, optional_micros, to_micros
+from oauth.stores.tables import authorization_codes, clients, grants, refresh_tokens
 from oauth.vocabulary import Digest, Scope
 
 Row = Sequence[Any]
@@ -71,7 +75,7 @@ def client_values(client: Client) -> Values:
 def authorization_request_of(row: Row) -> AuthorizationRequest:
     """A row of `authorization_requests`."""
     (
-        digest,
+        handle,
         browser,
         client_id,
         uri,
@@ -85,7 +89,7 @@ def authorization_request_of(row: Row) -> AuthorizationRequest:
         answer,
     ) = row
     return AuthorizationRequest(
-        digest=Digest(digest),
+        digest=Digest(handle),
         browser=Digest(browser),
         client_id=client_id,
         target=RedirectTarget(uri, state),
@@ -152,9 +156,9 @@ def grant_values(grant: Grant) -> Values:
 
 def authorization_code_of(row: Row, grant: Grant) -> AuthorizationCode:
     """A row of `authorization_codes`, with its grant."""
-    digest, _, redirect_uri, challenge, expires_at, redeemed_at = row
+    code, _, redirect_uri, challenge, expires_at, redeemed_at = row
     return AuthorizationCode(
-        digest=Digest(digest),
+        digest=Digest(code),
         grant=grant,
         redirect_uri=redirect_uri,
         code_challenge=challenge,
@@ -177,9 +181,9 @@ def authorization_code_values(code: AuthorizationCode) -> Values:
 
 def refresh_token_of(row: Row, grant: Grant, *, successor_seen: bool) -> RefreshToken:
     """A row of `refresh_tokens`, with its grant and what its successor's row says."""
-    digest, _, generation, expires_at, superseded_at, sealed_successor, _ = row
+    token, _, generation, expires_at, superseded_at, sealed_successor, _ = row
     return RefreshToken(
-        digest=Digest(digest),
+        digest=Digest(token),
         grant=grant,
         generation=generation,
         expires_at=from_micros(expires_at),
@@ -191,8 +195,8 @@ def refresh_token_of(row: Row, grant: Grant, *, successor_seen: bool) -> Refresh
 
 def sign_in_session_of(row: Row) -> SignInSession:
     """A row of `sign_in_sessions`."""
-    digest, subject, account, auth_time, acr, expires_at = row
-    return SignInSession(Digest(digest), subject, account, from_micros(auth_time), acr, from_micros(expires_at))
+    cookie, subject, account, auth_time, acr, expires_at = row
+    return SignInSession(Digest(cookie), subject, account, from_micros(auth_time), acr, from_micros(expires_at))
 
 
 def sign_in_session_values(session: SignInSession) -> Values:
@@ -220,4 +224,43 @@ def revocation_values(revocation: Revocation) -> Values:
         "value": revocation.value,
         "recorded_at": to_micros(revocation.recorded_at),
         "expires_at": to_micros(revocation.expires_at),
+    }
+
+
+# -- the joined rows of the token path
+
+_CLIENT = len(clients.c)
+_CODE = _CLIENT + len(authorization_codes.c)
+_TOKEN = _CLIENT + len(refresh_tokens.c)
+_GRANT = len(grants.c)
+
+
+def joined_code_of(row: Row) -> tuple[Client | None, AuthorizationCode | None]:
+    """Client, code and grant; nulls where there is none."""
+    client = client_of(row[:_CLIENT]) if row[0] is not None else None
+    if row[_CLIENT] is None:
+        return client, None
+    return client, authorization_code_of(row[_CLIENT:_CODE], grant_of(row[_CODE : _CODE + _GRANT]))
+
+
+def joined_refresh_token_of(row: Row) -> tuple[Client | None, RefreshToken | None]:
+    """Client, refresh token, grant, and whether the successor is known to have arrived."""
+    client = client_of(row[:_CLIENT]) if row[0] is not None else None
+    if row[_CLIENT] is None:
+        return client, None
+    grant = grant_of(row[_TOKEN : _TOKEN + _GRANT])
+    return client, refresh_token_of(row[_CLIENT:_TOKEN], grant, successor_seen=bool(row[_TOKEN + _GRANT]))
+
+
+def claim_values(secret: str, decision: Redeem | Rotate, now: datetime) -> Values:
+    """The parameters of a claim, and of the refresh token that comes with it."""
+    issue = decision.issue
+    return {
+        "claimed": digest(secret),
+        "now": to_micros(now),
+        "sealed": decision.sealed_successor if isinstance(decision, Rotate) else None,
+        "new_digest": digest(issue.refresh_token) if issue.refresh_token is not None else None,
+        "new_grant_id": issue.grant.grant_id,
+        "new_generation": issue.generation,
+        "new_expires_at": to_micros(decision.refresh_token_expires_at),
     }

@@ -1,7 +1,8 @@
 """SQLite: one writer thread that commits a group, readers beside it (WAL).
 
-Whoever writes hands a function to the writer. It takes all that wait, runs each in a savepoint of one immediate
-transaction, commits once, and only then are the callers told: an answer means that it is on disk."""
+Whoever writes hands a function to the writer. It takes all that wait, runs them in one immediate transaction, commits
+once, and only then are the callers told: an answer means that it is on disk. Should one of them fail, all are rolled
+back and run again one by one, so a function must be able to run twice: what it yields follows from what it reads."""
 
 import asyncio
 import queue
@@ -19,12 +20,13 @@ from sqlalchemy.pool import StaticPool
 
 from oauth.outages import StoreUnavailable
 from oauth.stores.database import ensure_private_file, outages
+from oauth.stores.gathering import Gatherer
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS = 5.0  # below the 10 s after which clients give up
-_GROUP = 128  # jobs a commit may carry
-_QUEUE = 4096  # jobs that may wait
+_GROUP = 128  # jobs, from which on a commit takes no more
+_WAITING = 4096  # jobs that may wait
 
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -39,6 +41,14 @@ class _Job(Generic[T]):
     work: Callable[[sqlite3.Connection], T]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[T]
+
+
+# A job with its value, or with the error that it failed with.
+_Outcome = tuple[_Job[Any], Any, BaseException | None]
+
+
+class _NotBegun(sqlite3.OperationalError):
+    """Another process holds the lock, or the file is gone: no job of the group can be run now."""
 
 
 class SqliteDatabase:
@@ -56,7 +66,10 @@ class SqliteDatabase:
         # SQLAlchemy on the writer's own connection: it never commits, the writer does.
         self._core = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool).connect()
         self._readers = _readers(url)
-        self._jobs: queue.Queue[_Job[Any] | None] = queue.Queue(_QUEUE)
+        self._waiting = 0
+        self._groups: queue.SimpleQueue[list[_Job[Any]] | None] = queue.SimpleQueue()
+        # The writer wakes once, and commits once, for what the loop gathers in a turn.
+        self._gatherer: Gatherer[_Job[Any]] = Gatherer(self._groups.put)
         self._thread = threading.Thread(target=self._write_until_closed, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -74,16 +87,20 @@ class SqliteDatabase:
         """As write, on the driver's own connection."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if self._waiting >= _WAITING:
+            raise StoreUnavailable("too many writes are waiting")
+        self._waiting += 1
+        self._gatherer.add(_Job(work, loop, future))
         try:
-            self._jobs.put_nowait(_Job(work, loop, future))
-        except queue.Full:
-            raise StoreUnavailable("too many writes are waiting") from None
-        with outages():
-            return await future
+            with outages():
+                return await future
+        finally:
+            self._waiting -= 1
 
     async def close(self) -> None:
         """See Database."""
-        self._jobs.put(None)
+        self._gatherer.flush()
+        self._groups.put(None)
         await asyncio.to_thread(self._thread.join)
         await self._readers.dispose()
         self._core.close()
@@ -93,52 +110,46 @@ class SqliteDatabase:
         closing = False
         while not closing:
             group: list[_Job[Any]] = []
-            job = self._jobs.get()
-            while job is not None:
-                group.append(job)
-                if len(group) == _GROUP:
+            handed_over = self._groups.get()
+            while handed_over is not None:
+                group += handed_over
+                if len(group) >= _GROUP or self._groups.empty():
                     break
-                try:
-                    job = self._jobs.get_nowait()
-                except queue.Empty:
-                    break
+                handed_over = self._groups.get()
             else:
                 closing = True
             if group:
                 self._commit(group)
 
     def _commit(self, group: list[_Job[Any]]) -> None:
-        """Run a group in one transaction and tell its callers. An outcome is a value, or the exception to raise."""
-        outcomes: list[tuple[_Job[Any], Any, BaseException | None]] = []
+        """Run a group in one transaction and tell its callers. Where one fails, each gets a transaction of its own."""
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            outcomes.extend((job, *self._attempt(job)) for job in group)
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+            outcomes = self._attempt(group)
+        except Exception as error:  # noqa: BLE001 - handed to the callers, whose jobs they were
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            outcomes = [(job, None, error) for job in group]
+            if len(group) == 1 or isinstance(error, _NotBegun):
+                outcomes = [(job, None, error) for job in group]
+            else:
+                for job in group:
+                    self._commit([job])
+                return
         _deliver(outcomes)
 
-    def _attempt(self, job: _Job[Any]) -> tuple[Any, BaseException | None]:
-        """One job in a savepoint. When SQLite itself gave up the transaction (full, I/O), the group fails with it."""
-        self._connection.execute("SAVEPOINT job")
+    def _attempt(self, group: list[_Job[Any]]) -> list[_Outcome]:
         try:
-            value = job.work(self._connection)
-        except Exception as error:  # handed to the caller, whose job it was
-            if not self._connection.in_transaction:
-                raise sqlite3.OperationalError("the transaction was given up") from error
-            self._connection.execute("ROLLBACK TO job")
-            self._connection.execute("RELEASE job")
-            return None, error
-        self._connection.execute("RELEASE job")
-        return value, None
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise _NotBegun from error
+        outcomes: list[_Outcome] = [(job, job.work(self._connection), None) for job in group]
+        self._connection.execute("COMMIT")
+        return outcomes
 
 
-def _deliver(outcomes: list[tuple[_Job[Any], Any, BaseException | None]]) -> None:
+def _deliver(outcomes: list[_Outcome]) -> None:
     """Wake each loop once for all of its futures."""
 
-    def settle(mine: list[tuple[_Job[Any], Any, BaseException | None]]) -> None:
+    def settle(mine: list[_Outcome]) -> None:
         for job, value, error in mine:
             if job.future.done():  # the caller went away
                 continue

@@ -1,0 +1,135 @@
+"""Grants, codes and tokens put straight into a gateway's database, as its own endpoints would have put them."""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert
+
+from mcp_auth.users.models import Identity
+from mcp_auth.users.store import UserStore
+from oauth import access_token, credentials
+from oauth.clock import system_clock
+from oauth.credentials import KeyEncryption
+from oauth.key_ring import KeyRing
+from oauth.models import AuthorizationCode, Client, ClientAuthenticationMethod, Grant, GrantType, Registration
+from oauth.pkce import s256
+from oauth.stores import rows
+from oauth.stores.instants import to_micros
+from oauth.stores.opening import open_database, store_on
+from oauth.stores.postgresql import PostgresqlDatabase
+from oauth.stores.sqlite import SqliteDatabase
+from oauth.stores.tables import authorization_codes, grants, refresh_tokens
+from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Scope, Subject
+
+CLIENT_ID = ClientId("benchmark")
+REDIRECT_URI = "http://127.0.0.1:33418/callback"
+VERIFIER = "v" * 43
+_SUBJECT = Subject("00000000-0000-4000-8000-000000000000")
+_LIFETIME = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Seeder:
+    """Writes into one database."""
+
+    database: SqliteDatabase | PostgresqlDatabase
+    public_url: str
+    secret: str
+
+    async def client_and_person(self) -> None:
+        """The client that all grants are for, and the person who gave them."""
+        now = system_clock()
+        await store_on(self.database).put_client(
+            Client(
+                client_id=CLIENT_ID,
+                registration=Registration.PREREGISTERED,
+                name="Benchmark",
+                redirect_uris=(REDIRECT_URI,),
+                authentication_method=ClientAuthenticationMethod.NONE,
+                secret_digest=None,
+                grant_types=frozenset(GrantType),
+                scope=frozenset(),
+                created_at=now,
+            )
+        )
+        await UserStore(self.database).get_or_create(Identity(_SUBJECT, None, None), now)
+
+    async def codes(self, count: int) -> Sequence[str]:
+        """Fresh codes, each with a grant of its own. They outlive any run."""
+        now, plain = system_clock(), [credentials.new_secret("ac_", secrets.token_bytes) for _ in range(count)]
+        codes = [
+            AuthorizationCode(
+                credentials.digest(code), self._grant(), REDIRECT_URI, s256(VERIFIER), now + timedelta(days=1)
+            )
+            for code in plain
+        ]
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(grants), [rows.grant_values(code.grant) for code in codes])
+            connection.execute(insert(authorization_codes), [rows.authorization_code_values(code) for code in codes])
+
+        await self.database.write(work)
+        return plain
+
+    async def refresh_tokens(self, count: int) -> Sequence[str]:
+        """Heads of families, each with a grant of its own."""
+        now, plain = system_clock(), [credentials.new_secret("rt_", secrets.token_bytes) for _ in range(count)]
+        values = [rows.grant_values(self._grant()) for _ in plain]
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(grants), values)
+            connection.execute(
+                insert(refresh_tokens),
+                [
+                    {
+                        "digest": credentials.digest(token),
+                        "grant_id": grant["grant_id"],
+                        "generation": 0,
+                        "expires_at": to_micros(now + timedelta(days=30)),
+                    }
+                    for token, grant in zip(plain, values, strict=True)
+                ],
+            )
+
+        await self.database.write(work)
+        return plain
+
+    async def access_token(self, path: str = "/mcp", scope: str = "mcp:read") -> str:
+        """A token that the gateway will take for its own, because it is."""
+        ring = KeyRing(store_on(self.database), KeyEncryption((self.secret,), secrets.token_bytes), _LIFETIME)
+        now = system_clock()
+        await ring.load(now)
+        token_id = access_token.new_token_id(0, secrets.token_bytes)
+        grant = self._grant(path, scope)
+        return ring.sign(
+            access_token.claims(grant, grant.scope, token_id, self.public_url, now, timedelta(hours=6)), now
+        )
+
+    def _grant(self, path: str = "/mcp", scope: str = "mcp:read") -> Grant:
+        now = system_clock()
+        return Grant(
+            grant_id=GrantId(credentials.new_secret("gr_", secrets.token_bytes)),
+            subject=_SUBJECT,
+            client_id=CLIENT_ID,
+            resource=ResourceIndicator(f"{self.public_url}{path}"),
+            scope=frozenset({Scope(scope)}),
+            auth_time=now,
+            acr="aal1",
+            created_at=now,
+            expires_at=now + timedelta(days=180),
+        )
+
+
+@asynccontextmanager
+async def seeder(database_url: str, public_url: str, secret: str) -> AsyncIterator[Seeder]:
+    """On a migrated database, with client and person in it."""
+    database = await open_database(database_url)
+    try:
+        made = Seeder(database, public_url, secret)
+        await made.client_and_person()
+        yield made
+    finally:
+        await database.close()

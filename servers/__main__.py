@@ -1,0 +1,5 @@
+"""`python -m servers` is `mcp-auth`."""
+
+from servers.cli import main
+
+main()

@@ -1,0 +1,186 @@
+"""Which key signs and which verify at which time; and a ring on a store of two functions."""
+
+import base64
+import hashlib
+import json
+import secrets
+from datetime import datetime, timedelta
+from typing import cast
+
+import pytest
+
+from oauth import jws
+from oauth.credentials import KeyEncryption
+from oauth.jws import UnverifiedToken
+from oauth.key_ring import KeyRing, Keys, SigningKey, UnreadableKeys
+from oauth.stores.ports import Store, StoredSigningKey
+from tests.support.builders import NOW
+from tests.support.forging import ec_key, es256, public_jwk
+from tests.support.forging import jws as forge
+
+LIFETIME = timedelta(minutes=30)
+
+
+def make_signing_key(number: int, signs_from: datetime) -> SigningKey:
+    private = ec_key(number)
+    kid = f"k{number}"
+    return SigningKey(number, kid, signs_from, public_jwk(private.public_key(), kid), private.public_key(), private)
+
+
+# The second key was made an hour ago, the third one is published and waits.
+KEYS = Keys(
+    (
+        make_signing_key(1, NOW - timedelta(days=90)),
+        make_signing_key(2, NOW),
+        make_signing_key(3, NOW + timedelta(days=1)),
+    ),
+    LIFETIME,
+)
+
+
+def kids(keys: tuple[SigningKey, ...]) -> list[str]:
+    return [key.kid for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("now", "signing"),
+    [
+        (NOW - timedelta(seconds=1), "k1"),
+        (NOW, "k2"),
+        (NOW + timedelta(days=1) - timedelta(seconds=1), "k2"),
+        (NOW + timedelta(days=1), "k3"),
+        (NOW - timedelta(days=365), "k1"),  # a clock that is behind
+    ],
+)
+def test_newest_key_whose_time_has_come_signs(now: datetime, signing: str) -> None:
+    assert KEYS.signing(now).kid == signing
+
+
+# An old key verifies for the life of its last token and a minute for clocks that differ.
+@pytest.mark.parametrize(
+    ("now", "verifying"),
+    [
+        (NOW, ["k1", "k2", "k3"]),
+        (NOW + timedelta(minutes=31), ["k1", "k2", "k3"]),
+        (NOW + timedelta(minutes=31, seconds=1), ["k2", "k3"]),
+        (NOW + timedelta(days=1, minutes=31), ["k2", "k3"]),
+        (NOW + timedelta(days=1, minutes=31, seconds=1), ["k3"]),
+        (NOW + timedelta(days=365), ["k3"]),
+    ],
+)
+def test_keys_verify_until_their_last_token_has_expired(now: datetime, verifying: list[str]) -> None:
+    assert kids(KEYS.verifying(now)) == verifying
+    published = KEYS.jwks(now)["keys"]
+    assert isinstance(published, list)
+    assert [key["kid"] for key in published] == verifying
+
+
+def test_no_token_outlives_the_key_that_signed_it() -> None:
+    for minutes in range(-60, 60 * 26):
+        minted = NOW + timedelta(minutes=minutes)
+        signer = KEYS.signing(minted)
+        expires = minted + LIFETIME + timedelta(seconds=30)
+        assert signer in KEYS.verifying(minted)
+        assert signer in KEYS.verifying(expires)
+
+
+class SigningKeysInMemory:
+    """What a key ring asks of a store."""
+
+    def __init__(self) -> None:
+        self.keys: list[StoredSigningKey] = []
+
+    async def signing_keys(self) -> list[StoredSigningKey]:
+        return list(self.keys)
+
+    async def add_signing_key(self, key: StoredSigningKey) -> bool:
+        if any(known.number == key.number for known in self.keys):
+            return False
+        self.keys.append(key)
+        return True
+
+
+def make_ring(store: SigningKeysInMemory, *root_secrets: str) -> KeyRing:
+    return KeyRing(cast("Store", store), KeyEncryption(root_secrets or ("root",), secrets.token_bytes), LIFETIME)
+
+
+def read(token: str) -> UnverifiedToken:
+    unverified = jws.read(token)
+    assert isinstance(unverified, UnverifiedToken), unverified
+    return unverified
+
+
+async def test_first_start_makes_a_key_that_signs_tokens_of_rfc_9068_at_once() -> None:
+    ring = make_ring(SigningKeysInMemory())
+    await ring.load(NOW)
+    token = read(ring.sign({"sub": "s"}, NOW))
+    assert (token.algorithm, token.type, token.claims) == ("ES256", "at+jwt", {"sub": "s"})
+    assert token.kid == ring.keys.all[0].kid
+    assert ring.verifies(token, NOW)
+
+
+# STD-107, RFC 7638
+async def test_published_key_has_use_and_algorithm_and_nothing_private() -> None:
+    ring = make_ring(SigningKeysInMemory())
+    await ring.load(NOW)
+    (key,) = ring.keys.all
+    published = json.loads(json.dumps(ring.keys.jwks(NOW)))["keys"]
+    assert published == [public_jwk(key.public_key, key.kid)]
+    thumbprint = json.dumps({name: published[0][name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+    assert key.kid == base64.urlsafe_b64encode(hashlib.sha256(thumbprint.encode()).digest()).decode().rstrip("=")
+
+
+# F-21: a second node, or the same one after a restart, goes on with the same key.
+async def test_two_nodes_that_start_on_one_store_verify_each_others_tokens() -> None:
+    store = SigningKeysInMemory()
+    one, other = make_ring(store), make_ring(store)
+    await one.load(NOW)
+    await other.load(NOW)
+    assert len(store.keys) == 1
+    assert other.verifies(read(one.sign({}, NOW)), NOW)
+
+
+async def test_rotation_publishes_a_key_a_quarter_of_an_hour_before_it_signs() -> None:
+    ring = make_ring(SigningKeysInMemory())
+    await ring.load(NOW)
+    old = ring.keys.all[0]
+    new = await ring.rotate(NOW)
+    assert new.kid != old.kid
+    assert kids(ring.keys.verifying(NOW)) == [old.kid, new.kid]
+    soon, then = NOW + timedelta(minutes=14, seconds=59), NOW + timedelta(minutes=15)
+    assert read(ring.sign({}, soon)).kid == old.kid
+    assert read(ring.sign({}, then)).kid == new.kid
+    assert ring.verifies(read(ring.sign({}, soon)), then)
+
+
+# STD-162, STD-165: a key of ours signs access tokens and nothing else is taken for one.
+async def test_ring_verifies_nothing_that_it_would_not_have_signed() -> None:
+    ring = make_ring(SigningKeysInMemory())
+    await ring.load(NOW)
+    (key,) = ring.keys.all
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": key.kid}
+    sign = es256(key.private_key)
+    assert ring.verifies(read(forge(header, {}, sign)), NOW)
+    for change in ({"typ": "JWT"}, {"typ": None}, {"alg": "HS256"}, {"alg": "none"}, {"kid": "other"}, {"kid": None}):
+        assert not ring.verifies(read(forge({**header, **change}, {}, sign)), NOW)
+    assert not ring.verifies(read(forge(header, {}, es256(ec_key(7)))), NOW)
+
+
+# STD-23, F-8
+async def test_private_key_is_stored_encrypted() -> None:
+    store = SigningKeysInMemory()
+    ring = make_ring(store)
+    await ring.load(NOW)
+    private = ring.keys.all[0].private_key.private_numbers().private_value.to_bytes(32, "big")
+    assert private not in store.keys[0].sealed_private_key
+    assert "d" not in json.loads(store.keys[0].public_jwk)
+
+
+async def test_another_root_secret_does_not_open_the_keys_and_says_what_to_do() -> None:
+    store = SigningKeysInMemory()
+    await make_ring(store, "old").load(NOW)
+    with pytest.raises(UnreadableKeys, match="MCP_AUTH_SECRET"):
+        await make_ring(store, "new").load(NOW)
+    rotated = make_ring(store, "new", "old")
+    await rotated.load(NOW)
+    assert len(store.keys) == 1

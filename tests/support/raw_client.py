@@ -1,0 +1,115 @@
+"""An OAuth client written out in the protocol's own words, for tests that change one word."""
+
+import base64
+import hashlib
+import secrets
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+
+CALLBACK = "http://127.0.0.1:33418/callback"
+
+
+def s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def answer_of(redirect: httpx.Response) -> dict[str, str]:
+    """The parameters of an authorization response."""
+    return dict(parse_qsl(urlsplit(redirect.headers["location"]).query, keep_blank_values=True))
+
+
+class RawClient:
+    def __init__(self, gateway: str, *, redirect_uri: str = CALLBACK) -> None:
+        self.gateway = gateway
+        self.redirect_uri = redirect_uri
+        self.http = httpx.Client(timeout=20)
+        self.client_id = ""
+        self.client_secret: str | None = None
+        self.verifier = secrets.token_urlsafe(48)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def register(self, **metadata: object) -> httpx.Response:
+        response = self.http.post(
+            f"{self.gateway}/register",
+            json={
+                "redirect_uris": [self.redirect_uri],
+                "token_endpoint_auth_method": "none",
+                "grant_types": ["authorization_code", "refresh_token"],
+                "client_name": "Raw client",
+                **metadata,
+            },
+        )
+        if response.status_code == 201:
+            self.client_id = response.json()["client_id"]
+            self.client_secret = response.json().get("client_secret")
+        return response
+
+    def authorization_url(self, **changed: str | None) -> str:
+        """A valid request; a parameter given as None is left out."""
+        parameters: dict[str, str | None] = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "code_challenge": s256(self.verifier),
+            "code_challenge_method": "S256",
+            "state": "some-state",
+            "resource": f"{self.gateway}/mcp",
+            **changed,
+        }
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return f"{self.gateway}/authorize?{urlencode(given)}"
+
+    def token(self, **changed: str | None) -> httpx.Response:
+        given = {"client_id": self.client_id, **changed}
+        return self.http.post(
+            f"{self.gateway}/token", data={name: value for name, value in given.items() if value is not None}
+        )
+
+    def redeem(self, code: str, **changed: str | None) -> httpx.Response:
+        return self.token(
+            **{
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": self.redirect_uri,
+                "code_verifier": self.verifier,
+                "resource": f"{self.gateway}/mcp",
+                **changed,
+            }
+        )
+
+    def refresh(self, refresh_token: str, **changed: str | None) -> httpx.Response:
+        return self.token(**{"grant_type": "refresh_token", "refresh_token": refresh_token, **changed})
+
+    def revoke(self, token: str, **changed: str | None) -> httpx.Response:
+        given = {"client_id": self.client_id, "token": token, **changed}
+        return self.http.post(
+            f"{self.gateway}/revoke", data={name: value for name, value in given.items() if value is not None}
+        )
+
+    def call_tool(
+        self, access_token: str | None, name: str = "whoami", path: str = "/mcp", **headers: str
+    ) -> httpx.Response:
+        """tools/call on the newer wire (2026-07-28)."""
+        meta: dict[str, Any] = {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        sent = {
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": "2026-07-28",
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": name,
+            **({"Authorization": f"Bearer {access_token}"} if access_token is not None else {}),
+            **headers,
+        }
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": {"name": name, "arguments": {}, "_meta": meta},
+        }
+        return self.http.post(f"{self.gateway}{path}", json=body, headers=sent)
