@@ -18,9 +18,7 @@ from oauth.models import AuthorizationCode, Client, ClientAuthenticationMethod, 
 from oauth.pkce import s256
 from oauth.stores import rows
 from oauth.stores.instants import to_micros
-from oauth.stores.opening import open_database, store_on
-from oauth.stores.postgresql import PostgresqlDatabase
-from oauth.stores.sqlite import SqliteDatabase
+from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.tables import authorization_codes, grants, refresh_tokens
 from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Scope, Subject
 
@@ -35,7 +33,7 @@ _LIFETIME = timedelta(minutes=30)
 class Seeder:
     """Writes into one database."""
 
-    database: SqliteDatabase | PostgresqlDatabase
+    database: OpenDatabase
     public_url: str
     secret: str
 

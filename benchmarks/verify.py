@@ -76,7 +76,7 @@ async def _cached(verifier: SupabaseTokenVerifier, token: str) -> Result:
 
 
 async def _fresh(make: Callable[[], SupabaseTokenVerifier], tokens: list[str], ring: KeyRing) -> Result:
-    key = ring.keys.all[0].public_key
+    key = ring.keys.all[0].verification.key
     taken_apart = [token for token in map(jws.read, tokens) if not isinstance(token, str)]
     raw = [
         (encode_dss_signature(int.from_bytes(t.signature[:32]), int.from_bytes(t.signature[32:])), t.signed)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from oauth import credentials
 from oauth.credentials import Entropy
@@ -65,7 +66,7 @@ class AccessToken:
     acr: str
 
 
-def read(claims: Mapping[str, object]) -> AccessToken | str:
+def read(claims: Mapping[str, Any]) -> AccessToken | str:
     """The required claims with their types (RFC 9068 §2.2), or the name of the first that is not as it should be."""
     for name in _STRINGS:
         if not isinstance(claims.get(name), str):
@@ -74,14 +75,14 @@ def read(claims: Mapping[str, object]) -> AccessToken | str:
         if type(claims.get(name)) is not int:
             return name
     return AccessToken(
-        subject=Subject(str(claims["sub"])),
-        audience=ResourceIndicator(str(claims["aud"])),
-        client_id=ClientId(str(claims["client_id"])),
-        scope=frozenset(map(Scope, str(claims["scope"]).split())),
-        token_id=str(claims["jti"]),
-        grant_id=GrantId(str(claims["gid"])),
-        issued_at=int(str(claims["iat"])),
-        expires_at=int(str(claims["exp"])),
-        auth_time=int(str(claims["auth_time"])),
-        acr=str(claims["acr"]),
+        subject=claims["sub"],
+        audience=claims["aud"],
+        client_id=claims["client_id"],
+        scope=frozenset(claims["scope"].split()),
+        token_id=claims["jti"],
+        grant_id=claims["gid"],
+        issued_at=claims["iat"],
+        expires_at=claims["exp"],
+        auth_time=claims["auth_time"],
+        acr=claims["acr"],
     )

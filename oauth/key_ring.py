@@ -7,8 +7,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import zip_longest
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from joserfc.jwk import ECKey
 from jwt.algorithms import ECAlgorithm
@@ -36,7 +37,7 @@ class SigningKey:
     kid: str
     signs_from: datetime
     public_jwk: Mapping[str, str]
-    public_key: EllipticCurvePublicKey
+    verification: VerificationKey
     private_key: EllipticCurvePrivateKey
     header: bytes
 
@@ -52,11 +53,17 @@ class Keys:
         """The newest key whose time has come; the first key's always has."""
         return next((key for key in reversed(self.all) if key.signs_from <= now), self.all[0])
 
+    def verifying_key(self, kid: str | None, now: datetime) -> SigningKey | None:
+        """The key of that id, if a token may be signed with it: the signing one, the next, one not yet outlived."""
+        for key, successor in zip_longest(self.all, self.all[1:]):
+            if key.kid == kid:
+                outlived = successor is not None and successor.signs_from + self.lifetime + _CLOCKS_APART < now
+                return None if outlived else key
+        return None
+
     def verifying(self, now: datetime) -> tuple[SigningKey, ...]:
-        """The keys that tokens may be signed with: the signing one, the next, and those not yet outlived."""
-        successors = self.all[1:]
-        outlived = [next_key.signs_from + self.lifetime + _CLOCKS_APART < now for next_key in successors]
-        return tuple(key for key, gone in zip(self.all, [*outlived, False], strict=True) if not gone)
+        """All such keys."""
+        return tuple(key for key in self.all if self.verifying_key(key.kid, now) is not None)
 
     def jwks(self, now: datetime) -> dict[str, object]:
         """The JSON Web Key Set (RFC 7517 §5)."""
@@ -94,8 +101,8 @@ class KeyRing:
 
     def verification_key(self, kid: str | None, now: datetime) -> VerificationKey | None:
         """The key of that id, while tokens of it may be about."""
-        known = next((key for key in self.keys.verifying(now) if key.kid == kid), None)
-        return None if known is None else VerificationKey(kid, ALGORITHM, self._algorithm, known.public_key)
+        known = self.keys.verifying_key(kid, now)
+        return None if known is None else known.verification
 
     def sign(self, claims: Mapping[str, object], now: datetime) -> str:
         """The claims as a compact JWS of RFC 9068."""
@@ -139,7 +146,7 @@ class KeyRing:
             stored.kid,
             stored.signs_from,
             json.loads(stored.public_jwk),
-            private_key.public_key(),
+            VerificationKey(stored.kid, ALGORITHM, self._algorithm, private_key.public_key()),
             private_key,
             _encode_json({"typ": TYPE, "alg": ALGORITHM, "kid": stored.kid}),
         )

@@ -17,16 +17,19 @@ _GC_THRESHOLD = 50_000
 
 def create() -> ASGIApp:
     """The application of one worker, set up from the environment."""
+    gc.disable()
     settings = load()
     log.configure(json=True)
     return create_app(settings, add_tools=load_tools(settings), when_started=freeze)
 
 
 def freeze() -> None:
-    """Take everything that exists now out of the garbage collector's rounds."""
-    gc.collect()
+    """Take everything that exists now out of the garbage collector's rounds, and let it look at what comes.
+
+    Collecting while everything is being imported costs a tenth of the start and finds nothing."""
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
+    gc.enable()
 
 
 def load_tools(settings: GatewaySettings) -> AddTools:

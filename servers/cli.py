@@ -1,6 +1,7 @@
 """The command line: mcp-auth dev | serve | migrate | keys | users."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -18,9 +19,7 @@ from oauth.key_ring import KeyRing, UnreadableKeys
 from oauth.models import Revocation, RevocationKind
 from oauth.outages import StoreUnavailable
 from oauth.stores.database import UnsuitableDatabase, check_revision, parse_url
-from oauth.stores.opening import open_database, store_on
-from oauth.stores.postgresql import PostgresqlDatabase
-from oauth.stores.sqlite import SqliteDatabase
+from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role
 from servers.settings import (
@@ -85,6 +84,7 @@ def serve(*, workers: Annotated[int, Parameter(validator=validators.Number(gte=1
     """
     import uvicorn  # noqa: PLC0415 - the other commands do without
 
+    gc.disable()  # until everything is there: see servers.asgi.freeze
     settings = _settings()
     _run(_check(settings))
     uvicorn.run(
@@ -198,7 +198,7 @@ async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
 
 
 @asynccontextmanager
-async def _open(settings: DatabaseSettings) -> AsyncIterator[SqliteDatabase | PostgresqlDatabase]:
+async def _open(settings: DatabaseSettings) -> AsyncIterator[OpenDatabase]:
     database = await open_database(settings.database_url)
     try:
         yield database
@@ -206,7 +206,7 @@ async def _open(settings: DatabaseSettings) -> AsyncIterator[SqliteDatabase | Po
         await database.close()
 
 
-def _key_ring(settings: GatewaySettings, database: SqliteDatabase | PostgresqlDatabase) -> KeyRing:
+def _key_ring(settings: GatewaySettings, database: OpenDatabase) -> KeyRing:
     lifetime = settings.authorization_server().access_token_lifetime
     return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, os.urandom), lifetime)
 

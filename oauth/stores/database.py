@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import asyncpg
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
 
@@ -62,27 +61,30 @@ def outages() -> Iterator[None]:
     try:
         yield
     except exc.DBAPIError as error:
-        if isinstance(error, exc.IntegrityError) or not (
-            error.connection_invalidated or (error.orig is not None and _is_outage(error.orig))
-        ):
+        cause = error.orig or error
+        if not error.connection_invalidated and not is_outage(cause):
             raise
-        raise StoreUnavailable(_summary(error.orig or error)) from error
+        raise StoreUnavailable(_summary(cause)) from error
     except exc.TimeoutError as error:  # the pool had no connection left
         raise StoreUnavailable("connection pool exhausted") from error
-    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        if not _is_outage(error):
+    except Exception as error:
+        if not is_outage(error):
             raise
         raise StoreUnavailable(_summary(error)) from error
 
 
-def _is_outage(error: BaseException) -> bool:
-    if isinstance(error, OSError | TimeoutError | asyncpg.InterfaceError):
+def is_outage(error: BaseException) -> bool:
+    """Is it the database's trouble? Judged by sqlite3's classes, and by SQLSTATE where a server gave one."""
+    if isinstance(error, OSError | TimeoutError):
         return True
     if isinstance(error, sqlite3.Error):
         return not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
     sqlstate = getattr(error, "sqlstate", None)
-    # Class 22 data, 23 constraints, 42 syntax: ours. Everything else (connections, resources, failover) passes.
-    return isinstance(sqlstate, str) and sqlstate[:2] not in {"22", "23", "42"}
+    if isinstance(sqlstate, str):
+        # Class 22 data, 23 constraints, 42 syntax: ours. Everything else (connections, resources, failover) passes.
+        return sqlstate[:2] not in {"22", "23", "42"}
+    # asyncpg's own complaint about a connection that is gone.
+    return type(error).__name__ in {"InterfaceError", "ConnectionDoesNotExistError"}
 
 
 def _summary(error: BaseException) -> str:

@@ -1,23 +1,33 @@
-"""From a URL to a Store: the one place that knows both databases."""
+"""From a URL to a Store: the one place that knows both databases. Only the driver that is used is imported."""
+
+from typing import TYPE_CHECKING, TypeAlias
 
 from oauth.stores.database import parse_url
-from oauth.stores.postgresql import PostgresqlDatabase
-from oauth.stores.postgresql_token_path import PostgresqlTokenPath
 from oauth.stores.sql import SqlStore
 from oauth.stores.sqlite import SqliteDatabase
 from oauth.stores.sqlite_token_path import SqliteTokenPath
 
+if TYPE_CHECKING:
+    from oauth.stores.postgresql import PostgresqlDatabase
 
-async def open_database(url: str, pool_size: int = 10) -> SqliteDatabase | PostgresqlDatabase:
+
+OpenDatabase: TypeAlias = "SqliteDatabase | PostgresqlDatabase"
+
+
+async def open_database(url: str, pool_size: int = 10) -> OpenDatabase:
     """Connect. UnsuitableDatabase for a URL of another kind, StoreUnavailable when nothing answers there."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return SqliteDatabase(parsed)
+    from oauth.stores.postgresql import PostgresqlDatabase  # noqa: PLC0415
+
     return await PostgresqlDatabase.open(parsed, pool_size)
 
 
-def store_on(database: SqliteDatabase | PostgresqlDatabase) -> SqlStore:
+def store_on(database: OpenDatabase) -> SqlStore:
     """The authorization server's store on an open database."""
     if isinstance(database, SqliteDatabase):
         return SqlStore(database, SqliteTokenPath(database))
+    from oauth.stores.postgresql_token_path import PostgresqlTokenPath  # noqa: PLC0415
+
     return SqlStore(database, PostgresqlTokenPath(database))
