@@ -61,16 +61,27 @@ class PostgresqlTemplate:
         finally:
             _run(self._statement(f'DROP DATABASE "{name}" WITH (FORCE)'))
 
+    @contextmanager
+    def unreachable(self, url: str) -> Iterator[None]:
+        """No connections to a database, old or new, while the context is open."""
+        name = str(make_url(url).database)
+        _run(self._statement(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false'))
+        _run(self._statement("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name))
+        try:
+            yield
+        finally:
+            _run(self._statement(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true'))
+
     def drop(self) -> None:
         asyncio.run(self._statement(f'DROP DATABASE "{self._template}" WITH (FORCE)'))
 
     def _url(self, name: str) -> str:
         return make_url(self._server).set(database=name).render_as_string(hide_password=False)
 
-    async def _statement(self, statement: str) -> None:
+    async def _statement(self, statement: str, *arguments: str) -> None:
         connection = await asyncpg.connect(self._server)
         try:
-            await connection.execute(statement)
+            await connection.execute(statement, *arguments)
         finally:
             await connection.close()
 

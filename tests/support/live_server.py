@@ -4,10 +4,16 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
+
+T = TypeVar("T")
+
+OpenApp = Callable[[], AbstractAsyncContextManager[ASGIApp]]
 
 
 class _Server(uvicorn.Server):
@@ -22,36 +28,65 @@ class _Server(uvicorn.Server):
         self._ready.set()
 
 
-def bind() -> tuple[socket.socket, str]:
-    """A bound socket on a free port of this machine, and its URL."""
+class Running:
+    """A server that runs. `call` lets a coroutine run where the application runs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+
+def bind(port: int = 0) -> tuple[socket.socket, str]:
+    """A bound socket on a port of this machine, and its URL; 0 is any free one."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", 0))
+    listening.bind(("127.0.0.1", port))
     return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
 @contextlib.contextmanager
-def serving(app: ASGIApp, listening: socket.socket) -> Iterator[None]:
+def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
     """Serve while the context is open, on an address that was bound before so that the app can know its own URL."""
     ready = threading.Event()
-    server = _Server(
-        uvicorn.Config(app, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on"),
-        ready,
-    )
+    running: list[tuple[Running, _Server]] = []
+    failed: list[BaseException] = []
+
+    async def serve() -> None:
+        async with open_app() as app:
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on"
+            )
+            server = _Server(config, ready)
+            running.append((Running(asyncio.get_running_loop()), server))
+            await server.serve([listening])
 
     def run() -> None:
-        with contextlib.suppress(SystemExit):
-            asyncio.run(server.serve([listening]))
+        try:
+            asyncio.run(serve())
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told below
+            failed.append(error)
         ready.set()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     ready.wait(timeout=30)
-    if not server.started:
-        raise RuntimeError("the application did not start")
+    if failed or not running or not running[0][1].started:
+        raise RuntimeError("the application did not start") from (failed[0] if failed else None)
     try:
-        yield
+        yield running[0][0]
     finally:
-        server.should_exit = True
+        running[0][1].should_exit = True
         thread.join(timeout=30)
         listening.close()
+
+
+def with_lifespan(app: ASGIApp) -> OpenApp:
+    """For an application that opens what it needs in its lifespan."""
+
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[ASGIApp]:
+        yield app
+
+    return opened

@@ -21,10 +21,13 @@ def answer_of(redirect: httpx.Response) -> dict[str, str]:
 
 
 class RawClient:
-    def __init__(self, gateway: str, *, redirect_uri: str = CALLBACK) -> None:
+    """listens_at: where the node is that is talked to, if that is not the public address."""
+
+    def __init__(self, gateway: str, *, redirect_uri: str = CALLBACK, listens_at: str | None = None) -> None:
         self.gateway = gateway
+        self.node = listens_at or gateway
         self.redirect_uri = redirect_uri
-        self.http = httpx.Client(timeout=20)
+        self.http = httpx.Client(timeout=20, headers={"Host": gateway.partition("://")[2]})
         self.client_id = ""
         self.client_secret: str | None = None
         self.verifier = secrets.token_urlsafe(48)
@@ -34,7 +37,7 @@ class RawClient:
 
     def register(self, **metadata: object) -> httpx.Response:
         response = self.http.post(
-            f"{self.gateway}/register",
+            f"{self.node}/register",
             json={
                 "redirect_uris": [self.redirect_uri],
                 "token_endpoint_auth_method": "none",
@@ -66,7 +69,7 @@ class RawClient:
     def token(self, **changed: str | None) -> httpx.Response:
         given = {"client_id": self.client_id, **changed}
         return self.http.post(
-            f"{self.gateway}/token", data={name: value for name, value in given.items() if value is not None}
+            f"{self.node}/token", data={name: value for name, value in given.items() if value is not None}
         )
 
     def redeem(self, code: str, **changed: str | None) -> httpx.Response:
@@ -87,7 +90,7 @@ class RawClient:
     def revoke(self, token: str, **changed: str | None) -> httpx.Response:
         given = {"client_id": self.client_id, "token": token, **changed}
         return self.http.post(
-            f"{self.gateway}/revoke", data={name: value for name, value in given.items() if value is not None}
+            f"{self.node}/revoke", data={name: value for name, value in given.items() if value is not None}
         )
 
     def call_tool(
@@ -112,4 +115,4 @@ class RawClient:
             "method": "tools/call",
             "params": {"name": name, "arguments": {}, "_meta": meta},
         }
-        return self.http.post(f"{self.gateway}{path}", json=body, headers=sent)
+        return self.http.post(f"{self.node}{path}", json=body, headers=sent)
