@@ -91,10 +91,12 @@ def test_client_is_still_signed_in_after_the_server_was_restarted(
 ) -> None:
     with running_gateway(database_url, supabase, clock) as before:
         client = before.registered()
-        tokens = before.tokens(client)
+        tokens, client_id = before.tokens(client), client.client_id
         url, port = before.url, int(urlsplit(before.url).port or 0)
     with running_gateway(database_url, supabase, clock, port_to_bind=port) as after:
         assert after.url == url
+        client = after.client()
+        client.client_id = client_id
         assert client.call_tool(tokens["access_token"]).status_code == 200
         assert client.refresh(tokens["refresh_token"]).status_code == 200
 

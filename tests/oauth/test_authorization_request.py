@@ -7,7 +7,7 @@ from oauth.resources import Resource
 from tests.support.builders import ADMIN, CHALLENGE, RESOURCES, USER, make_client, refused, scopes
 
 
-def validated(scope_registered: str = "", **changes: str | None) -> object:
+def validated(registered_scope: str = "", /, **changes: str | None) -> object:
     """A valid request of a registered client, with parameters changed, added, or left out with None."""
     valid = {
         "response_type": "code",
@@ -20,7 +20,7 @@ def validated(scope_registered: str = "", **changes: str | None) -> object:
         "state": "s",
     }
     parameters = {name: value for name, value in {**valid, **changes}.items() if value is not None}
-    return authorization_request.validate(parameters, make_client(scope=scope_registered), RESOURCES)
+    return authorization_request.validate(parameters, make_client(scope=registered_scope), RESOURCES)
 
 
 def test_valid_request_asks_for_a_resource_and_its_scopes_under_a_challenge() -> None:
@@ -54,8 +54,8 @@ def test_request_that_says_less_asks_for_the_defaults(
 
 # F-25: what was registered is used where nothing is asked, and stands in nobody's way.
 def test_registered_scope_is_a_default_and_no_ceiling() -> None:
-    assert validated(scope_registered="mcp:write", scope=None) == Asked(USER, scopes("mcp:write"), CHALLENGE)
-    assert validated(scope_registered="mcp:read") == Asked(USER, scopes("mcp:read mcp:write"), CHALLENGE)
+    assert validated("mcp:write", scope=None) == Asked(USER, scopes("mcp:write"), CHALLENGE)
+    assert validated("mcp:read") == Asked(USER, scopes("mcp:read mcp:write"), CHALLENGE)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def test_header_without_algorithm_is_refused() -> None:
 def test_token_of_8_kib_is_read_and_a_longer_one_is_not() -> None:
     tokens = [
         forge(HEADER, {"x": "a" * length}, constant(b"s" * signature))
-        for length, signature in product(range(5990, 6010), (64, 65, 66))
+        for length, signature in product(range(6000, 6060), (64, 65, 66))
     ]
     read_ones = [token for token in tokens if not isinstance(jws.read(token), str)]
     assert max(map(len, read_ones)) == 8192

@@ -12,76 +12,13 @@ import pytest
 from oauth import jws
 from oauth.credentials import KeyEncryption
 from oauth.jws import UnverifiedToken
-from oauth.key_ring import KeyRing, Keys, SigningKey, UnreadableKeys
+from oauth.key_ring import PUBLISHED_BEFORE_SIGNING, KeyRing, Keys, SigningKey, UnreadableKeys
 from oauth.stores.ports import Store, StoredSigningKey
 from tests.support.builders import NOW
 from tests.support.forging import ec_key, es256, public_jwk
 from tests.support.forging import jws as forge
 
 LIFETIME = timedelta(minutes=30)
-
-
-def make_signing_key(number: int, signs_from: datetime) -> SigningKey:
-    private = ec_key(number)
-    kid = f"k{number}"
-    return SigningKey(number, kid, signs_from, public_jwk(private.public_key(), kid), private.public_key(), private)
-
-
-# The second key was made an hour ago, the third one is published and waits.
-KEYS = Keys(
-    (
-        make_signing_key(1, NOW - timedelta(days=90)),
-        make_signing_key(2, NOW),
-        make_signing_key(3, NOW + timedelta(days=1)),
-    ),
-    LIFETIME,
-)
-
-
-def kids(keys: tuple[SigningKey, ...]) -> list[str]:
-    return [key.kid for key in keys]
-
-
-@pytest.mark.parametrize(
-    ("now", "signing"),
-    [
-        (NOW - timedelta(seconds=1), "k1"),
-        (NOW, "k2"),
-        (NOW + timedelta(days=1) - timedelta(seconds=1), "k2"),
-        (NOW + timedelta(days=1), "k3"),
-        (NOW - timedelta(days=365), "k1"),  # a clock that is behind
-    ],
-)
-def test_newest_key_whose_time_has_come_signs(now: datetime, signing: str) -> None:
-    assert KEYS.signing(now).kid == signing
-
-
-# An old key verifies for the life of its last token and a minute for clocks that differ.
-@pytest.mark.parametrize(
-    ("now", "verifying"),
-    [
-        (NOW, ["k1", "k2", "k3"]),
-        (NOW + timedelta(minutes=31), ["k1", "k2", "k3"]),
-        (NOW + timedelta(minutes=31, seconds=1), ["k2", "k3"]),
-        (NOW + timedelta(days=1, minutes=31), ["k2", "k3"]),
-        (NOW + timedelta(days=1, minutes=31, seconds=1), ["k3"]),
-        (NOW + timedelta(days=365), ["k3"]),
-    ],
-)
-def test_keys_verify_until_their_last_token_has_expired(now: datetime, verifying: list[str]) -> None:
-    assert kids(KEYS.verifying(now)) == verifying
-    published = KEYS.jwks(now)["keys"]
-    assert isinstance(published, list)
-    assert [key["kid"] for key in published] == verifying
-
-
-def test_no_token_outlives_the_key_that_signed_it() -> None:
-    for minutes in range(-60, 60 * 26):
-        minted = NOW + timedelta(minutes=minutes)
-        signer = KEYS.signing(minted)
-        expires = minted + LIFETIME + timedelta(seconds=30)
-        assert signer in KEYS.verifying(minted)
-        assert signer in KEYS.verifying(expires)
 
 
 class SigningKeysInMemory:
@@ -102,6 +39,60 @@ class SigningKeysInMemory:
 
 def make_ring(store: SigningKeysInMemory, *root_secrets: str) -> KeyRing:
     return KeyRing(cast("Store", store), KeyEncryption(root_secrets or ("root",), secrets.token_bytes), LIFETIME)
+
+
+@pytest.fixture
+async def keys() -> Keys:
+    """Three keys: the first is old, the second signs from NOW on, the third from a day later."""
+    ring = make_ring(SigningKeysInMemory())
+    await ring.load(NOW - timedelta(days=90))
+    await ring.rotate(NOW - PUBLISHED_BEFORE_SIGNING)
+    await ring.rotate(NOW + timedelta(days=1) - PUBLISHED_BEFORE_SIGNING)
+    return ring.keys
+
+
+def numbers(keys: tuple[SigningKey, ...]) -> list[int]:
+    return [key.number for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("now", "signing"),
+    [
+        (NOW - timedelta(seconds=1), 1),
+        (NOW, 2),
+        (NOW + timedelta(days=1) - timedelta(seconds=1), 2),
+        (NOW + timedelta(days=1), 3),
+        (NOW - timedelta(days=365), 1),  # a clock that is behind
+    ],
+)
+def test_newest_key_whose_time_has_come_signs(keys: Keys, now: datetime, signing: int) -> None:
+    assert keys.signing(now).number == signing
+
+
+# An old key verifies for the life of its last token and a minute for clocks that differ.
+@pytest.mark.parametrize(
+    ("now", "verifying"),
+    [
+        (NOW, [1, 2, 3]),
+        (NOW + timedelta(minutes=31), [1, 2, 3]),
+        (NOW + timedelta(minutes=31, seconds=1), [2, 3]),
+        (NOW + timedelta(days=1, minutes=31), [2, 3]),
+        (NOW + timedelta(days=1, minutes=31, seconds=1), [3]),
+        (NOW + timedelta(days=365), [3]),
+    ],
+)
+def test_keys_verify_until_their_last_token_has_expired(keys: Keys, now: datetime, verifying: list[int]) -> None:
+    assert numbers(keys.verifying(now)) == verifying
+    assert keys.jwks(now) == {"keys": [dict(key.public_jwk) for key in keys.all if key.number in verifying]}
+
+
+def test_no_token_outlives_the_key_that_signed_it(keys: Keys) -> None:
+    for minutes in range(-60, 60 * 26):
+        minted = NOW + timedelta(minutes=minutes)
+        expires = minted + LIFETIME + timedelta(seconds=30)
+        number = keys.signing(minted).number
+        assert number in numbers(keys.verifying(minted))
+        assert number in numbers(keys.verifying(expires))
 
 
 def read(token: str) -> UnverifiedToken:
@@ -125,7 +116,7 @@ async def test_published_key_has_use_and_algorithm_and_nothing_private() -> None
     await ring.load(NOW)
     (key,) = ring.keys.all
     published = json.loads(json.dumps(ring.keys.jwks(NOW)))["keys"]
-    assert published == [public_jwk(key.public_key, key.kid)]
+    assert published == [public_jwk(key.private_key.public_key(), key.kid)]
     thumbprint = json.dumps({name: published[0][name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
     assert key.kid == base64.urlsafe_b64encode(hashlib.sha256(thumbprint.encode()).digest()).decode().rstrip("=")
 
@@ -146,11 +137,21 @@ async def test_rotation_publishes_a_key_a_quarter_of_an_hour_before_it_signs() -
     old = ring.keys.all[0]
     new = await ring.rotate(NOW)
     assert new.kid != old.kid
-    assert kids(ring.keys.verifying(NOW)) == [old.kid, new.kid]
+    assert numbers(ring.keys.verifying(NOW)) == [1, 2]
     soon, then = NOW + timedelta(minutes=14, seconds=59), NOW + timedelta(minutes=15)
     assert read(ring.sign({}, soon)).kid == old.kid
     assert read(ring.sign({}, then)).kid == new.kid
     assert ring.verifies(read(ring.sign({}, soon)), then)
+
+
+# F-21: a node that has not heard of the other's rotation builds on it all the same.
+async def test_two_nodes_that_rotate_one_after_the_other_make_two_keys() -> None:
+    store = SigningKeysInMemory()
+    one, other = make_ring(store), make_ring(store)
+    await one.load(NOW)
+    await other.load(NOW)
+    assert (await one.rotate(NOW)).number == 2
+    assert (await other.rotate(NOW)).number == 3
 
 
 # STD-162, STD-165: a key of ours signs access tokens and nothing else is taken for one.

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oauth import scope
+from oauth.resources import Resource
 from oauth.vocabulary import Scope
 from tests.support.builders import ADMIN, API, RESOURCES, USER, refused, scopes
 
@@ -22,7 +23,7 @@ def test_equal_scopes_are_equal_strings() -> None:
 
 
 def test_scope_named_twice_is_one_scope() -> None:
-    assert scope.parse("mcp:read mcp:read") == {"mcp:read"}
+    assert scope.parse("mcp:read mcp:read") == scopes("mcp:read")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_what_can_be_granted_is_what_was_asked_as_far_as_it_belongs_to_the_resou
 
 # D-19, F-25: the registered scope is a default; as a ceiling it would make step-up impossible.
 def test_client_registered_for_less_may_ask_for_more() -> None:
-    assert scope.grantable("mcp:write", scopes("mcp:read"), USER, RESOURCES) == {"mcp:write"}
+    assert scope.grantable("mcp:write", scopes("mcp:read"), USER, RESOURCES) == scopes("mcp:write")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ KNOWN = st.frozensets(st.sampled_from(sorted(RESOURCES.scopes)), min_size=1)
 # F-17, STD-155: whatever is asked and registered, nothing of another resource gets in.
 @given(st.none() | KNOWN.map(scope.to_text), KNOWN, st.sampled_from([USER, ADMIN, API]))
 def test_nothing_is_granted_that_the_resource_does_not_have(
-    requested: str | None, registered: frozenset[Scope], resource: scope.Resource
+    requested: str | None, registered: frozenset[Scope], resource: Resource
 ) -> None:
     granted = scope.grantable(requested, registered, resource, RESOURCES)
     if isinstance(granted, frozenset):

@@ -93,6 +93,13 @@ def test_eight_levels_are_read_and_nine_are_refused(opening: bytes, closing: byt
     assert parse_object(nine) is None
 
 
+# What was closed before neither adds to the depth nor takes from it.
+def test_depth_is_that_of_the_deepest_place_wherever_it_is() -> None:
+    siblings = b'{"s":[[],{},[],{},[],{},[],{}],"a":'
+    assert parse_object(siblings + b"[" * 7 + b"]" * 7 + b"}") is not None
+    assert parse_object(siblings + b"[" * 8 + b"]" * 8 + b"}") is None
+
+
 def test_many_brackets_side_by_side_are_not_deep() -> None:
     raw = b'{"a":[' + b",".join([b"[]"] * 500) + b"]}"
     assert parse_object(raw) == json.loads(raw)

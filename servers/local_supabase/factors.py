@@ -1,0 +1,122 @@
+"""Second factors: TOTP (RFC 6238). Enrol, challenge, verify."""
+
+import base64
+import hmac
+import secrets
+import struct
+from urllib.parse import quote
+
+from sqlalchemy import delete, insert, select, update
+from starlette.responses import JSONResponse, Response
+
+from servers.local_supabase import accounts, sessions
+from servers.local_supabase.context import Call, new_id
+from servers.local_supabase.errors import Refusal, validation_failed
+from servers.local_supabase.tables import challenges, factors, users
+
+_STEP_SECONDS = 30
+_NOT_FOUND = Refusal(404, "mfa_factor_not_found", "Factor not found")
+
+
+def totp(secret: str, now: float) -> str:
+    """The six digits of a moment. secret: base32."""
+    counter = struct.pack(">Q", int(now) // _STEP_SECONDS)
+    digest = hmac.digest(base64.b32decode(secret), counter, "sha1")
+    offset = digest[-1] & 0x0F
+    number = struct.unpack(">I", digest[offset : offset + 4])[0] & 0x7FFFFFFF
+    return f"{number % 1_000_000:06d}"
+
+
+async def enroll(call: Call) -> Response | Refusal:
+    """POST /factors: a new factor, unverified until its first code."""
+    if call.body.get("factor_type") != "totp":
+        return validation_failed("factor_type needs to be totp")
+    name = call.text("friendly_name")
+    if isinstance(name, Refusal):
+        return name
+    secret = base64.b32encode(secrets.token_bytes(20)).decode()
+    factor_id = new_id()
+    async with call.context.transaction() as connection:
+        user = await accounts.find(connection, users.c.id == call.claims.get("sub"))
+        if user is None:
+            return Refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
+        await connection.execute(
+            insert(factors).values(
+                id=factor_id,
+                user_id=user["id"],
+                friendly_name=name,
+                secret=secret,
+                status="unverified",
+                created_at=call.context.now(),
+            )
+        )
+    uri = f"otpauth://totp/local:{quote(user['email'] or user['id'])}?secret={secret}&issuer=local"
+    return JSONResponse(
+        {
+            "id": factor_id,
+            "type": "totp",
+            "friendly_name": name,
+            "totp": {"qr_code": '<svg xmlns="http://www.w3.org/2000/svg"></svg>', "secret": secret, "uri": uri},
+        }
+    )
+
+
+async def challenge(call: Call) -> Response | Refusal:
+    """POST /factors/{id}/challenge"""
+    async with call.context.transaction() as connection:
+        own = await connection.execute(
+            select(factors.c.id).where(
+                factors.c.id == call.request.path_params["factor_id"], factors.c.user_id == call.claims.get("sub")
+            )
+        )
+        factor_id = own.scalar_one_or_none()
+        if factor_id is None:
+            return _NOT_FOUND
+        challenge_id = new_id()
+        await connection.execute(
+            insert(challenges).values(id=challenge_id, factor_id=factor_id, expires_at=call.context.later(minutes=5))
+        )
+    expires_at = int(call.context.clock().timestamp()) + 300
+    return JSONResponse({"id": challenge_id, "type": "totp", "expires_at": expires_at})
+
+
+async def verify(call: Call) -> Response | Refusal:
+    """POST /factors/{id}/verify with challenge_id and code → a session at aal2."""
+    challenge_id, code = call.text("challenge_id"), call.text("code")
+    if not isinstance(challenge_id, str) or not isinstance(code, str):
+        return validation_failed("challenge_id and code are required")
+    context = call.context
+    now = context.clock().timestamp()
+    async with context.transaction() as connection:
+        found = await connection.execute(
+            select(factors)
+            .join(challenges, challenges.c.factor_id == factors.c.id)
+            .where(
+                challenges.c.id == challenge_id,
+                challenges.c.expires_at > context.now(),
+                factors.c.id == call.request.path_params["factor_id"],
+                factors.c.user_id == call.claims.get("sub"),
+            )
+        )
+        factor = found.mappings().first()
+        if factor is None:
+            return _NOT_FOUND
+        valid = {totp(factor["secret"], now + step * _STEP_SECONDS) for step in (-1, 0, 1)}
+        if code not in valid:
+            return Refusal(422, "mfa_verification_failed", "Invalid TOTP code entered")
+        await connection.execute(delete(challenges).where(challenges.c.id == challenge_id))
+        await connection.execute(update(factors).where(factors.c.id == factor["id"]).values(status="verified"))
+        session_id = str(call.claims.get("session_id"))
+        if not await sessions.exists(connection, session_id):
+            return Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+        return sessions.session_response(await sessions.raise_level(connection, context, session_id))
+
+
+async def unenroll(call: Call) -> Response | Refusal:
+    """DELETE /factors/{id}"""
+    factor_id = call.request.path_params["factor_id"]
+    async with call.context.transaction() as connection:
+        gone = await connection.execute(
+            delete(factors).where(factors.c.id == factor_id, factors.c.user_id == call.claims.get("sub"))
+        )
+    return JSONResponse({"id": factor_id}) if gone.rowcount else _NOT_FOUND
