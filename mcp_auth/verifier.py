@@ -5,7 +5,7 @@ touches disk, network or another thread."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from fastmcp.server.auth import AccessToken as FastMCPAccessToken
@@ -20,7 +20,7 @@ from mcp_auth.supabase import session_token
 from mcp_auth.supabase.admission import Admission
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.session_token import SessionToken
-from mcp_auth.users.standings import REMEMBERED, Standings
+from mcp_auth.users.standings import UNKNOWN, Standings
 from oauth.access_token import AccessToken
 from oauth.clock import Clock
 from oauth.jws import UnverifiedToken
@@ -28,6 +28,10 @@ from oauth.resources import Resource, SupabaseTokens
 from oauth.vocabulary import Role
 
 MOST_VERDICTS = 100_000
+# So long is a verdict good without a look at where its person stands, which is remembered for 45 s itself: together
+# they stay within the 60 s of D-14, whatever changed the row.
+BELIEVED = timedelta(seconds=15)
+_SUPABASE_TYPE = "JWT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +85,15 @@ class SupabaseTokenVerifier(TokenVerifier):
         """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""
         key = sha256(token.encode("utf-8", "surrogatepass")).digest()
         verdict = self._verdicts.get(key)
-        now = self._clock()
+        # Read before anything is awaited: what is revoked meanwhile must count the next time.
+        now, version = self._clock(), self._revocations.version
         if verdict is None:
             outcome = await self._verify(token, now)
-        elif now < verdict.good_until and verdict.version == self._revocations.version:
+        elif now < verdict.good_until and verdict.version == version:
             return verdict.principal
         else:
             outcome = await self._verify_again(verdict.principal, token, now)
-        return self._remember(key, outcome, now)
+        return self._remember(key, outcome, now, version)
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:
         """The same in FastMCP's words, for servers that use it as their `auth`."""
@@ -113,15 +118,17 @@ class SupabaseTokenVerifier(TokenVerifier):
             },
         )
 
-    def _remember(self, key: bytes, outcome: Principal | Rejection, now: datetime) -> Principal | Rejection:
+    def _remember(
+        self, key: bytes, outcome: Principal | Rejection, now: datetime, version: int
+    ) -> Principal | Rejection:
         if isinstance(outcome, Rejection):
             self._verdicts.pop(key, None)
             return outcome
         if key not in self._verdicts and len(self._verdicts) >= MOST_VERDICTS:
             del self._verdicts[next(iter(self._verdicts))]
         # F-11: never past the token's own end.
-        good_until = min(now + REMEMBERED, outcome.expires_at + bearer.LEEWAY)
-        self._verdicts[key] = _Verdict(outcome, good_until, self._revocations.version)
+        good_until = min(now + BELIEVED, outcome.expires_at + bearer.LEEWAY)
+        self._verdicts[key] = _Verdict(outcome, good_until, version)
         return outcome
 
     async def _verify_again(self, principal: Principal, token: str, now: datetime) -> Principal | Rejection:
@@ -159,6 +166,8 @@ class SupabaseTokenVerifier(TokenVerifier):
         self, token: str, unverified: UnverifiedToken, sessions: SupabaseSessions, now: datetime
     ) -> Principal | Rejection:
         # What no key could help is refused before one is fetched (F-12).
+        if (unverified.type or _SUPABASE_TYPE).upper() != _SUPABASE_TYPE:
+            return Rejection("wrong_type", rejection.MALFORMED)
         if self.resource.supabase_tokens is SupabaseTokens.NEVER:
             return session_token.NOT_HERE
         forged = bearer.check_signature(unverified, await sessions.keys.verification_key(unverified.kid))
@@ -170,9 +179,10 @@ class SupabaseTokenVerifier(TokenVerifier):
         session = session_token.check(unverified.claims, self.resource)
         if isinstance(session, Rejection):
             return session
-        ended = await sessions.admission.admit(token, session.subject)
-        if ended is not None:
-            return ended
+        if await self._standings.of(session.subject) is UNKNOWN:
+            ended = await sessions.admission.admit(token, session.subject)
+            if ended is not None:
+                return ended
         return await self._admit(_principal_of_session(session, self.resource))
 
     async def _admit(self, principal: Principal) -> Principal | Rejection:

@@ -1,8 +1,8 @@
 """Client metadata of a registration request (RFC 7591 §2): what is accepted of what a stranger says of itself."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from unicodedata import category
 
 from oauth import redirect_uri, scope
 from oauth.errors import OAuthError, invalid_client_metadata, invalid_redirect_uri
@@ -15,7 +15,8 @@ MAX_NAME = 120  # characters, about what fits a consent page
 # Grants that a stranger cannot have (STD-85, STD-86, STD-226). What we merely do not offer is left out instead:
 # RFC 7591 §2 lets the server replace values, and the answer says which are in force.
 _REFUSED_GRANTS = frozenset({"client_credentials", "implicit", "password"})
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# Unicode categories of what cannot be seen, or changes how the rest is seen.
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ def parse(document: Mapping[str, object], known_scopes: frozenset[Scope]) -> Cli
     name = _name(document.get("client_name"))
     if isinstance(name, OAuthError):
         return name
-    if document.get("response_types", ["code"]) != ["code"]:
-        return invalid_client_metadata('response_types must be ["code"].')
+    if document.get("response_types") not in (None, ["code"]):
+        return invalid_client_metadata("response_types must be an array that holds code alone.")
     if "jwks" in document and "jwks_uri" in document:
         return invalid_client_metadata("jwks and jwks_uri must not both be present.")
     return ClientMetadata(redirect_uris, method, grant_types, default_scope, name)
@@ -100,6 +101,6 @@ def _name(value: object) -> str | OAuthError | None:
     if value is None:
         return None
     # Ours: a name is shown to people, so nothing invisible, nothing that turns text around.
-    if not isinstance(value, str) or len(value) > MAX_NAME or _CONTROL.search(value):
+    if not isinstance(value, str) or len(value) > MAX_NAME or any(category(c) in _INVISIBLE for c in value):
         return invalid_client_metadata(f"client_name must be plain text of at most {MAX_NAME} characters.")
     return value.strip() or None

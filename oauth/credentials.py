@@ -82,6 +82,6 @@ class KeyEncryption:
         for key in self._keys:
             try:
                 return key.decrypt(nonce, ciphertext, name.encode())
-            except InvalidTag:
+            except (InvalidTag, ValueError):
                 continue
         return None

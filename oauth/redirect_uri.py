@@ -17,6 +17,7 @@ _CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~]+", re.ASCII)
 _LOOPBACK = re.compile(
     r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?P<port>:[0-9]{1,5})?(?P<rest>[/?].*)?", re.ASCII
 )
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+\-]*(\.[a-z0-9+\-]+)+", re.ASCII)
 _RESPONSE_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
 
@@ -70,7 +71,7 @@ def check_registrable(uri: str) -> OAuthError | None:
     if _RESPONSE_PARAMETERS & {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}:
         return invalid_redirect_uri("A redirect URI must not contain parameters of the response.")
     if uri.startswith("https://"):
-        if not parts.hostname or not parts.path or port == 0:
+        if not _AUTHORITY.fullmatch(parts.netloc) or not parts.path or port == 0:
             return invalid_redirect_uri("An https redirect URI needs a host and a path.")
         return None
     if uri.startswith("http://"):
@@ -81,7 +82,8 @@ def check_registrable(uri: str) -> OAuthError | None:
             )
         return None
     # RFC 8252 §7.1: a private-use scheme is a domain name in reverse, so it has a dot.
-    if not _PRIVATE_USE_SCHEME.fullmatch(uri.partition(":")[0]) or not (parts.netloc or parts.path):
+    scheme, colon, _ = uri.partition(":")
+    if not colon or not _PRIVATE_USE_SCHEME.fullmatch(scheme) or not (parts.netloc or parts.path):
         return invalid_redirect_uri(
             "A redirect URI must be https, loopback http, or a private-use scheme with a dot, "
             "such as com.example.app:/callback."

@@ -6,7 +6,8 @@ from typing import Never
 
 MAX_DEPTH = 8
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+# A string, or the rest where one never ends; possessive, so that the time it takes grows with the length alone.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 

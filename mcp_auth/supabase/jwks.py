@@ -31,7 +31,7 @@ class JWKSUnavailable(ProviderUnavailable):
 
 
 class SupabaseKeys:
-    """A cache of one key set. Whoever comes while it is being fetched waits for that fetch."""
+    """A cache of one key set. Whoever needs a key that is not there waits for the fetch that is under way."""
 
     def __init__(self, client: SupabaseClient, clock: Clock) -> None:
         self._client = client
@@ -39,27 +39,29 @@ class SupabaseKeys:
         self._keys: Mapping[str | None, VerificationKey] = {}
         self._fetched_at: datetime | None = None
         self._tried_at: datetime | None = None
+        self._failed = False
         self._fetching = asyncio.Lock()
 
     async def verification_key(self, kid: str | None) -> VerificationKey | None:
         """The key of that id, or None when the project has none. JWKSUnavailable when nobody can tell."""
-        if not self._is_due(kid):
-            return self._keys.get(kid)
-        async with self._fetching:
-            if self._is_due(kid):
-                await self._fetch()
-        if self._fetched_at is None:
+        if kid not in self._keys or self._is_old():
+            async with self._fetching:
+                if (kid not in self._keys or self._is_old()) and not self._has_just_tried():
+                    await self._fetch()
+        key = self._keys.get(kid)
+        if key is None and self._failed:
             raise JWKSUnavailable("the signing keys of the Supabase project could not be fetched")
-        return self._keys.get(kid)
+        return key
 
-    def _is_due(self, kid: str | None) -> bool:
-        now = self._clock()
-        if self._tried_at is not None and now - self._tried_at < PAUSE:
-            return False
-        return self._fetched_at is None or now - self._fetched_at > LIFETIME or kid not in self._keys
+    def _is_old(self) -> bool:
+        return self._fetched_at is None or self._clock() - self._fetched_at > LIFETIME
+
+    def _has_just_tried(self) -> bool:
+        return self._tried_at is not None and self._clock() - self._tried_at < PAUSE
 
     async def _fetch(self) -> None:
         self._tried_at = self._clock()
+        self._failed = True
         try:
             answer = await self._client.request("GET", "/.well-known/jwks.json")
         except ProviderUnavailable as outage:
@@ -71,12 +73,14 @@ class SupabaseKeys:
             return
         usable = [key for key in map(_usable, entries) if key is not None]
         self._keys = {key.kid: key for key in usable}
-        self._fetched_at = self._clock()
+        self._fetched_at, self._failed = self._clock(), False
 
 
 def _usable(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from elsewhere
     """A public key for signatures, of an algorithm and size that we accept (RFC 8725 §3.4)."""
-    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or jwk.get("alg") not in _ALGORITHMS:
+    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or not isinstance(jwk.get("kid"), str | None):
+        return None
+    if not isinstance(jwk.get("alg"), str) or jwk["alg"] not in _ALGORITHMS:
         return None
     try:
         parsed = PyJWK(jwk)
@@ -91,4 +95,4 @@ def _usable(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from els
             pass
         case _:  # a private key has no business in a key set
             return None
-    return VerificationKey(parsed.key_id, str(jwk["alg"]), parsed.Algorithm, parsed.key)
+    return VerificationKey(parsed.key_id, jwk["alg"], parsed.Algorithm, parsed.key)

@@ -39,7 +39,8 @@ def decide(
         return Refuse(granted)
     if token.grant.revoked_at is not None:
         return Refuse(invalid_grant("The grant was revoked.", reason="grant_revoked"))
-    if now >= token.expires_at or now >= token.grant.expires_at:
+    # A token that was superseded in time is good for finding the head; how long that lives is the head's affair.
+    if now >= token.grant.expires_at or (token.superseded_at is None and now >= token.expires_at):
         return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_expired"))
     following = presented != request.refresh_token
     if token.superseded_at is not None:

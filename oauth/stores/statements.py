@@ -107,7 +107,10 @@ claim_code = (
 supersede = (
     update(refresh_tokens)
     .where(_unclaimed(refresh_tokens, _claimed, refresh_tokens.c.superseded_at))
-    .values(superseded_at=bindparam("now"), sealed_successor=bindparam("sealed"))
+    # As long as the successor lives, a lost reply can be asked for again: so long the row is kept.
+    .values(
+        superseded_at=bindparam("now"), sealed_successor=bindparam("sealed"), expires_at=bindparam("new_expires_at")
+    )
 )
 add_refresh_token = insert(refresh_tokens).values({name: bindparam(f"new_{name}") for name in _NEW_TOKEN})
 
@@ -158,7 +161,11 @@ supersede_many = _claim_and_add(
     _token_claims,
     update(refresh_tokens)
     .where(_unclaimed(refresh_tokens, _token_claims.c.claimed, refresh_tokens.c.superseded_at))
-    .values(superseded_at=_token_claims.c.now, sealed_successor=_token_claims.c.sealed),
+    .values(
+        superseded_at=_token_claims.c.now,
+        sealed_successor=_token_claims.c.sealed,
+        expires_at=_token_claims.c.new_expires_at,
+    ),
     refresh_tokens.c.grant_id,
 )
 

@@ -1,10 +1,11 @@
 """The pages between the authorization request and its answer: Deny, Back, reload, double clicks, foreign browsers."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
 
+from oauth.credentials import digest
+from oauth.vocabulary import ClientId
 from tests.support.browser import forms
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, AGENT, USER, Gateway
@@ -137,11 +138,11 @@ def test_unknown_handle_says_to_start_from_the_app(sqlite_gateway: Gateway) -> N
 @pytest.mark.parametrize(
     ("email", "password", "told"),
     [
-        ("user@example.com", "wrong", "Email or password is wrong."),
+        ("user@example.com", "not-it-at-all", "Email or password is wrong."),
         ("nobody@example.com", "password-user", "Email or password is wrong."),
         ("", "password-user", "Enter your email address."),
         ("user@example.com", "", "Enter your password."),
-        ("not an address", "x", "This is not an email address."),
+        ("not an address", "not-it-at-all", "This is not an email address."),
         ("user@example.com", "x" * 1025, "This password is too long."),
         ("ü@example.com", "pässwörd", "Email or password is wrong."),
     ],
@@ -221,7 +222,8 @@ def test_authorize_is_repeatable(sqlite_gateway: Gateway) -> None:
 
 def test_abandoned_pages_are_swept_away(gateway: Gateway, clock: SettableClock) -> None:
     client = gateway.registered()
-    client.http.get(client.authorization_url())
+    request = digest(str(client.http.get(client.authorization_url()).headers["location"]).partition("=")[2])
     clock.advance(days=2)
-    swept = gateway.store(lambda store: store.sweep(clock() - timedelta(seconds=1), 100))
-    assert swept == 2  # the request and the unused registration
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.authorization_request(request)) is None
+    assert gateway.store(lambda store: store.client(ClientId(client.client_id))) is None

@@ -19,7 +19,7 @@ from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Role, Subject
 from servers.app import create_app
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
-from servers.settings import GatewaySettings
+from servers.settings import GatewaySettings, load
 from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.live_server import Running, bind, serving, with_lifespan
@@ -56,7 +56,7 @@ def running_supabase(folder: Path, clock: SettableClock) -> Iterator[RunningSupa
 
 
 def settings_for(url: str, database_url: str, supabase: RunningSupabase, **more: Any) -> GatewaySettings:  # noqa: ANN401
-    return GatewaySettings(
+    return load(
         public_url=url,
         secret=SECRET,
         supabase_url=supabase.url,
