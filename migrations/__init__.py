@@ -9,6 +9,8 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from oauth.stores.database import ensure_private_file
+
 # Any number that no other program on the same server uses.
 _POSTGRESQL_LOCK = 7_266_214_983
 
@@ -26,6 +28,7 @@ async def downgrade(url: URL, revision: str) -> None:
 async def _run(url: URL, work: Callable[[Config], None]) -> None:
     engine = create_async_engine(url)
     if url.get_backend_name() == "sqlite":
+        ensure_private_file(Path(url.database or ""))
         _make_ddl_transactional(engine)
 
     def migrate(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from oauth.vocabulary import Role
 from tests.support.clock import SettableClock
+from tests.support.databases import SqliteTemplate
 from tests.support.gateway import ADMIN, AGENT, Gateway, RunningSupabase, running_gateway, running_supabase
 
 
@@ -17,20 +18,33 @@ def supabase(tmp_path: Path, clock: SettableClock) -> Iterator[RunningSupabase]:
 
 @pytest.fixture
 def gateway(database_url: str, supabase: RunningSupabase, clock: SettableClock) -> Iterator[Gateway]:
-    """The gateway on each database."""
+    """A gateway of the test's own, on each database."""
     with running_gateway(database_url, supabase, clock) as running:
         running.set_role(AGENT, Role.AGENT)
         running.set_role(ADMIN, Role.ADMIN)
         yield running
 
 
-@pytest.fixture
-def sqlite_gateway(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock) -> Iterator[Gateway]:
-    """For what does not depend on the database."""
-    with running_gateway(sqlite_url, supabase, clock) as running:
+@pytest.fixture(scope="module")
+def _shared_gateway(tmp_path_factory: pytest.TempPathFactory, sqlite_template: SqliteTemplate) -> Iterator[Gateway]:
+    folder, clock = tmp_path_factory.mktemp("shared"), SettableClock()
+    with (
+        running_supabase(folder / "supabase", clock) as supabase,
+        sqlite_template.database(folder) as url,
+        running_gateway(url, supabase, clock) as running,
+    ):
         running.set_role(AGENT, Role.AGENT)
         running.set_role(ADMIN, Role.ADMIN)
         yield running
+
+
+@pytest.fixture
+def sqlite_gateway(_shared_gateway: Gateway) -> Iterator[Gateway]:
+    """A gateway on SQLite that the tests of a module share: each brings a client of its own, and its clock only goes
+    forward. For what does not depend on the database and leaves people as they were."""
+    yield _shared_gateway
+    _shared_gateway.supabase.stand_in.faults.clear()
+    _shared_gateway.close()
 
 
 @pytest.fixture

@@ -113,11 +113,11 @@ def test_form_without_its_token_is_refused(sqlite_gateway: Gateway) -> None:
     assert browser.submit(consent, "/consent", decision="allow", csrf="").status_code == 403
 
 
-def test_expired_page_says_so_and_offers_to_start_again(sqlite_gateway: Gateway, clock: SettableClock) -> None:
+def test_expired_page_says_so_and_offers_to_start_again(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     browser = sqlite_gateway.browser()
     sign_in = browser.get(client.authorization_url())
-    clock.advance(minutes=11)
+    sqlite_gateway.clock.advance(minutes=11)
     late = browser.sign_in(sign_in, USER.email, USER.password)
     assert late.status_code == 400
     assert "expired" in late.text
@@ -175,11 +175,11 @@ def test_person_without_the_role_cannot_obtain_the_admin_audience(gateway: Gatew
         assert client.call_tool(tokens["access_token"], "whoami", "/mcp").status_code == 401
 
 
-def test_session_ends_after_its_lifetime(sqlite_gateway: Gateway, clock: SettableClock) -> None:
+def test_session_ends_after_its_lifetime(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     browser = sqlite_gateway.browser()
     browser.connect(client.authorization_url(), USER.email, USER.password)
-    clock.advance(hours=8)
+    sqlite_gateway.clock.advance(hours=8)
     assert any(form.action == "/signin" for form in forms(browser.get(client.authorization_url())))
 
 

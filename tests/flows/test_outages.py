@@ -40,26 +40,26 @@ def test_issued_tokens_go_on_working_while_supabase_is_down(sqlite_gateway: Gate
     assert status["data"] == {"overall": "degraded", "database": "operational", "sign_in": "down"}
 
 
-def test_supabase_session_is_a_503_and_not_a_401_while_its_keys_cannot_be_had(sqlite_gateway: Gateway) -> None:
+def test_supabase_session_is_a_503_and_not_a_401_while_its_keys_cannot_be_had(gateway: Gateway) -> None:
     session = httpx.post(
-        f"{sqlite_gateway.supabase.url}/auth/v1/token?grant_type=password",
+        f"{gateway.supabase.url}/auth/v1/token?grant_type=password",
         json={"email": USER.email, "password": USER.password},
-        headers={"apikey": sqlite_gateway.supabase.stand_in.publishable_key},
+        headers={"apikey": gateway.supabase.stand_in.publishable_key},
     ).json()
-    sqlite_gateway.supabase.stand_in.faults.set("500")
+    gateway.supabase.stand_in.faults.set("500")
     headers = {"Authorization": f"Bearer {session['access_token']}"}
-    response = httpx.get(f"{sqlite_gateway.url}/api/v1/users/me", headers=headers)
+    response = httpx.get(f"{gateway.url}/api/v1/users/me", headers=headers)
     assert response.status_code == 503
     assert response.json()["error"]["code"] == "AUTH_PROVIDER_UNREACHABLE"
     assert response.headers["retry-after"] == "5"
 
 
-def test_rotated_supabase_keys_are_learnt_without_a_restart(sqlite_gateway: Gateway, clock: SettableClock) -> None:
+def test_rotated_supabase_keys_are_learnt_without_a_restart(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     sqlite_gateway.tokens(client)
     supabase = sqlite_gateway.supabase
     supabase.running.call(supabase.stand_in.rotate_signing_key())
-    clock.advance(seconds=31)  # a fetch is made at most every 30 s
+    sqlite_gateway.clock.advance(seconds=31)  # a fetch is made at most every 30 s
     assert sqlite_gateway.tokens(client)["access_token"]
 
 
@@ -74,10 +74,10 @@ def test_bad_tokens_cost_supabase_no_calls(sqlite_gateway: Gateway) -> None:
     assert sum(sqlite_gateway.supabase.stand_in.requests.values()) == before
 
 
-def test_locked_database_is_a_503_and_the_same_code_works_afterwards(sqlite_gateway: Gateway, sqlite_url: str) -> None:
+def test_locked_database_is_a_503_and_the_same_code_works_afterwards(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     code = sqlite_gateway.code(client)
-    path = sqlite_url.removeprefix("sqlite:///")
+    path = sqlite_gateway.settings.database_url.removeprefix("sqlite:///")
     with locked(path):
         refused = client.redeem(code)
         assert refused.status_code == 503

@@ -146,8 +146,8 @@ class Gateway:
         self.database(work)
 
     def close(self) -> None:
-        for each in self._open:
-            each.close()
+        while self._open:
+            self._open.pop().close()
 
     def _closed_later(self, opened: T) -> T:
         self._open.append(opened)

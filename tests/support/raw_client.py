@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 
+from tests.support.browser import NO_TLS
+
 CALLBACK = "http://127.0.0.1:33418/callback"
 
 
@@ -27,7 +29,7 @@ class RawClient:
         self.gateway = gateway
         self.node = listens_at or gateway
         self.redirect_uri = redirect_uri
-        self.http = httpx.Client(timeout=20, headers={"Host": gateway.partition("://")[2]})
+        self.http = httpx.Client(timeout=20, verify=NO_TLS, headers={"Host": gateway.partition("://")[2]})
         self.client_id = ""
         self.client_secret: str | None = None
         self.verifier = secrets.token_urlsafe(48)
