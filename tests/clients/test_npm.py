@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 import pytest
 from mcp.client.client import Client
@@ -42,7 +42,7 @@ def installed() -> Path:
         wanted = (PROJECT / "package-lock.json").read_text()
         if not done.exists() or done.read_text() != wanted:
             command = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+            result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
             if result.returncode != 0:
                 pytest.skip(f"npm could not install the clients: {result.stderr[-300:]}")
             done.write_text(wanted)
@@ -97,7 +97,7 @@ async def test_typescript_sdk_signs_in_calls_and_refreshes(
 
 
 @pytest.fixture
-def messages() -> Iterator[tuple[IO[str], IO[str]]]:
+def messages() -> Iterator[tuple[TextIO, TextIO]]:
     """What a program writes to standard error: (to read, to write)."""
     read, write = os.pipe()
     with os.fdopen(read) as reader, os.fdopen(write, "w") as writer:
@@ -105,7 +105,7 @@ def messages() -> Iterator[tuple[IO[str], IO[str]]]:
 
 
 async def test_mcp_remote_brings_a_program_without_oauth_to_the_gateway(
-    installed: Path, gateway: Gateway, tmp_path: Path, messages: tuple[IO[str], IO[str]]
+    installed: Path, gateway: Gateway, tmp_path: Path, messages: tuple[TextIO, TextIO]
 ) -> None:
     person = Person(gateway)
     reader, writer = messages
