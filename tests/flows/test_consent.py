@@ -31,7 +31,7 @@ def test_consent_page_names_client_host_resource_scopes_and_account(sqlite_gatew
     assert "Tom &amp; &lt;b&gt;Jerry&lt;/b&gt; wants access" in consent
     assert "nobody has checked it" in consent
     assert "127.0.0.1" in consent
-    assert "a program on this computer" in consent
+    assert "a program on this device" in consent
     assert USER.email in consent
     assert "use tools that only read" in consent
     assert "tools that write" in consent
