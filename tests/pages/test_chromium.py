@@ -13,7 +13,7 @@ from tests.support.raw_client import RawClient
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PHONE = {"width": 320, "height": 640}
+PHONE_WIDTH = 320  # CSS pixels
 LONG_NAME = "<b>Friendly</b> " + "Assistant" * 8
 ALLOW, DENY = "button[value=allow]", "button[value=deny]"
 
@@ -236,7 +236,7 @@ CONTRASTS = """() => {
 async def test_pages_are_legible_and_fit_a_phone_in_both_themes(
     gateway: Gateway, chromium: Browser, waiting: Callback, theme: Literal["light", "dark"]
 ) -> None:
-    context = await chromium.new_context(viewport=PHONE, color_scheme=theme)
+    context = await chromium.new_context(viewport={"width": PHONE_WIDTH, "height": 640}, color_scheme=theme)
     person = Person(await context.new_page())
     url = registered(gateway, waiting.uri, LONG_NAME).authorization_url()
 
@@ -244,7 +244,7 @@ async def test_pages_are_legible_and_fit_a_phone_in_both_themes(
         contrasts = await person.page.evaluate(CONTRASTS)
         assert contrasts
         assert [each for each in contrasts if each[0] < 4.5] == []
-        assert await person.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert await person.page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH
         for box in [
             await each.bounding_box()
             for each in await person.page.locator("button:not(.link), input:not([type=hidden])").all()
