@@ -104,7 +104,7 @@ class Edge:
         """Add the CORS headers; → status, headers and body of an answer, if the request goes no further."""
         settings, path = self._settings, scope["path"]
         if host not in settings.hosts and path not in settings.unchecked:
-            log.info("host_refused", path=path)
+            log.info("request_refused", reason="host_unknown", path=path)
             return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
         if origin is None:
             return None
@@ -113,7 +113,7 @@ class Edge:
             return None
         allowed = policy is CorsPolicy.PUBLIC or self._allows(origin)
         if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
-            log.info("origin_refused", path=path)
+            log.info("request_refused", reason="origin_not_allowed", path=path)
             return 403, _TEXT, _ORIGIN_REFUSED
         if not allowed:
             return None

@@ -4,10 +4,11 @@ Names say their unit. What is missing or unsafe is told in one sentence that say
 
 import ipaddress
 import os
+import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -169,18 +170,12 @@ class GatewaySettings(DatabaseSettings):
 
 def load(**given: Any) -> GatewaySettings:  # noqa: ANN401 - any setting
     """Settings from the environment and the file, `given` first. UnusableSettings says what to set."""
-    try:
-        return GatewaySettings(**given)
-    except ValidationError as error:
-        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
+    return _read(GatewaySettings, given)
 
 
 def load_database_settings() -> DatabaseSettings:
     """The part of them that needs no secrets."""
-    try:
-        return DatabaseSettings.model_validate({})
-    except ValidationError as error:
-        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
+    return _read(DatabaseSettings, {})
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -215,6 +210,20 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+S = TypeVar("S", bound=DatabaseSettings)
+
+
+def _read(kind: type[S], given: Mapping[str, Any]) -> S:
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UnusableSettings(f"{CONFIG_FILE} is not TOML: {error}.") from None
+    except OSError as error:
+        raise UnusableSettings(f"{CONFIG_FILE} cannot be read: {error.strerror}.") from None
 
 
 def _sentence(problem: Mapping[str, Any]) -> str:

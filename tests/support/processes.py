@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from typing import IO
 from urllib.parse import urlsplit
 
 import httpx
@@ -36,10 +37,12 @@ def clean_environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def serving(settings: GatewaySettings, port: int, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """`mcp-auth serve`, ready."""
+def serving(
+    settings: GatewaySettings, port: int, *arguments: str, log: IO[bytes] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`mcp-auth serve`, ready. log: where its standard error goes."""
     process = subprocess.Popen(  # noqa: S603 - our own command
-        command("serve", *arguments), env=clean_environment(environment_of(settings, port))
+        command("serve", *arguments), env=clean_environment(environment_of(settings, port)), stderr=log
     )
     try:
         wait_until_ready(f"http://127.0.0.1:{port}", process)

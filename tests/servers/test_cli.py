@@ -1,0 +1,205 @@
+"""The command line: what refuses to start says in a sentence what to set; keys and users are looked after."""
+
+import asyncio
+import os
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mcp_auth.users.models import Identity
+from mcp_auth.users.store import UserStore
+from oauth.stores.opening import open_database
+from oauth.vocabulary import Subject
+from servers import cli
+from servers.version import VERSION
+from tests.support.gateway import ADMIN, SECRET, USER
+from tests.support.processes import clean_environment, command
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """A command in this process. → exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MCP_AUTH_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patched:
+            for name, value in settings.items():
+                patched.setenv(f"MCP_AUTH_{name.upper()}", value)
+            status = 0
+            try:
+                cli.app(arguments)
+            except SystemExit as end:
+                status = int(end.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
+
+
+def complete(database_url: str, **changed: str) -> dict[str, str]:
+    return {
+        "public_url": "https://mcp.example.com",
+        "secret": SECRET,
+        "supabase_url": "https://abc.supabase.co",
+        "supabase_publishable_key": "sb_publishable_1",
+        "database_url": database_url,
+        **changed,
+    }
+
+
+def test_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, f"{VERSION}\n", "")
+
+
+def test_help_names_every_command(run: Run) -> None:
+    _, out, _ = run("--help")
+    assert all(name in out for name in ("dev", "serve", "migrate", "keys", "users"))
+
+
+def test_misspelt_command_is_refused(run: Run) -> None:
+    status, out, err = run("server")
+    assert status != 0
+    assert "server" in out + err
+
+
+def test_serve_names_everything_that_is_missing(run: Run) -> None:
+    status, out, err = run("serve")
+    assert (status, out) == (2, "")
+    assert [line.split()[1] for line in err.splitlines()] == [
+        "MCP_AUTH_PUBLIC_URL",
+        "MCP_AUTH_SECRET",
+        "MCP_AUTH_SUPABASE_URL",
+        "MCP_AUTH_SUPABASE_PUBLISHABLE_KEY",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"public_url": "http://mcp.example.com"}, "MCP_AUTH_PUBLIC_URL is plain http"),
+        ({"secret": "weak"}, "MCP_AUTH_SECRET is too weak"),
+    ],
+)
+def test_serve_refuses_what_is_unsafe(run: Run, sqlite_url: str, changed: dict[str, str], sentence: str) -> None:
+    status, _, err = run("serve", **complete(sqlite_url, **changed))
+    assert status == 2
+    assert err.startswith(f"mcp-auth: {sentence}")
+    assert len(err.splitlines()) == 1
+
+
+def test_serve_refuses_an_empty_database_and_says_how_to_migrate(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("serve", **complete(f"sqlite:///{tmp_path}/empty.sqlite"))
+    assert status == 2
+    assert "mcp-auth migrate" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_serve_refuses_a_database_of_another_version(run: Run, sqlite_url: str) -> None:
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    status, _, err = run("serve", **complete(sqlite_url))
+    assert status == 2
+    assert "9999" in err
+
+
+def test_serve_refuses_a_database_that_it_cannot_reach(run: Run) -> None:
+    status, _, err = run("serve", **complete("postgresql://nobody@127.0.0.1:1/none"))
+    assert status == 2
+    assert err.startswith("mcp-auth: The database at MCP_AUTH_DATABASE_URL cannot be used: ")
+
+
+def test_serve_refuses_keys_that_its_secret_does_not_open(run: Run, sqlite_url: str) -> None:
+    assert run("keys", "rotate", **complete(sqlite_url))[0] == 0
+    status, _, err = run("serve", **complete(sqlite_url, secret=f"another-{SECRET}"))
+    assert status == 2
+    assert "MCP_AUTH_SECRET" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_serve_points_out_a_setting_that_does_not_exist(run: Run) -> None:
+    _, _, err = run("keys", "list", **complete("sqlite:////nowhere/x.sqlite", trusted_hops="1"))
+    assert "MCP_AUTH_TRUSTED_HOPS is set, and there is no such setting: is it misspelt?" in err
+
+
+def test_migrate_makes_the_database_ready_and_needs_no_secrets(run: Run, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new.sqlite"
+    status, out, err = run("migrate", database_url=url)
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"The database is at revision \w+\.\n", err)
+    assert run("keys", "list", **complete(url))[0] == 0
+    assert (tmp_path / "new.sqlite").stat().st_mode & 0o077 == 0
+
+
+def test_migrate_works_on_postgresql(run: Run, postgresql_url: str) -> None:
+    assert run("migrate", database_url=postgresql_url)[0] == 0
+
+
+def test_commands_are_found_on_the_command_line() -> None:
+    result = subprocess.run(  # noqa: S603 - our own command
+        command("--version"), env=clean_environment({}), capture_output=True, text=True, check=True
+    )
+    assert result.stdout == f"{VERSION}\n"
+
+
+def test_keys_are_listed_and_a_new_one_is_published_before_it_signs(run: Run, database_url: str) -> None:
+    settings = complete(database_url)
+    status, out, _ = run("keys", "rotate", **settings)
+    assert status == 0
+    status, out, _ = run("keys", "list", **settings)
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert [state for _, state, _ in rows] == ["signs", "next"]
+    wait = datetime.fromisoformat(rows[1][2]) - datetime.now(UTC)
+    assert timedelta(minutes=14) < wait <= timedelta(minutes=15)
+
+
+async def people(database_url: str) -> None:
+    database = await open_database(database_url)
+    try:
+        users, now = UserStore(database), datetime.now(UTC)
+        await users.get_or_create(Identity(Subject(USER.id), USER.email, None), now)
+        await users.get_or_create(Identity(Subject(ADMIN.id), ADMIN.email, None), now)
+    finally:
+        await database.close()
+
+
+def test_users_are_found_and_given_roles(run: Run, database_url: str) -> None:
+    asyncio.run(people(database_url))
+    assert run("users", "set-role", ADMIN.email, "admin", database_url=database_url)[0] == 0
+    _, out, _ = run("users", "list", database_url=database_url)
+    assert {tuple(line.split("\t")) for line in out.splitlines()} == {
+        (USER.id, "user", "active", USER.email),
+        (ADMIN.id, "admin", "active", ADMIN.email),
+    }
+    _, out, _ = run("users", "list", "admin@", database_url=database_url)
+    assert out.startswith(ADMIN.id)
+    assert len(out.splitlines()) == 1
+
+
+def test_role_of_somebody_unknown_is_not_set(run: Run, sqlite_url: str) -> None:
+    status, out, err = run("users", "set-role", "nobody@example.com", "admin", database_url=sqlite_url)
+    assert (status, out) == (2, "")
+    assert "nobody@example.com" in err
+
+
+def test_role_that_does_not_exist_is_refused(run: Run, sqlite_url: str) -> None:
+    asyncio.run(people(sqlite_url))
+    status, out, err = run("users", "set-role", USER.email, "root", database_url=sqlite_url)
+    assert status != 0
+    assert "root" in out + err
+
+
+@pytest.mark.parametrize("name", ["%", "_", "user", "@example.com"])
+def test_role_is_never_set_for_a_part_of_a_name(run: Run, sqlite_url: str, name: str) -> None:
+    asyncio.run(people(sqlite_url))
+    assert run("users", "set-role", name, "admin", database_url=sqlite_url)[0] == 2
+    assert "admin\tactive" not in run("users", "list", database_url=sqlite_url)[1]
