@@ -20,7 +20,7 @@ def section(title: str) -> str:
 
 def documented() -> dict[str, str]:
     """Setting → default, as the table has them."""
-    found = {}
+    found: dict[str, str] = {}
     for line in section("Settings").splitlines():
         if line.startswith("| `"):
             _, names, defaults, *_ = (cell.strip() for cell in line.split("|"))
