@@ -37,10 +37,13 @@ format: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test ## ratios to a floor measured in the same run
 	$(BIN)/python -m benchmarks
 
-lock: ## resolve pyproject.toml anew into the two lock files
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+
+lock: ## resolve pyproject.toml anew into the two lock files; what runs is what was tested
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml --group test --group lint -o requirements-test.lock
+	$(COMPILE) --group test --group lint -o requirements-test.lock
+	$(COMPILE) -c requirements-test.lock -o requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
