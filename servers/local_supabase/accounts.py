@@ -123,6 +123,12 @@ def is_banned(user: Row, now: str) -> bool:
     return user["banned_until"] is not None and user["banned_until"] > now
 
 
+def providers(user: Row) -> list[str]:
+    """What they can sign in with, whatever an administrator wrote in its place."""
+    named = user["app_metadata"].get("providers")
+    return [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
+
+
 async def to_json(connection: AsyncConnection, user: Row) -> dict[str, Any]:
     """The user object."""
     found = await connection.execute(select(factors).where(factors.c.user_id == user["id"]))
@@ -177,5 +183,5 @@ def _identities(user: Row) -> list[dict[str, Any]]:
             "updated_at": user["updated_at"],
             "email": user["email"] or "",
         }
-        for provider in user["app_metadata"]["providers"]
+        for provider in providers(user)
     ]

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
 from servers.local_supabase import accounts
@@ -17,13 +18,15 @@ from servers.local_supabase.tables import factors, sessions, users
 
 _DURATION = re.compile(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?")
 _MOST = 1000
+_LAST_PAGE = 1_000_000
 
 
 async def list_users(call: Call) -> Response | Refusal:
     """GET /admin/users?page=&per_page="""
     query = call.request.query_params
     try:
-        page, per_page = max(1, int(query.get("page") or 1)), min(_MOST, max(1, int(query.get("per_page") or 50)))
+        page = min(_LAST_PAGE, max(1, int(query.get("page") or 1)))
+        per_page = min(_MOST, max(1, int(query.get("per_page") or 50)))
     except ValueError:
         return validation_failed("Bad Pagination Parameters")
     async with call.context.transaction() as connection:
@@ -50,12 +53,13 @@ async def create_user(call: Call) -> Response | Refusal:
         return validation_failed("Cannot create a user without either an email or phone")
     context = call.context
     async with context.transaction() as connection:
-        taken = await _taken(call, changes, None)
+        taken = await _taken(connection, changes, None)
         if taken is not None:
             return taken
         user = await accounts.create(
             connection,
             context,
+            provider="email" if "email" in changes else "phone",
             email=changes.pop("email", None),
             phone=changes.pop("phone", None),
             confirmed=False,
@@ -83,10 +87,10 @@ async def update_user(call: Call) -> Response | Refusal:
     changes = await _changes(call, user)
     if isinstance(changes, Refusal):
         return changes
-    taken = await _taken(call, changes, user["id"])
-    if taken is not None:
-        return taken
     async with call.context.transaction() as connection:
+        taken = await _taken(connection, changes, user["id"])
+        if taken is not None:
+            return taken
         changed = await accounts.change(connection, call.context, user["id"], **changes)
         return JSONResponse(await accounts.to_json(connection, changed))
 
@@ -108,6 +112,7 @@ async def delete_user(call: Call) -> Response | Refusal:
                 email=None,
                 phone=None,
                 password_hash=None,
+                app_metadata={},
                 user_metadata={},
                 deleted_at=context.now(),
             )
@@ -128,12 +133,11 @@ async def _named(call: Call) -> Row | Refusal:
     return USER_NOT_FOUND if row is None else dict(row)
 
 
-async def _taken(call: Call, changes: dict[str, Any], own_id: str | None) -> Refusal | None:
+async def _taken(connection: AsyncConnection, changes: dict[str, Any], own_id: str | None) -> Refusal | None:
     for name in ("email", "phone"):
         if changes.get(name) is None:
             continue
-        async with call.context.transaction() as connection:
-            found = await connection.execute(select(users.c.id).where(users.c[name] == changes[name]))
+        found = await connection.execute(select(users.c.id).where(users.c[name] == changes[name]))
         owner = found.scalar_one_or_none()
         if owner is not None and owner != own_id:
             return Refusal(422, f"{name}_exists", f"A user with this {name} has already been registered")

@@ -1,6 +1,7 @@
 """Routes, and what holds for all of them: API keys, faults, bodies, errors, CORS."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -20,6 +21,9 @@ from servers.local_supabase.faults import HangUp
 
 _MAX_BODY = 1 << 20
 _PREFIX = "/auth/v1"
+_NO_AUTHORIZATION = Refusal(401, "no_authorization", "This endpoint requires a valid Bearer token")
+_BAD_JWT = Refusal(403, "bad_jwt", "invalid JWT: unable to parse or verify signature, or token is expired")
+_NOT_ADMIN = Refusal(403, "not_admin", "User not allowed")
 
 
 class Access(Enum):
@@ -118,8 +122,9 @@ async def _answer(context: Context, endpoint: _Endpoint, request: Request) -> Re
     key = request.headers.get("apikey", "")
     bearer = _bearer(request)
     if endpoint.access is Access.SERVICE:
-        if not _is(key, context.secret_key) and not _is(bearer, context.secret_key):
-            return Refusal(401, "no_authorization", "This endpoint requires a valid Bearer token")
+        refused = _check_service(context, key, bearer)
+        if refused is not None:
+            return refused
     elif endpoint.access is not Access.OPEN:
         if not key:
             hint = "No `apikey` request header or url param was found."
@@ -130,14 +135,29 @@ async def _answer(context: Context, endpoint: _Endpoint, request: Request) -> Re
     claims: Any = {}
     if endpoint.access is Access.USER:
         if not bearer:
-            return Refusal(401, "no_authorization", "This endpoint requires a valid Bearer token")
-        claims = context.keys.verify(bearer, context.issuer, context.clock().timestamp())
+            return _NO_AUTHORIZATION
+        claims = _claims(context, bearer)
         if claims is None:
-            return Refusal(403, "bad_jwt", "invalid JWT: unable to parse or verify signature, or token is expired")
+            return _BAD_JWT
     body = await read_body(request)
     if isinstance(body, Refusal):
         return body
     return await endpoint.handler(Call(context, request, body, claims))
+
+
+def _check_service(context: Context, key: str, bearer: str) -> Refusal | None:
+    """The secret key, as either header. Without a bearer the gateway makes one of the API key."""
+    if _is(key, context.secret_key) or _is(bearer, context.secret_key):
+        return None
+    given = bearer or key
+    if not given:
+        return _NO_AUTHORIZATION
+    known = _is(given, context.publishable_key) or _claims(context, given) is not None
+    return _NOT_ADMIN if known else _BAD_JWT
+
+
+def _claims(context: Context, access_token: str) -> Mapping[str, Any] | None:
+    return context.keys.verify(access_token, context.issuer, context.clock().timestamp())
 
 
 def _bearer(request: Request) -> str:

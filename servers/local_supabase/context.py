@@ -115,7 +115,7 @@ async def read_body(request: Request) -> Mapping[str, Any] | Refusal:
         return {}
     try:
         value = json.loads(raw)
-        storable_whole = storable(json.dumps(value, ensure_ascii=False).replace("\\u0000", "\0"))
+        storable_whole = storable(json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\\u0000", "\0"))
     except (ValueError, RecursionError):
         return BAD_JSON
     if not isinstance(value, dict) or not storable_whole:

@@ -1,5 +1,6 @@
 """Supabase Auth's errors: a status, a code, a sentence, in one of two formats."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 API_VERSION = "2024-01-01"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ def validation_failed(message: str) -> Refusal:
 INVALID_CREDENTIALS = Refusal(400, "invalid_credentials", "Invalid login credentials")
 USER_BANNED = Refusal(400, "user_banned", "User is banned")
 USER_NOT_FOUND = Refusal(404, "user_not_found", "User not found")
+SESSION_NOT_FOUND = Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
 BAD_JSON = Refusal(400, "bad_json", "Could not parse request body as JSON")
 
 
@@ -35,7 +38,7 @@ def error_response(refusal: Refusal, request: Request) -> JSONResponse:
     """Clients that name an API version get `code` and `message`; the others the older format."""
     headers = {"x-sb-error-code": refusal.code}
     version = request.headers.get("x-supabase-api-version", "")
-    if version >= API_VERSION:
+    if _DATE.fullmatch(version) and version >= API_VERSION:
         headers["x-supabase-api-version"] = version
         body: dict[str, Any] = {"code": refusal.code, "message": refusal.message}
     else:

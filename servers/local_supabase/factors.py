@@ -9,10 +9,10 @@ from urllib.parse import quote
 from sqlalchemy import delete, insert, select, update
 from starlette.responses import JSONResponse, Response
 
-from servers.local_supabase import accounts, sessions
+from servers.local_supabase import sessions
 from servers.local_supabase.context import Call, new_id
 from servers.local_supabase.errors import Refusal, validation_failed
-from servers.local_supabase.tables import challenges, factors, users
+from servers.local_supabase.tables import challenges, factors
 
 _STEP_SECONDS = 30
 _NOT_FOUND = Refusal(404, "mfa_factor_not_found", "Factor not found")
@@ -37,9 +37,9 @@ async def enroll(call: Call) -> Response | Refusal:
     secret = base64.b32encode(secrets.token_bytes(20)).decode()
     factor_id = new_id()
     async with call.context.transaction() as connection:
-        user = await accounts.find(connection, users.c.id == call.claims.get("sub"))
-        if user is None:
-            return Refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
+        user = await sessions.caller(connection, call.context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         await connection.execute(
             insert(factors).values(
                 id=factor_id,
@@ -64,9 +64,12 @@ async def enroll(call: Call) -> Response | Refusal:
 async def challenge(call: Call) -> Response | Refusal:
     """POST /factors/{id}/challenge"""
     async with call.context.transaction() as connection:
+        user = await sessions.caller(connection, call.context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         own = await connection.execute(
             select(factors.c.id).where(
-                factors.c.id == call.request.path_params["factor_id"], factors.c.user_id == call.claims.get("sub")
+                factors.c.id == call.request.path_params["factor_id"], factors.c.user_id == user["id"]
             )
         )
         factor_id = own.scalar_one_or_none()
@@ -88,6 +91,9 @@ async def verify(call: Call) -> Response | Refusal:
     context = call.context
     now = context.clock().timestamp()
     async with context.transaction() as connection:
+        user = await sessions.caller(connection, context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         found = await connection.execute(
             select(factors)
             .join(challenges, challenges.c.factor_id == factors.c.id)
@@ -95,7 +101,7 @@ async def verify(call: Call) -> Response | Refusal:
                 challenges.c.id == challenge_id,
                 challenges.c.expires_at > context.now(),
                 factors.c.id == call.request.path_params["factor_id"],
-                factors.c.user_id == call.claims.get("sub"),
+                factors.c.user_id == user["id"],
             )
         )
         factor = found.mappings().first()
@@ -106,17 +112,18 @@ async def verify(call: Call) -> Response | Refusal:
             return Refusal(422, "mfa_verification_failed", "Invalid TOTP code entered")
         await connection.execute(delete(challenges).where(challenges.c.id == challenge_id))
         await connection.execute(update(factors).where(factors.c.id == factor["id"]).values(status="verified"))
-        session_id = str(call.claims.get("session_id"))
-        if not await sessions.exists(connection, session_id):
-            return Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
-        return sessions.session_response(await sessions.raise_level(connection, context, session_id))
+        session = await sessions.raise_level(connection, context, str(call.claims["session_id"]))
+        return sessions.session_response(session)
 
 
 async def unenroll(call: Call) -> Response | Refusal:
     """DELETE /factors/{id}"""
     factor_id = call.request.path_params["factor_id"]
     async with call.context.transaction() as connection:
+        user = await sessions.caller(connection, call.context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         gone = await connection.execute(
-            delete(factors).where(factors.c.id == factor_id, factors.c.user_id == call.claims.get("sub"))
+            delete(factors).where(factors.c.id == factor_id, factors.c.user_id == user["id"])
         )
     return JSONResponse({"id": factor_id}) if gone.rowcount else _NOT_FOUND

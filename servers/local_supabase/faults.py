@@ -62,9 +62,10 @@ class Faults:
             case Planted(Fault.DOWN):
                 raise HangUp
             case Planted(Fault.ERROR):
-                return JSONResponse({"code": 500, "error_code": "unexpected_failure", "msg": "Internal error"}, 500)
+                body = {"code": 500, "error_code": "unexpected_failure", "msg": "Internal error", "error_id": "0"}
+                return JSONResponse(body, 500, {"x-sb-error-code": "unexpected_failure"})
             case Planted(Fault.TOO_MANY):
                 body = {"code": 429, "error_code": "over_request_rate_limit", "msg": "Request rate limit reached"}
-                return JSONResponse(body, 429, {"Retry-After": "60"})
+                return JSONResponse(body, 429, {"Retry-After": "60", "x-sb-error-code": "over_request_rate_limit"})
             case Planted(status=status):
                 return HTMLResponse("<html><body>Bad gateway</body></html>", status)

@@ -6,6 +6,8 @@ from servers.local_supabase.context import Call
 from servers.local_supabase.errors import Refusal, validation_failed
 from servers.local_supabase.keeping import add_signing_key
 
+_STATUSES = range(200, 600)
+
 
 async def read_faults(call: Call) -> Response | Refusal:
     """GET /_local/faults"""
@@ -21,6 +23,8 @@ async def plant_fault(call: Call) -> Response | Refusal:
         return validation_failed("paths must be an array of strings")
     if not isinstance(seconds, int | float) or not isinstance(status, int):
         return validation_failed("seconds and status must be numbers")
+    if seconds < 0 or status not in _STATUSES:
+        return validation_failed("seconds must not be negative, status must be one of an answer")
     try:
         call.context.faults.set(str(body.get("fault")), paths=paths, seconds=seconds, status=status)
     except ValueError:

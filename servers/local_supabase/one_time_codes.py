@@ -13,7 +13,7 @@ from servers.local_supabase import accounts, sessions
 from servers.local_supabase.accounts import check_email, check_phone, plain_phone
 from servers.local_supabase.context import Call, Context, new_id, new_token
 from servers.local_supabase.errors import Refusal, validation_failed
-from servers.local_supabase.social import allowed_redirect
+from servers.local_supabase.social import allowed_redirect, answer_at, fragment_of
 from servers.local_supabase.tables import flow_states, one_time_codes, users
 
 _LIFETIME_SECONDS = 3600
@@ -25,6 +25,9 @@ async def send_code(call: Call) -> Response | Refusal:
     recipient = _recipient(call)
     if isinstance(recipient, Refusal):
         return recipient
+    data = call.object("data")
+    if isinstance(data, Refusal):
+        return data
     email, phone = recipient
     context = call.context
     async with context.transaction() as connection:
@@ -39,6 +42,7 @@ async def send_code(call: Call) -> Response | Refusal:
                 phone=phone,
                 confirmed=False,
                 provider="email" if email is not None else "phone",
+                user_metadata=data,
             )
         await _keep(connection, call, email, phone, "magiclink" if email is not None else "sms")
     return JSONResponse({} if email is not None else {"message_id": new_id()})
@@ -90,7 +94,7 @@ async def follow_link(call: Call) -> Response | Refusal:
         user = None if isinstance(row, Refusal) else await _confirmed(connection, context, row)
         if isinstance(row, Refusal) or user is None:
             fault = {"error": "access_denied", "error_code": _EXPIRED.code, "error_description": _EXPIRED.message}
-            return RedirectResponse(f"{redirect_to}?{urlencode(fault)}#{urlencode(fault)}&sb=", 303)
+            return RedirectResponse(answer_at(redirect_to, query=fault, fragment={**fault, "sb": ""}), 303)
         if row["code_challenge"] is not None:
             auth_code = new_id()
             await connection.execute(
@@ -104,14 +108,12 @@ async def follow_link(call: Call) -> Response | Refusal:
                     expires_at=context.later(minutes=5),
                 )
             )
-            return RedirectResponse(f"{redirect_to}?{urlencode({'code': auth_code})}", 303)
+            return RedirectResponse(answer_at(redirect_to, query={"code": auth_code}, fragment={}), 303)
         session = await sessions.begin(connection, context, user, "otp")
     if isinstance(session, Refusal):
         return session
-    given = {
-        name: session[name] for name in ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
-    }
-    return RedirectResponse(f"{redirect_to}#{urlencode(given)}&type={query.get('type', 'magiclink')}", 303)
+    given = fragment_of(session, type=query.get("type", "magiclink"))
+    return RedirectResponse(answer_at(redirect_to, fragment=given), 303)
 
 
 def _recipient(call: Call) -> tuple[str | None, str | None] | Refusal:

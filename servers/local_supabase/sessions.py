@@ -1,6 +1,7 @@
 """Sessions: access token, refresh token, and how the latter rotates."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.responses import JSONResponse
 from servers.local_supabase import accounts
 from servers.local_supabase.accounts import Row
 from servers.local_supabase.context import Context, new_id, new_token
-from servers.local_supabase.errors import USER_BANNED, Refusal
+from servers.local_supabase.errors import SESSION_NOT_FOUND, USER_BANNED, Refusal
 from servers.local_supabase.tables import refresh_tokens, sessions, users
 
 LIFETIME_SECONDS = 3600
@@ -20,10 +21,18 @@ _NOT_FOUND = Refusal(400, "refresh_token_not_found", "Invalid Refresh Token: Ref
 _ALREADY_USED = Refusal(400, "refresh_token_already_used", "Invalid Refresh Token: Already Used")
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """body: the session object that clients see."""
+
+    id: str
+    body: Mapping[str, Any]
+
+
 async def begin(
     connection: AsyncConnection, context: Context, user: Row, method: str, provider: str | None = None
-) -> dict[str, Any] | Refusal:
-    """Sign somebody in. → the session object that clients see."""
+) -> Session | Refusal:
+    """Sign somebody in."""
     if accounts.is_banned(user, context.now()):
         return USER_BANNED
     signed_in = await accounts.change(connection, context, user["id"], last_sign_in_at=context.now())
@@ -39,7 +48,7 @@ async def begin(
     return await _issue(connection, context, signed_in, session, await _add_token(connection, session["id"], None))
 
 
-async def refresh(connection: AsyncConnection, context: Context, token: str) -> dict[str, Any] | Refusal:
+async def refresh(connection: AsyncConnection, context: Context, token: str) -> Session | Refusal:
     """Rotate. The parent of the active token gets the active one again; any older one ends the session."""
     found = await connection.execute(select(refresh_tokens).where(refresh_tokens.c.token == token))
     row = found.mappings().first()
@@ -68,17 +77,17 @@ async def refresh(connection: AsyncConnection, context: Context, token: str) -> 
     return _ALREADY_USED
 
 
-async def raise_level(connection: AsyncConnection, context: Context, session_id: str) -> dict[str, Any]:
+async def raise_level(connection: AsyncConnection, context: Context, session_id: str) -> Session:
     """A second factor was shown: the session is at aal2 from here on."""
     session = await _read(connection, session_id)
     amr = [_method("totp", context.clock(), None), *session["amr"]]
     await connection.execute(update(sessions).where(sessions.c.id == session_id).values(aal="aal2", amr=amr))
-    await connection.execute(
-        update(refresh_tokens).where(refresh_tokens.c.session_id == session_id).values(revoked=True)
-    )
+    active = refresh_tokens.c.session_id == session_id, refresh_tokens.c.revoked.is_(False)
+    parent = (await connection.execute(select(refresh_tokens.c.token).where(*active))).scalar_one_or_none()
+    await connection.execute(update(refresh_tokens).where(*active).values(revoked=True))
     user = dict((await connection.execute(select(users).where(users.c.id == session["user_id"]))).mappings().one())
     raised = {**session, "aal": "aal2", "amr": amr}
-    return await _issue(connection, context, user, raised, await _add_token(connection, session_id, None))
+    return await _issue(connection, context, user, raised, await _add_token(connection, session_id, parent))
 
 
 async def end(connection: AsyncConnection, user_id: str, session_id: str, scope: str) -> None:
@@ -91,16 +100,33 @@ async def end(connection: AsyncConnection, user_id: str, session_id: str, scope:
     await connection.execute(delete(sessions).where(condition))
 
 
+async def caller(connection: AsyncConnection, context: Context, claims: Mapping[str, Any]) -> Row | Refusal:
+    """Whose access token these claims are of, if the account and the session still are."""
+    user = await accounts.find(connection, users.c.id == claims.get("sub"))
+    if user is None:
+        return Refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
+    if accounts.is_banned(user, context.now()):
+        return Refusal(403, "user_banned", "User is banned")
+    if not await exists(connection, str(claims.get("session_id"))):
+        return SESSION_NOT_FOUND
+    return user
+
+
 async def exists(connection: AsyncConnection, session_id: str) -> bool:
     """Has the session not been ended?"""
     return (await connection.execute(select(sessions.c.id).where(sessions.c.id == session_id))).first() is not None
 
 
-def session_response(session: Mapping[str, Any] | Refusal) -> JSONResponse | Refusal:
-    """The answer to a sign-in."""
+def session_response(session: Session | Refusal, **more: str) -> JSONResponse | Refusal:
+    """The answer to a sign-in. more: members beside the session's own."""
     if isinstance(session, Refusal):
         return session
-    return JSONResponse(session, headers={"sb-auth-user-id": session["user"]["id"], "Cache-Control": "no-store"})
+    headers = {
+        "sb-auth-user-id": session.body["user"]["id"],
+        "sb-auth-session-id": session.id,
+        "Cache-Control": "no-store",
+    }
+    return JSONResponse({**session.body, **more}, headers=headers)
 
 
 async def _read(connection: AsyncConnection, session_id: str) -> Mapping[str, Any]:
@@ -117,7 +143,7 @@ async def _add_token(connection: AsyncConnection, session_id: str, parent: str |
 
 async def _issue(
     connection: AsyncConnection, context: Context, user: Row, session: Mapping[str, Any], refresh_token: str
-) -> dict[str, Any]:
+) -> Session:
     issued_at = int(context.clock().timestamp())
     expires_at = issued_at + LIFETIME_SECONDS
     claims = {
@@ -136,7 +162,7 @@ async def _issue(
         "session_id": session["id"],
         "is_anonymous": False,
     }
-    return {
+    body = {
         "access_token": context.keys.sign(claims),
         "token_type": "bearer",
         "expires_in": LIFETIME_SECONDS,
@@ -144,6 +170,7 @@ async def _issue(
         "refresh_token": refresh_token,
         "user": await accounts.to_json(connection, user),
     }
+    return Session(session["id"], body)
 
 
 def _method(method: str, now: datetime, provider: str | None) -> dict[str, Any]:

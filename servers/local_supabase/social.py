@@ -1,7 +1,10 @@
 """/authorize and /callback, with one pretend provider: a page that lists the demo people."""
 
 import html
-from urllib.parse import urlencode, urlsplit
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import delete, insert, select, update
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -13,18 +16,33 @@ from servers.local_supabase.errors import Refusal, validation_failed
 from servers.local_supabase.tables import flow_states, users
 
 PROVIDER = "github"
+PROVIDER_TOKEN = "pretend"  # noqa: S105 - opens nothing
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_CHALLENGE_LENGTH = range(43, 129)
+_CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 def allowed_redirect(wanted: str | None, context: Context) -> str:
     """The wanted address if it is the site's or on this machine, else the site's (any port on loopback)."""
     try:
-        host = urlsplit(wanted or "").hostname
+        address = urlsplit(wanted or "")
+        host = address.hostname if address.scheme in {"http", "https"} else None
     except ValueError:
         host = None
     site = urlsplit(context.site_url).hostname
     return wanted if wanted and host and (host == site or host in _LOOPBACK) else context.site_url
+
+
+def answer_at(redirect_to: str, *, query: Mapping[str, Any] | None = None, fragment: Mapping[str, Any]) -> str:
+    """The address with members added to its query, and a fragment in place of its own."""
+    address = urlsplit(redirect_to)
+    joined = "&".join(part for part in (address.query, urlencode(query or {})) if part)
+    return urlunsplit(address._replace(query=joined, fragment=urlencode(fragment)))
+
+
+def fragment_of(session: sessions.Session, **more: str) -> dict[str, Any]:
+    """A session as it is handed over without PKCE."""
+    names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
+    return {name: session.body[name] for name in names} | {"sb": ""} | more
 
 
 async def authorize(call: Call) -> Response | Refusal:
@@ -35,7 +53,7 @@ async def authorize(call: Call) -> Response | Refusal:
     challenge, method = query.get("code_challenge"), query.get("code_challenge_method")
     if (challenge is None) != (method is None):
         return validation_failed("PKCE flow requires code_challenge_method and code_challenge")
-    if challenge is not None and (len(challenge) not in _CHALLENGE_LENGTH or str(method).lower() != "s256"):
+    if challenge is not None and (not _CHALLENGE.fullmatch(challenge) or str(method).lower() != "s256"):
         return validation_failed("code challenge is not valid")
     state = new_id()
     async with context.transaction() as connection:
@@ -77,7 +95,7 @@ async def callback(call: Call) -> Response | Refusal:
         user = await accounts.find(connection, users.c.id == query.get("code", ""))
         if user is None:
             return Refusal(400, "bad_oauth_callback", "OAuth callback with invalid code")
-        providers = user["app_metadata"]["providers"]
+        providers = accounts.providers(user)
         if PROVIDER not in providers:
             metadata = {**user["app_metadata"], "providers": [*providers, PROVIDER]}
             user = await accounts.change(connection, context, user["id"], app_metadata=metadata)
@@ -88,12 +106,10 @@ async def callback(call: Call) -> Response | Refusal:
                 .where(flow_states.c.id == flow["id"])
                 .values(auth_code=auth_code, user_id=user["id"], expires_at=context.later(minutes=5))
             )
-            joint = "&" if "?" in flow["redirect_to"] else "?"
-            return RedirectResponse(f"{flow['redirect_to']}{joint}{urlencode({'code': auth_code})}", 302)
+            return RedirectResponse(answer_at(flow["redirect_to"], query={"code": auth_code}, fragment={}), 302)
         await connection.execute(delete(flow_states).where(flow_states.c.id == flow["id"]))
         session = await sessions.begin(connection, context, user, "oauth", PROVIDER)
     if isinstance(session, Refusal):
         return session
-    names = ("access_token", "expires_at", "expires_in", "refresh_token", "token_type")
-    given = {name: session[name] for name in names} | {"provider_token": "pretend"}
-    return RedirectResponse(f"{flow['redirect_to']}#{urlencode(given)}", 302)
+    given = fragment_of(session, provider_token=PROVIDER_TOKEN)
+    return RedirectResponse(answer_at(flow["redirect_to"], fragment=given), 302)

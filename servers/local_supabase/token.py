@@ -11,6 +11,7 @@ from servers.local_supabase import accounts, sessions
 from servers.local_supabase.context import Call
 from servers.local_supabase.errors import INVALID_CREDENTIALS, Refusal, validation_failed
 from servers.local_supabase.passwords import password_matches
+from servers.local_supabase.social import PROVIDER, PROVIDER_TOKEN
 from servers.local_supabase.tables import flow_states, users
 
 
@@ -72,14 +73,16 @@ async def _pkce(call: Call) -> Response | Refusal:
             return Refusal(404, "flow_state_not_found", "invalid flow state, no valid flow state found")
         if flow["expires_at"] < context.now():
             return Refusal(422, "flow_state_expired", "invalid flow state, flow state has expired")
-        if not hmac.compare_digest(s256(verifier), flow["code_challenge"] or ""):
+        if not hmac.compare_digest(s256(verifier).encode(), (flow["code_challenge"] or "").encode()):
             return Refusal(400, "bad_code_verifier", "code challenge does not match previously saved code verifier")
         await connection.execute(delete(flow_states).where(flow_states.c.id == flow["id"]))
         user = await accounts.find(connection, users.c.id == flow["user_id"])
         if user is None:
             return Refusal(404, "flow_state_not_found", "invalid flow state, no valid flow state found")
-        provider = "github" if flow["method"] == "oauth" else None
-        return sessions.session_response(await sessions.begin(connection, context, user, flow["method"], provider))
+        if flow["method"] != "oauth":
+            return sessions.session_response(await sessions.begin(connection, context, user, flow["method"]))
+        session = await sessions.begin(connection, context, user, "oauth", PROVIDER)
+        return sessions.session_response(session, provider_token=PROVIDER_TOKEN)
 
 
 def s256(verifier: str) -> str:

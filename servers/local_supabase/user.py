@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from servers.local_supabase import accounts, sessions
 from servers.local_supabase.accounts import check_email, check_password, check_phone, plain_phone
 from servers.local_supabase.context import Call
-from servers.local_supabase.errors import Refusal, validation_failed
+from servers.local_supabase.errors import SESSION_NOT_FOUND, Refusal, validation_failed
 from servers.local_supabase.passwords import hash_password
 from servers.local_supabase.tables import users
 
@@ -46,13 +46,9 @@ async def sign_up(call: Call) -> Response | Refusal:
 async def read_user(call: Call) -> Response | Refusal:
     """GET /user: also tells whether the session still is one."""
     async with call.context.transaction() as connection:
-        user = await accounts.find(connection, users.c.id == call.claims.get("sub"))
-        if user is None:
-            return Refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
-        if accounts.is_banned(user, call.context.now()):
-            return Refusal(403, "user_banned", "User is banned")
-        if not await sessions.exists(connection, str(call.claims.get("session_id"))):
-            return Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+        user = await sessions.caller(connection, call.context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         return JSONResponse(await accounts.to_json(connection, user))
 
 
@@ -75,9 +71,9 @@ async def update_user(call: Call) -> Response | Refusal:
     if isinstance(password, str):
         changes["password_hash"] = await hash_password(password, context.password_cost)
     async with context.transaction() as connection:
-        user = await accounts.find(connection, users.c.id == call.claims.get("sub"))
-        if user is None:
-            return Refusal(403, "user_not_found", "User from sub claim in JWT does not exist")
+        user = await sessions.caller(connection, context, call.claims)
+        if isinstance(user, Refusal):
+            return user
         for name, value in (("email", email), ("phone", phone)):
             if isinstance(value, str):
                 plain = value.lower() if name == "email" else plain_phone(value)
@@ -99,7 +95,7 @@ async def log_out(call: Call) -> Response | Refusal:
         return validation_failed(f"Unsupported logout scope {scope[:20]!r}")
     async with call.context.transaction() as connection:
         if not await sessions.exists(connection, str(call.claims.get("session_id"))):
-            return Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+            return SESSION_NOT_FOUND
         await sessions.end(connection, str(call.claims["sub"]), str(call.claims["session_id"]), scope)
     return Response(status_code=204)
 

@@ -6,8 +6,15 @@ from pathlib import Path
 import pytest
 
 from oauth.vocabulary import Role
+from tests.support import npm
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, Gateway, RunningSupabase, running_gateway, running_supabase
+
+
+@pytest.fixture(scope="session")
+def installed() -> Path:
+    """The npm project with its packages."""
+    return npm.install()
 
 
 @pytest.fixture

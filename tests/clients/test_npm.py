@@ -1,12 +1,9 @@
 """Clients from npm: the TypeScript SDK, old and new, and mcp-remote, through which many desktop programs connect."""
 
 import asyncio
-import fcntl
 import json
 import os
 import re
-import shutil
-import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,34 +16,10 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway
+from tests.support.npm import NODE, WAIT_SECONDS, needs_npm
 from tests.support.person import Person
 
-NODE = shutil.which("node")
-NPM = shutil.which("npm")
-PROJECT = Path(__file__).parent / "npm"
-WAIT_SECONDS = 60
-
-pytestmark = [
-    pytest.mark.skipif(NODE is None or NPM is None, reason="needs Node.js with npm: https://nodejs.org"),
-    pytest.mark.skipif(os.environ.get("CI") == "true", reason="CI installs nothing from npm"),
-]
-
-
-@pytest.fixture(scope="session")
-def installed() -> Path:
-    """The packages of the lock file, installed once, whichever test process comes first."""
-    assert NPM is not None
-    with (PROJECT / ".install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = PROJECT / "node_modules" / ".installed"
-        wanted = (PROJECT / "package-lock.json").read_text()
-        if not done.exists() or done.read_text() != wanted:
-            command = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-            result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
-            if result.returncode != 0:
-                pytest.skip(f"npm could not install the clients: {result.stderr[-300:]}")
-            done.write_text(wanted)
-    return PROJECT
+pytestmark = needs_npm
 
 
 @asynccontextmanager

@@ -1,0 +1,35 @@
+"""Clients from npm: installed once, from the lock file of tests/clients/npm."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+NODE = shutil.which("node")
+NPM = shutil.which("npm")
+PROJECT = Path(__file__).parents[1] / "clients" / "npm"
+WAIT_SECONDS = 60
+
+needs_npm = [
+    pytest.mark.skipif(NODE is None or NPM is None, reason="needs Node.js with npm: https://nodejs.org"),
+    pytest.mark.skipif(os.environ.get("CI") == "true", reason="CI installs nothing from npm"),
+]
+
+
+def install() -> Path:
+    """Whichever test process comes first installs; the others wait for it."""
+    assert NPM is not None
+    with (PROJECT / ".install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = PROJECT / "node_modules" / ".installed"
+        wanted = (PROJECT / "package-lock.json").read_text()
+        if not done.exists() or done.read_text() != wanted:
+            command = [NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)  # noqa: S603
+            if result.returncode != 0:
+                pytest.skip(f"npm could not install the clients: {result.stderr[-300:]}")
+            done.write_text(wanted)
+    return PROJECT
