@@ -59,6 +59,21 @@ def unseal_under(secret: str, sealed: bytes) -> str | None:
         return None
 
 
+def seal_state(secret: str, value: str, entropy: Entropy) -> bytes:
+    """As seal_under, for what changes while the secret lives: nonce || ciphertext || tag."""
+    nonce = entropy(_NONCE_BYTES)
+    return nonce + AESGCM(derive(secret, b"mcp-auth state v1")).encrypt(nonce, value.encode(), None)
+
+
+def unseal_state(secret: str, sealed: bytes) -> str | None:
+    """The value that was sealed by seal_state, or None when it was another secret or the bytes were changed."""
+    try:
+        key = AESGCM(derive(secret, b"mcp-auth state v1"))
+        return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
 class KeyEncryption:
     """Encrypts private keys at rest under the root secrets (MCP_AUTH_SECRET).
 

@@ -60,7 +60,8 @@ class AuthorizationRequest:
 
     digest: of the handle that the browser carries. browser: digest of the cookie that it is bound to.
     query: as it came, so that an expired request can be started again.
-    sealed_answer: the URL that the browser was sent to, readable with the handle alone; set once decided."""
+    sealed_answer: the URL that the browser was sent to, readable with the handle alone; set once decided.
+    sealed_progress: how far a sign-in of several steps has come, readable with the handle alone."""
 
     digest: Digest
     browser: Digest
@@ -73,6 +74,7 @@ class AuthorizationRequest:
     expires_at: datetime
     decided_at: datetime | None = None
     sealed_answer: bytes | None = None
+    sealed_progress: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

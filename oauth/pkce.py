@@ -5,6 +5,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 
+from oauth.credentials import Entropy, new_secret
 from oauth.errors import OAuthError, invalid_grant, invalid_request
 
 METHOD = "S256"
@@ -16,6 +17,11 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 def s256(verifier: str) -> str:
     """BASE64URL(SHA256(ASCII(verifier))), RFC 7636 §4.2."""
     return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode()
+
+
+def new_code_verifier(entropy: Entropy) -> str:
+    """A verifier of 256 random bits, 43 characters (RFC 7636 §4.1)."""
+    return new_secret("", entropy)
 
 
 def validate_code_challenge(challenge: str | None, method: str | None) -> str | OAuthError:

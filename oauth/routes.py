@@ -10,7 +10,18 @@ from starlette.routing import Route
 
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
-from oauth.endpoints import authorize, consent, metadata, register, revoke, sign_in, token
+from oauth.endpoints import (
+    authorize,
+    consent,
+    metadata,
+    register,
+    revoke,
+    second_factor,
+    sign_in,
+    sign_in_code,
+    sign_in_return,
+    token,
+)
 from oauth.endpoints.body import MAX_BODY, BodyTooLarge
 from oauth.endpoints.responses import error_response, message_page
 from oauth.errors import invalid_request, temporarily_unavailable
@@ -37,6 +48,13 @@ def routes(server: AuthorizationServer) -> list[Route]:
         ("/authorize", authorize.authorize, "GET"),
         ("/signin", sign_in.show_sign_in, "GET"),
         ("/signin", sign_in.sign_in, "POST"),
+        ("/signin/code", sign_in_code.show_code, "GET"),
+        ("/signin/code", sign_in_code.send_code, "POST"),
+        ("/signin/verify", sign_in_code.check_code, "POST"),
+        ("/signin/provider", sign_in_return.go_to_provider, "POST"),
+        (sign_in_return.CALLBACK_PATH, sign_in_return.come_back, "GET"),
+        ("/signin/factor", second_factor.show_factor, "GET"),
+        ("/signin/factor", second_factor.check_factor, "POST"),
         ("/signout", sign_in.sign_out, "POST"),
         ("/consent", consent.show_consent, "GET"),
         ("/consent", consent.decide, "POST"),

@@ -5,6 +5,16 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptLimits:
+    """How often may be guessed within a window, at one account, from one address, and by everybody together (F-3)."""
+
+    window: timedelta = timedelta(minutes=10)
+    per_account: int = 10
+    per_address: int = 100
+    in_total: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """issuer: the public URL, byte for byte (D-1, D-2)."""
 
@@ -21,6 +31,10 @@ class Settings:
     sign_in_session_lifetime: timedelta = timedelta(hours=8)
     unused_registration_lifetime: timedelta = timedelta(hours=24)
     dynamic_registration: bool = True
+    attempts: AttemptLimits = AttemptLimits()
+    # Pages of the app itself, which the sign-in page links to.
+    sign_up_url: str | None = None
+    password_reset_url: str | None = None
 
     @property
     def is_https(self) -> bool:

@@ -121,7 +121,9 @@ async def _open_routes(
             settings=issuing,
             resources=resources,
             store=store,
-            resource_owners=SupabaseResourceOwners(supabase, supabase_keys, users, standings, clock),
+            resource_owners=SupabaseResourceOwners(
+                supabase, supabase_keys, users, standings, clock, settings.default_phone_region
+            ),
             key_ring=key_ring,
             pages=Pages(),
             announce=revocations.add,

@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
 
 PREFIX = "MCP_AUTH_"
@@ -94,6 +95,15 @@ class GatewaySettings(DatabaseSettings):
         description="Your own tools: module:function, called with the user and the admin FastMCP server.",
     )
     dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
+    default_phone_region: str = Field(
+        "IN", pattern=r"^[A-Z]{2}$", description="Country whose phone numbers may be typed without a country code."
+    )
+    sign_up_url: str | None = Field(None, description="Page of your app where people make an account; linked to.")
+    password_reset_url: str | None = Field(None, description="Page of your app for forgotten passwords; linked to.")
+    sign_in_attempts_window_seconds: Seconds = Field(600, le=86400, description="How long attempts are counted.")
+    sign_in_attempts_per_account: int = Field(10, ge=1, description="Passwords tried for one account in a window.")
+    sign_in_attempts_per_address: int = Field(100, ge=1, description="Sign-in attempts from one address in a window.")
+    sign_in_attempts_in_total: int = Field(10_000, ge=1, description="Sign-in attempts of everybody in a window.")
     access_token_lifetime_seconds: Seconds = Field(1800, le=86400, description="Life of an access token.")
     authorization_code_lifetime_seconds: Seconds = Field(60, le=600, description="Life of an authorization code.")
     authorization_request_lifetime_seconds: Seconds = Field(
@@ -128,6 +138,13 @@ class GatewaySettings(DatabaseSettings):
         problem = origin_problem(value)
         if problem is not None:
             raise ValueError(problem)
+        return value
+
+    @field_validator("sign_up_url", "password_reset_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://localhost", "http://127.0.0.1")):
+            raise ValueError("is not a web address: set it to an https address")
         return value
 
     @field_validator("supabase_publishable_key")
@@ -165,6 +182,14 @@ class GatewaySettings(DatabaseSettings):
             grant_lifetime=timedelta(seconds=self.grant_lifetime_seconds),
             sign_in_session_lifetime=timedelta(seconds=self.sign_in_session_lifetime_seconds),
             dynamic_registration=self.dynamic_registration,
+            attempts=AttemptLimits(
+                timedelta(seconds=self.sign_in_attempts_window_seconds),
+                self.sign_in_attempts_per_account,
+                self.sign_in_attempts_per_address,
+                self.sign_in_attempts_in_total,
+            ),
+            sign_up_url=self.sign_up_url,
+            password_reset_url=self.password_reset_url,
         )
 
 

@@ -1,75 +1,202 @@
-"""Supabase authenticates the human (D-11): the authorization server's ResourceOwners."""
+"""Supabase authenticates the human, with whatever its project has switched on (D-11)."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import structlog
 
 from mcp_auth import bearer
 from mcp_auth.rejection import Rejection
-from mcp_auth.supabase import identity, session_token
+from mcp_auth.supabase import identity, recipient, session_token
 from mcp_auth.supabase.client import Answer, SupabaseClient
 from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
 from oauth.outages import ProviderUnavailable
-from oauth.resource_owners import ResourceOwner, SignInRefusal, Standing
+from oauth.resource_owners import (
+    Channel,
+    FirstFactor,
+    Outcome,
+    Recipient,
+    ResourceOwner,
+    Return,
+    SecondFactor,
+    SignInMethods,
+    SignInRefusal,
+    Standing,
+)
 from oauth.vocabulary import Subject
 
 log = structlog.get_logger()
 
 _OK = 200
 _TOO_MANY = 429
+_SECOND_FACTOR = "aal2"
+_FACTORS = frozenset({"totp", "phone"})
 _REFUSALS = {
     "invalid_credentials": SignInRefusal.WRONG_CREDENTIALS,
     "user_not_found": SignInRefusal.WRONG_CREDENTIALS,
     "validation_failed": SignInRefusal.WRONG_CREDENTIALS,
+    "email_address_invalid": SignInRefusal.NOT_AN_IDENTIFIER,
+    "otp_expired": SignInRefusal.WRONG_CODE,
+    "mfa_verification_failed": SignInRefusal.WRONG_CODE,
+    "mfa_verification_rejected": SignInRefusal.WRONG_CODE,
+    "mfa_challenge_expired": SignInRefusal.SIGN_IN_LAPSED,
+    "mfa_factor_not_found": SignInRefusal.SIGN_IN_LAPSED,
+    "bad_jwt": SignInRefusal.SIGN_IN_LAPSED,
+    "session_not_found": SignInRefusal.SIGN_IN_LAPSED,
+    "session_expired": SignInRefusal.SIGN_IN_LAPSED,
+    "flow_state_not_found": SignInRefusal.SIGN_IN_LAPSED,
+    "flow_state_expired": SignInRefusal.SIGN_IN_LAPSED,
+    "bad_code_verifier": SignInRefusal.SIGN_IN_LAPSED,
+    "sso_provider_not_found": SignInRefusal.NO_SUCH_DOMAIN,
+    "sso_domain_already_exists": SignInRefusal.NO_SUCH_DOMAIN,
     "email_not_confirmed": SignInRefusal.EMAIL_NOT_CONFIRMED,
+    "phone_not_confirmed": SignInRefusal.EMAIL_NOT_CONFIRMED,
     "user_banned": SignInRefusal.ACCOUNT_BLOCKED,
+    "user_sso_managed": SignInRefusal.METHOD_DISABLED,
     "email_provider_disabled": SignInRefusal.METHOD_DISABLED,
+    "phone_provider_disabled": SignInRefusal.METHOD_DISABLED,
+    "provider_disabled": SignInRefusal.METHOD_DISABLED,
+    "saml_provider_disabled": SignInRefusal.METHOD_DISABLED,
     "captcha_failed": SignInRefusal.METHOD_DISABLED,
+    "over_request_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
+    "over_email_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
+    "over_sms_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
 }
+# What Supabase says only of accounts that exist, or only of those that do not. To a person it is all the same: if
+# there is such an account, a code is on its way.
+_AS_IF_SENT = frozenset(
+    {"otp_disabled", "signup_disabled", "user_banned", "over_email_send_rate_limit", "over_sms_send_rate_limit"}
+)
+_FIELD = {Channel.EMAIL: "email", Channel.PHONE: "phone"}
+_VERIFY_TYPE = {Channel.EMAIL: "email", Channel.PHONE: "sms"}
 
 
 class SupabaseResourceOwners:
-    """See ResourceOwners."""
+    """See ResourceOwners. region: whose phone numbers may be typed without a country code."""
 
     def __init__(
-        self, client: SupabaseClient, keys: SupabaseKeys, users: UserStore, standings: Standings, clock: Clock
+        self,
+        client: SupabaseClient,
+        keys: SupabaseKeys,
+        users: UserStore,
+        standings: Standings,
+        clock: Clock,
+        region: str,
     ) -> None:
         self._client = client
         self._keys = keys
         self._users = users
         self._standings = standings
         self._clock = clock
+        self._region = region
+        self._project = Project(client, clock)
 
-    async def sign_in_with_password(self, email: str, password: str) -> ResourceOwner | SignInRefusal:
+    async def methods(self) -> SignInMethods:
+        """See ResourceOwners."""
+        return await self._project.methods()
+
+    def recipient(self, identifier: str) -> Recipient | None:
+        """See ResourceOwners."""
+        return recipient.parse(identifier, self._region)
+
+    async def sign_in_with_password(self, recipient: Recipient, password: str) -> Outcome:
         """See ResourceOwners. What Supabase answers is believed once its token has passed our verifier."""
-        answer = await self._client.request(
-            "POST", "/token", query={"grant_type": "password"}, json={"email": email, "password": password}
-        )
-        if answer.status == _TOO_MANY:
-            return SignInRefusal.TOO_MANY_ATTEMPTS
+        body = {_FIELD[recipient.channel]: recipient.address, "password": password}
+        return await self._begin("/token", body, {"grant_type": "password"})
+
+    async def send_code(self, recipient: Recipient, back: Return) -> SignInRefusal | None:
+        """See ResourceOwners."""
+        body = {
+            _FIELD[recipient.channel]: recipient.address,
+            "create_user": await self._project.allows_sign_ups(),
+            "data": {},
+            **({"channel": "sms"} if recipient.channel is Channel.PHONE else _challenge(back)),
+        }
+        answer = await self._client.request("POST", "/otp", query={"redirect_to": back.redirect_uri}, json=body)
+        if answer.status == _OK or answer.error_code in _AS_IF_SENT:
+            return None
+        return _refusal("/otp", answer)
+
+    async def sign_in_with_code(self, recipient: Recipient, code: str) -> Outcome:
+        """See ResourceOwners."""
+        body = {_FIELD[recipient.channel]: recipient.address, "token": code, "type": _VERIFY_TYPE[recipient.channel]}
+        outcome = await self._begin("/verify", body)
+        return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
+
+    def provider_url(self, provider_id: str, back: Return) -> str:
+        """See ResourceOwners."""
+        query = {"provider": provider_id, "redirect_to": back.redirect_uri, **_challenge(back)}
+        return f"{self._client.issuer}/authorize?{urlencode(query)}"
+
+    async def sso_url(self, domain: str, back: Return) -> str | SignInRefusal:
+        """See ResourceOwners."""
+        body = {"domain": domain, "redirect_to": back.redirect_uri, "skip_http_redirect": True, **_challenge(back)}
+        answer = await self._client.request("POST", "/sso", json=body)
         if answer.status != _OK:
-            return _refusal(answer)
-        return await self._signed_in(answer)
+            return _refusal("/sso", answer)
+        url = answer.body.get("url")
+        if not isinstance(url, str) or not url.startswith("https://"):
+            raise ProviderUnavailable("/sso: no https address")
+        return url
+
+    async def sign_in_with_return(self, code: str, code_verifier: str) -> Outcome:
+        """See ResourceOwners."""
+        body = {"auth_code": code, "code_verifier": code_verifier}
+        outcome = await self._begin("/token", body, {"grant_type": "pkce"})
+        return SignInRefusal.SIGN_IN_LAPSED if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
+
+    async def challenge(self, proof: str, factor_id: str) -> str | SignInRefusal:
+        """See ResourceOwners."""
+        path = f"/factors/{quote(factor_id, safe='')}/challenge"
+        answer = await self._client.request("POST", path, json={"channel": "sms"}, bearer=proof)
+        if answer.status != _OK:
+            return _refusal("/factors/challenge", answer)
+        challenge_id = answer.body.get("id")
+        if not isinstance(challenge_id, str):
+            raise ProviderUnavailable("/factors/challenge: no id")
+        return challenge_id
+
+    async def sign_in_with_factor(self, proof: str, factor_id: str, challenge_id: str, code: str) -> Outcome:
+        """See ResourceOwners."""
+        path = f"/factors/{quote(factor_id, safe='')}/verify"
+        outcome = await self._begin(path, {"challenge_id": challenge_id, "code": code}, bearer=proof)
+        return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
     async def standing(self, subject: Subject) -> Standing:
         """See ResourceOwners."""
         return await self._standings.of(subject)
 
-    async def _signed_in(self, answer: Answer) -> ResourceOwner | SignInRefusal:
+    async def _begin(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        query: Mapping[str, str] | None = None,
+        bearer: str | None = None,
+    ) -> Outcome:
+        """Ask for a session; what it proves is decided here."""
+        answer = await self._client.request("POST", path, query=query, json=body, bearer=bearer)
+        if answer.status != _OK:
+            return _refusal(path.split("/")[1], answer)
         token, user = answer.body.get("access_token"), answer.body.get("user")
         if not isinstance(token, str) or not isinstance(user, dict):
-            raise ProviderUnavailable("/token: a session without token or user")
+            raise ProviderUnavailable("a session without token or user")
         person = identity.of(user)
         if person is None:
-            raise ProviderUnavailable("/token: a user without id")
+            raise ProviderUnavailable("a user without id")
         session = await self._check(token)
         if isinstance(session, Rejection) or session.subject != person.supabase_id:
             log.warning("sign_in_token_refused", reason=session.reason if isinstance(session, Rejection) else "subject")
             return SignInRefusal.ACCOUNT_BLOCKED
+        factors = _verified_factors(user)
+        if factors and session.acr != _SECOND_FACTOR:
+            return FirstFactor(person.supabase_id, token, factors)
         local = await self._users.get_or_create(person, self._clock())
         if not local.is_active:
             return SignInRefusal.ACCOUNT_BLOCKED
@@ -89,9 +216,27 @@ class SupabaseResourceOwners:
         return untimely or session_token.check_person(unverified.claims)
 
 
-def _refusal(answer: Answer) -> SignInRefusal:
+def _refusal(path: str, answer: Answer) -> SignInRefusal:
     refusal = _REFUSALS.get(answer.error_code)
-    if refusal is None:
-        # A wrong key or path of ours, for instance: not the person's fault, so not told as such.
-        raise ProviderUnavailable(f"/token: status {answer.status}, code {answer.error_code[:64]!r}")
-    return refusal
+    if refusal is not None:
+        return refusal
+    if answer.status == _TOO_MANY:
+        return SignInRefusal.TOO_MANY_ATTEMPTS
+    # A wrong key or path of ours, for instance: not the person's fault, so not told as such.
+    raise ProviderUnavailable(f"{path}: status {answer.status}, code {answer.error_code[:64]!r}")
+
+
+def _challenge(back: Return) -> dict[str, str]:
+    return {"code_challenge": back.code_challenge, "code_challenge_method": "s256"}
+
+
+def _verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:
+    enrolled = user.get("factors")
+    return tuple(
+        SecondFactor(factor["id"], factor["factor_type"], str(factor.get("friendly_name") or ""))
+        for factor in (enrolled if isinstance(enrolled, list) else [])
+        if isinstance(factor, dict)
+        and factor.get("status") == "verified"
+        and factor.get("factor_type") in _FACTORS
+        and isinstance(factor.get("id"), str)
+    )

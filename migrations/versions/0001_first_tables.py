@@ -11,6 +11,14 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "attempts",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_attempts")),
+    )
+    op.create_index(op.f("ix_attempts_expires_at"), "attempts", ["expires_at"], unique=False)
+    op.create_table(
         "clients",
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("registration", sa.Text(), nullable=False),
@@ -74,6 +82,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("decided_at", sa.BigInteger(), nullable=True),
         sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("sealed_progress", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["client_id"], ["clients.client_id"], name=op.f("fk_authorization_requests_client_id"), ondelete="CASCADE"
         ),
@@ -205,3 +214,5 @@ def downgrade() -> None:
     op.drop_table("revocations")
     op.drop_index(op.f("ix_clients_expires_at"), table_name="clients")
     op.drop_table("clients")
+    op.drop_index(op.f("ix_attempts_expires_at"), table_name="attempts")
+    op.drop_table("attempts")

@@ -1,7 +1,8 @@
-"""What ties a page to one browser: two cookies, and a token in each form that only that browser can know.
+"""What ties a page to one browser: cookies, and a token in each form that only that browser can know.
 
 The browser cookie binds authorization requests to the browser that began them; the session cookie says who is
-signed in. Both are random, the store knows their digests alone."""
+signed in; a third one, while the browser is at a provider, which request it comes back to. All are random, the store
+knows their digests alone."""
 
 import hmac
 from base64 import urlsafe_b64encode
@@ -18,6 +19,7 @@ from oauth.settings import Settings
 
 _BROWSER = "mcp_auth_browser"
 _SESSION = "mcp_auth_session"
+_RETURN = "mcp_auth_return"
 
 
 def browser_secret(request: Request, server: AuthorizationServer) -> str | None:
@@ -51,6 +53,22 @@ def form_token_matches(sent: str | None, secret: str | None, handle: str) -> boo
         and secret is not None
         and hmac.compare_digest(sent.encode(), form_token(secret, handle).encode())
     )
+
+
+def remember_return(response: Response, handle: str, server: AuthorizationServer) -> None:
+    """The browser goes to a provider: note which request it comes back to."""
+    lifetime = int(server.settings.authorization_request_lifetime.total_seconds())
+    _set_cookie(response, _RETURN, handle, server.settings, max_age=lifetime)
+
+
+def returning_handle(request: Request, server: AuthorizationServer) -> str | None:
+    """The request that a browser went away for."""
+    return request.cookies.get(_name(_RETURN, server.settings))
+
+
+def forget_return(response: Response, server: AuthorizationServer) -> None:
+    """It has come back."""
+    _set_cookie(response, _RETURN, "", server.settings, max_age=0)
 
 
 async def current_session(request: Request, server: AuthorizationServer) -> SignInSession | None:

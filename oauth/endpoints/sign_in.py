@@ -7,29 +7,37 @@ from starlette.responses import Response
 from oauth import parameters
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import pending as pending_request
+from oauth.endpoints import sign_in_progress as progress
+from oauth.endpoints import throttle
 from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import begin_session, current_session, end_session
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
+from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError
 from oauth.outages import RETRY_AFTER_SECONDS, ProviderUnavailable
 from oauth.pages import Message
 from oauth.parameters import Parameters
-from oauth.resource_owners import SignInRefusal
+from oauth.resource_owners import FirstFactor, Outcome, ResourceOwner, SignInRefusal
 
 log = structlog.get_logger()
 
 _SERVICE_UNAVAILABLE = 503
-_MAX_EMAIL = 320  # RFC 5321: 64 + @ + 255
+_TOO_MANY = 429
 _MAX_PASSWORD = 1024
 
-_PROBLEMS = {
+PROBLEMS = {
     SignInRefusal.WRONG_CREDENTIALS: "Email or password is wrong.",
+    SignInRefusal.WRONG_CODE: "This code is wrong or has expired.",
+    SignInRefusal.NOT_AN_IDENTIFIER: "This is not an email address or phone number.",
+    SignInRefusal.NO_SUCH_DOMAIN: "There is no single sign-on for this domain.",
+    SignInRefusal.SIGN_IN_LAPSED: "That took too long. Please sign in again.",
     SignInRefusal.EMAIL_NOT_CONFIRMED: "This email address is not confirmed yet. Follow the link in the mail first.",
     SignInRefusal.ACCOUNT_BLOCKED: "This account cannot sign in. Ask the people who run this service.",
-    SignInRefusal.METHOD_DISABLED: "Signing in with email and password is switched off here.",
+    SignInRefusal.METHOD_DISABLED: "This way of signing in is switched off here.",
     SignInRefusal.TOO_MANY_ATTEMPTS: "Too many attempts. Wait a minute, then try again.",
 }
+UNAVAILABLE = "Signing in is not possible right now. Nothing is lost: try again in a few seconds."
 
 
 async def show_sign_in(request: Request, server: AuthorizationServer) -> Response:
@@ -42,37 +50,34 @@ async def show_sign_in(request: Request, server: AuthorizationServer) -> Respons
         return pending
     if await current_session(request, server) is not None:
         return redirect(f"/consent?request={pending.handle}")
-    return _form(pending, server)
+    return await form(pending, server)
 
 
 async def sign_in(request: Request, server: AuthorizationServer) -> Response:
-    """POST /signin with request, csrf, email, password."""
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
-    if isinstance(pending, Response):
-        return pending
-    forged = pending_request.check_form(params, pending, request, server)
-    if forged is not None:
-        return forged
-    email, password = params.get("email", "").strip(), params.get("password", "")
-    problem = _missing(params)
-    if problem is not None:
-        return _form(pending, server, email=email, problem=problem, status=400)
+    """POST /signin with request, csrf, email (or a phone number), password."""
+    found = await posted(request, server)
+    if isinstance(found, Response):
+        return found
+    params, pending = found
+    typed, password = params.get("email", "").strip(), params.get("password", "")
+    recipient = server.resource_owners.recipient(typed)
+    problem = missing_identifier(params) or _password_problem(password)
+    if problem is None and recipient is None:
+        problem = PROBLEMS[SignInRefusal.NOT_AN_IDENTIFIER]
+    if problem is not None or recipient is None:
+        return await form(pending, server, email=typed, problem=problem or "", status=400)
+    wait = await throttle.count("password", recipient.address, request, server)
+    if wait is not None:
+        return await throttled(wait, pending, server, email=typed)
     try:
-        owner = await server.resource_owners.sign_in_with_password(email, password)
+        outcome = await server.resource_owners.sign_in_with_password(recipient, password)
     except ProviderUnavailable:
         log.warning("sign_in_unavailable", client_id=pending.client.client_id)
-        return _form(pending, server, email=email, problem=_UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
-    if isinstance(owner, SignInRefusal):
-        log.info("sign_in_refused", reason=owner, client_id=pending.client.client_id)
-        status = 429 if owner is SignInRefusal.TOO_MANY_ATTEMPTS else 400
-        return _form(pending, server, email=email, problem=_PROBLEMS[owner], status=status)
-    response = redirect(f"/consent?request={pending.handle}")
-    await begin_session(request, response, owner, server)
-    log.info("signed_in", subject=owner.subject, client_id=pending.client.client_id)
-    return response
+        return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+    if isinstance(outcome, SignInRefusal):
+        return await refused(outcome, pending, server, email=typed)
+    await throttle.forget("password", recipient.address, server)
+    return await go_on(outcome, pending, request, server)
 
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
@@ -91,6 +96,94 @@ async def sign_out(request: Request, server: AuthorizationServer) -> Response:
     return response
 
 
+# -- what the other steps share
+
+
+async def posted(request: Request, server: AuthorizationServer) -> tuple[Parameters, Pending] | Response:
+    """The form of a step, made by one of our pages for a request that still waits; or the page that says why not."""
+    params = await read_form(request)
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    pending = await pending_request.find_open(params, request, server)
+    if isinstance(pending, Response):
+        return pending
+    return pending_request.check_form(params, pending, request, server) or (params, pending)
+
+
+async def go_on(
+    outcome: ResourceOwner | FirstFactor, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response:
+    """To the consent page, or to the second factor."""
+    if isinstance(outcome, FirstFactor):
+        await progress.keep(progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors), pending, server)
+        log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
+        return redirect(f"/signin/factor?request={pending.handle}")
+    response = redirect(f"/consent?request={pending.handle}")
+    await begin_session(request, response, outcome, server)
+    await progress.forget(pending, server)
+    log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
+    return response
+
+
+async def refused(refusal: SignInRefusal, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
+    """The sign-in page again, with what is wrong."""
+    note_refusal(refusal, pending)
+    return await form(pending, server, email=email, problem=PROBLEMS[refusal], status=status_of(refusal))
+
+
+async def throttled(wait: Wait, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
+    """The same, when too much was tried."""
+    note_refusal("attempts_exceeded", pending)
+    return await form(
+        pending, server, email=email, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds
+    )
+
+
+def note_refusal(reason: str, pending: Pending) -> None:
+    """In the log."""
+    log.info("sign_in_refused", reason=str(reason), client_id=pending.client.client_id)
+
+
+def status_of(outcome: Outcome) -> int:
+    """HTTP status of a page that shows a refusal."""
+    return _TOO_MANY if outcome is SignInRefusal.TOO_MANY_ATTEMPTS else 400
+
+
+async def form(
+    pending: Pending,
+    server: AuthorizationServer,
+    *,
+    email: str = "",
+    problem: str = "",
+    status: int = 200,
+    retry_after_seconds: int = RETRY_AFTER_SECONDS,
+) -> Response:
+    """The sign-in page, with what the project has switched on. Outage when that is not known."""
+    methods = await server.resource_owners.methods()
+    headers = {"Retry-After": str(retry_after_seconds)} if status in {_SERVICE_UNAVAILABLE, _TOO_MANY} else {}
+    return page(
+        server,
+        "sign_in.html",
+        status=status,
+        headers=headers,
+        redirects=bool(methods.providers) or methods.sso,
+        handle=pending.handle,
+        csrf=pending.form_token,
+        client=pending.client_name,
+        resource=pending.resource.name,
+        methods=methods,
+        sign_up_url=server.settings.sign_up_url,
+        password_reset_url=server.settings.password_reset_url,
+        email=email,
+        problem=problem,
+    )
+
+
+def missing_identifier(params: Parameters) -> str | None:
+    """What to say when nothing was typed."""
+    return None if params.get("email", "").strip() else "Enter your email address."
+
+
 def malformed(error: OAuthError) -> Message:
     """For a query or form that no page of ours sends."""
     return Message(
@@ -101,35 +194,9 @@ def malformed(error: OAuthError) -> Message:
     )
 
 
-_UNAVAILABLE = "Signing in is not possible right now. Nothing is lost: try again in a few seconds."
-
-
-def _missing(params: Parameters) -> str | None:
-    email, password = params.get("email", "").strip(), params.get("password", "")
-    if not email:
-        return "Enter your email address."
-    if "@" not in email or len(email) > _MAX_EMAIL:
-        return "This is not an email address."
+def _password_problem(password: str) -> str | None:
     if not password:
         return "Enter your password."
     if len(password) > _MAX_PASSWORD:
         return "This password is too long."
     return None
-
-
-def _form(
-    pending: Pending, server: AuthorizationServer, *, email: str = "", problem: str = "", status: int = 200
-) -> Response:
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == _SERVICE_UNAVAILABLE else {}
-    return page(
-        server,
-        "sign_in.html",
-        status=status,
-        headers=headers,
-        handle=pending.handle,
-        csrf=pending.form_token,
-        client=pending.client_name,
-        resource=pending.resource.name,
-        email=email,
-        problem=problem,
-    )

@@ -3,7 +3,7 @@ means that nothing was written. The contract tests run over every implementation
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
@@ -29,6 +29,14 @@ class Sighting:
 
     grant_id: GrantId
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How many, and when their window ends."""
+
+    count: int
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,20 @@ class Store(Protocol):
 
         → the request as it is afterwards, with the answer that stands: this one, or an earlier one. None when the
         request or its client is gone; then nothing was added."""
+        ...
+
+    async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
+        """How far the sign-in of a request has come; None forgets it."""
+        ...
+
+    async def count_attempts(self, keys: Sequence[Digest], now: datetime, window: timedelta) -> Sequence[Attempts]:
+        """Count one more attempt for each key. → what has been counted of each in its window, this one included.
+
+        A window begins with its first attempt."""
+        ...
+
+    async def forget_attempts(self, key: Digest) -> None:
+        """Begin anew with a key."""
         ...
 
     async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:

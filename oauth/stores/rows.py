@@ -87,6 +87,7 @@ def authorization_request_of(row: Row) -> AuthorizationRequest:
         expires_at,
         decided_at,
         answer,
+        progress,
     ) = row
     return AuthorizationRequest(
         digest=Digest(handle),
@@ -100,6 +101,7 @@ def authorization_request_of(row: Row) -> AuthorizationRequest:
         expires_at=from_micros(expires_at),
         decided_at=optional_instant(decided_at),
         sealed_answer=answer,
+        sealed_progress=progress,
     )
 
 
@@ -118,6 +120,7 @@ def authorization_request_values(request: AuthorizationRequest) -> Values:
         "expires_at": to_micros(request.expires_at),
         "decided_at": optional_micros(request.decided_at),
         "sealed_answer": request.sealed_answer,
+        "sealed_progress": request.sealed_progress,
     }
 
 

@@ -1,11 +1,12 @@
 """The Store on a Database. The token path has an implementation per driver; all else is written once."""
 
-from collections.abc import Collection, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, Table, delete, exc, insert, literal_column, select, update
+from sqlalchemy import Connection, Select, Table, case, delete, exc, insert, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from oauth.grant_types.decision import Issue, Refuse
 from oauth.models import (
@@ -19,8 +20,9 @@ from oauth.models import (
 from oauth.stores import rows, sweeping
 from oauth.stores.database import Database
 from oauth.stores.instants import from_micros, to_micros
-from oauth.stores.ports import DecideCode, DecideRefresh, Sighting, StoredSigningKey
+from oauth.stores.ports import Attempts, DecideCode, DecideRefresh, Sighting, StoredSigningKey
 from oauth.stores.tables import (
+    attempts,
     authorization_codes,
     authorization_requests,
     clients,
@@ -31,6 +33,8 @@ from oauth.stores.tables import (
     signing_keys,
 )
 from oauth.vocabulary import ClientId, Digest, GrantId, Subject
+
+_UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class TokenPath(Protocol):
@@ -103,6 +107,41 @@ class SqlStore:
         except exc.IntegrityError:  # the client was deleted meanwhile
             return None
         return None if row is None else rows.authorization_request_of(row)
+
+    async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
+        statement = (
+            update(authorization_requests)
+            .where(authorization_requests.c.digest == digest)
+            .values(sealed_progress=sealed_progress)
+        )
+        await self._database.write(lambda connection: connection.execute(statement))
+
+    # -- attempts
+
+    async def count_attempts(self, keys: Sequence[Digest], now: datetime, window: timedelta) -> Sequence[Attempts]:
+        ends = to_micros(now + window)
+
+        def work(connection: Connection) -> list[Attempts]:
+            upsert = _UPSERTS[connection.dialect.name](attempts)
+            over = attempts.c.expires_at <= to_micros(now)
+            counted = upsert.on_conflict_do_update(
+                index_elements=[attempts.c.key],
+                set_={
+                    "count": case((over, 1), else_=attempts.c.count + 1),
+                    "expires_at": case((over, ends), else_=attempts.c.expires_at),
+                },
+            ).returning(attempts.c.count, attempts.c.expires_at)
+            # In one order everywhere, so that two transactions never wait for each other.
+            rows_of = {
+                key: connection.execute(counted.values(key=key, count=1, expires_at=ends)).one()
+                for key in sorted(set(keys))
+            }
+            return [Attempts(rows_of[key][0], from_micros(rows_of[key][1])) for key in keys]
+
+        return await self._database.write(work)
+
+    async def forget_attempts(self, key: Digest) -> None:
+        await self._database.write(lambda connection: connection.execute(delete(attempts).where(attempts.c.key == key)))
 
     # -- grants and what ends them
 

@@ -8,6 +8,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists,
 from oauth.models import Registration
 from oauth.stores.instants import to_micros
 from oauth.stores.tables import (
+    attempts,
     authorization_codes,
     authorization_requests,
     clients,
@@ -34,6 +35,10 @@ def _requests(connection: Connection, now: datetime, limit: int) -> int:
 def _sessions(connection: Connection, now: datetime, limit: int) -> int:
     overdue = sign_in_sessions.c.expires_at < to_micros(now)
     return len(_delete(connection, sign_in_sessions, sign_in_sessions.c.digest, overdue, limit))
+
+
+def _attempts(connection: Connection, now: datetime, limit: int) -> int:
+    return len(_delete(connection, attempts, attempts.c.key, attempts.c.expires_at < to_micros(now), limit))
 
 
 def _revocations(connection: Connection, now: datetime, limit: int) -> int:
@@ -72,7 +77,7 @@ def _clients(connection: Connection, now: datetime, limit: int) -> int:
     return len(_delete(connection, clients, clients.c.client_id, unused, limit))
 
 
-STEPS = (_requests, _sessions, _revocations, _refresh_tokens, _codes, _grants, _clients)
+STEPS = (_requests, _sessions, _attempts, _revocations, _refresh_tokens, _codes, _grants, _clients)
 
 
 def _refreshable() -> ColumnElement[bool]:

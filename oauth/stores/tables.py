@@ -59,6 +59,7 @@ authorization_requests = Table(
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("decided_at", BigInteger),
     Column("sealed_answer", LargeBinary),
+    Column("sealed_progress", LargeBinary),
 )
 
 grants = Table(
@@ -125,6 +126,16 @@ signing_keys = Table(
     Column("sealed_private_key", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("signs_from", BigInteger, nullable=False),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    # What is counted: a digest, because it names an account or an address.
+    Column("key", LargeBinary, primary_key=True),
+    Column("count", Integer, nullable=False),
+    # When the window ends and the next one begins.
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 revocations = Table(

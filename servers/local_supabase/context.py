@@ -37,6 +37,8 @@ class Context:
     faults: Faults = field(default_factory=Faults)
     messages: dict[str, dict[str, str]] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
+    # What an owner of the project switched off: `email`, `phone`, `github`, `sign_up`.
+    switched_off: set[str] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:

@@ -18,13 +18,15 @@ async def health(_: Call) -> Response | Refusal:
     return JSONResponse({"version": "v2.196.0", "name": "GoTrue", "description": "A stand-in for one machine"})
 
 
-async def settings(_: Call) -> Response | Refusal:
+async def settings(call: Call) -> Response | Refusal:
     """GET /settings"""
-    external = {name: name == PROVIDER for name in _PROVIDERS}
+    off = call.context.switched_off
+    external = {name: name == PROVIDER and name not in off for name in _PROVIDERS}
+    external |= {"anonymous_users": False, "email": "email" not in off, "phone": "phone" not in off}
     return JSONResponse(
         {
-            "external": {"anonymous_users": False, **external, "email": True, "phone": True},
-            "disable_signup": False,
+            "external": external,
+            "disable_signup": "sign_up" in off,
             "mailer_autoconfirm": True,
             "phone_autoconfirm": False,
             "sms_provider": "twilio",

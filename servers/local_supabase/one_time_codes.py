@@ -33,7 +33,7 @@ async def send_code(call: Call) -> Response | Refusal:
     async with context.transaction() as connection:
         user = await accounts.by_identifier(connection, email, phone)
         if user is None:
-            if call.body.get("create_user", True) is not True:
+            if call.body.get("create_user", True) is not True or "sign_up" in context.switched_off:
                 return Refusal(422, "otp_disabled", "Signups not allowed for otp")
             await accounts.create(
                 connection,

@@ -60,6 +60,11 @@ class LocalSupabase:
         """The last code and link of each recipient."""
         return self.context.messages
 
+    @property
+    def switched_off(self) -> set[str]:
+        """Ways of signing in that are switched off, and `sign_up`."""
+        return self.context.switched_off
+
     async def create_user(
         self, email: str, password: str, *, phone: str | None = None, email_confirmed: bool = True, banned: bool = False
     ) -> str:

@@ -207,6 +207,35 @@ async def test_client_cannot_write_html_with_its_name(gateway: Gateway, person: 
     assert "<b>Friendly</b>" in await person.page.inner_text("h1")
 
 
+async def test_person_comes_back_from_a_social_provider(gateway: Gateway, person: Person, waiting: Callback) -> None:
+    await person.page.goto(registered(gateway, waiting.uri).authorization_url())
+    await person.page.click("button[value=github]")  # Chromium follows it to another site and back (P-14)
+    await person.page.click(f"button[value='{USER.id}']")
+    await person.page.wait_for_url("**/consent?*")
+    await person.page.click(ALLOW)
+    await person.page.wait_for_url(f"{waiting.uri}?*")
+    assert person.complaints == []
+
+
+async def test_person_signs_in_with_a_code_from_the_keyboard(
+    gateway: Gateway, person: Person, waiting: Callback
+) -> None:
+    page, keyboard = person.page, person.page.keyboard
+    await page.goto(registered(gateway, waiting.uri).authorization_url())
+    await page.fill("#email", USER.email)
+    await keyboard.press("Tab")
+    await keyboard.press("Tab")
+    await keyboard.press("Tab")
+    await keyboard.press("Enter")  # "Send me a code instead", with no password typed
+    await page.wait_for_url("**/signin/code?*")
+    assert await page.get_by_label("Code").get_attribute("autocomplete") == "one-time-code"
+    await page.wait_for_function("document.activeElement.id === 'code'")
+    await keyboard.type(gateway.supabase.stand_in.messages[USER.email]["code"])
+    await keyboard.press("Enter")
+    await page.wait_for_url("**/consent?*")
+    assert person.complaints == []
+
+
 # Contrast of every text with what lies behind it, as WCAG 2.2 §1.4.3 defines it. → [[ratio, text], …]
 CONTRASTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -260,6 +289,10 @@ async def test_pages_are_legible_and_fit_a_phone_in_both_themes(
     await person.page.fill("#password", "wrong")
     await person.page.click("button.primary")
     await person.page.wait_for_selector("[role=alert]")
+    await check()
+    await person.page.fill("#email", ADMIN.email)
+    await person.page.click("button[formaction]")
+    await person.page.wait_for_url("**/signin/code?*")
     await check()
     await person.sign_in(url)
     await check()

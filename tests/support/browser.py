@@ -53,10 +53,10 @@ class Browser:
     def get(self, url: str) -> httpx.Response:
         return self._follow(self.http.get(urljoin(self.gateway, url)))
 
-    def submit(self, page: httpx.Response, action: str, **filled: str) -> httpx.Response:
-        """Fill in the page's form of that action and send it."""
+    def submit(self, page: httpx.Response, action: str, to: str | None = None, **filled: str) -> httpx.Response:
+        """Fill in the page's form of that action and send it; to: where the button that is pressed leads instead."""
         form = next(form for form in forms(page) if form.action == action)
-        return self._follow(self.http.post(urljoin(self.gateway, form.action), data={**form.fields, **filled}))
+        return self._follow(self.http.post(urljoin(self.gateway, to or form.action), data={**form.fields, **filled}))
 
     def sign_in(self, page: httpx.Response, email: str, password: str) -> httpx.Response:
         return self.submit(page, "/signin", email=email, password=password)

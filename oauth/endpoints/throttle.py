@@ -1,0 +1,58 @@
+"""Guessing is slow: attempts are counted per account, per address and in total (F-3), in the store, so that nodes
+share the counts and a restart forgets none.
+
+An account is closed to guesses for the rest of a window, never for good, and only the method that was guessed at."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from starlette.requests import Request
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import digest
+from oauth.vocabulary import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Too many attempts. seconds: until the window that is full ends."""
+
+    seconds: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        minutes = -(-self.seconds // 60)
+        return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
+
+
+async def count(
+    method: str, account: str, request: Request, server: AuthorizationServer, most: int | None = None
+) -> Wait | None:
+    """Count an attempt before it is made. → how long to wait where there were too many.
+
+    method: what is guessed at, such as `password`. account: who is. most: per account, where it is not the usual."""
+    limits, now = server.settings.attempts, server.clock()
+    counted = await server.store.count_attempts(
+        [_account_key(method, account), digest(f"address {_address(request)}"), digest("everybody")],
+        now,
+        limits.window,
+    )
+    allowed = (most or limits.per_account, limits.per_address, limits.in_total)
+    over = [attempts.until for attempts, at_most in zip(counted, allowed, strict=True) if attempts.count > at_most]
+    if not over:
+        return None
+    return Wait(max(1, -(-(max(over) - now) // timedelta(seconds=1))))
+
+
+async def forget(method: str, account: str, server: AuthorizationServer) -> None:
+    """The right one was among them: the account starts anew."""
+    await server.store.forget_attempts(_account_key(method, account))
+
+
+def _account_key(method: str, account: str) -> Digest:
+    return digest(f"{method} {account}")
+
+
+def _address(request: Request) -> str:
+    return str(request.scope.get("client_address", ""))
