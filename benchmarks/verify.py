@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import seeder
 from mcp_auth.revocations import Revocations
+from mcp_auth.supabase.liveness import Liveness
+from mcp_auth.supabase.states import StateStore
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseTokenVerifier
@@ -21,12 +23,17 @@ from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
 from oauth.stores.opening import store_on
+from oauth.vocabulary import Subject
 from servers.resources import USER_PATH, create_resources
 
 ROUNDS = 9
 _CACHED = 20_000
 _FRESH = 1_500
 _URL = "http://127.0.0.1:8000"
+
+
+async def _ended(_: Subject) -> None:
+    """Nobody is banned here."""
 
 
 async def verify(database_url: str, secret: str) -> list[Result]:
@@ -38,7 +45,8 @@ async def verify(database_url: str, secret: str) -> list[Result]:
         resource = next(each for each in create_resources(_URL, "benchmark") if each.path == USER_PATH)
 
         def verifier() -> SupabaseTokenVerifier:
-            standings = Standings(users, system_clock)
+            liveness = Liveness(None, StateStore(seed.database), _ended, system_clock, timedelta(hours=1))
+            standings = Standings(users, liveness, system_clock)
             return SupabaseTokenVerifier(
                 resource,
                 issuer=_URL,

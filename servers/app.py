@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 from fastmcp import FastMCP
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -18,7 +19,9 @@ from mcp_auth.revocations import Revocations
 from mcp_auth.supabase.admission import Admission
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
+from mcp_auth.supabase.states import StateStore
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
@@ -27,6 +30,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.clock import Clock, system_clock
 from oauth.credentials import Entropy, KeyEncryption
 from oauth.key_ring import KeyRing
+from oauth.models import Revocation
 from oauth.pages import Pages
 from oauth.resources import Resource, Resources
 from oauth.routes import routes as authorization_server_routes
@@ -34,6 +38,7 @@ from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.tables import REVISION
 from servers import background, health
+from servers.access_end import ending
 from servers.admin import create_admin_server
 from servers.api.app import create_api
 from servers.background import RevocationFeed, Sightings
@@ -43,6 +48,9 @@ from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
 from servers.settings import GatewaySettings, is_loopback
 from servers.status import StatusProbe
 from servers.user import create_user_server
+from servers.webhooks import webhook_route
+
+log = structlog.get_logger()
 
 AddTools = Callable[[FastMCP, FastMCP], None]
 
@@ -97,7 +105,15 @@ async def _open_routes(
         key_ring = KeyRing(store, KeyEncryption(settings.root_secrets, entropy), issuing.access_token_lifetime)
         await key_ring.load(clock())
 
-        standings = Standings(users, clock)
+        def announce(news: Revocation) -> None:
+            revocations.add(news)  # which need the standings, which need to know how access ends
+
+        end_access = ending(store, announce, clock, issuing.access_token_lifetime)
+        liveness = Liveness(
+            _admin_client(settings, http), StateStore(database), end_access, clock, settings.outage_tolerance
+        )
+        stack.push_async_callback(liveness.close)
+        standings = Standings(users, liveness, clock)
         revocations = Revocations(on_person=standings.forget)
         feed, sightings = RevocationFeed(store, revocations, clock), Sightings(store, clock)
         await feed.poll()
@@ -122,11 +138,11 @@ async def _open_routes(
             resources=resources,
             store=store,
             resource_owners=SupabaseResourceOwners(
-                supabase, supabase_keys, users, standings, clock, settings.default_phone_region
+                supabase, supabase_keys, users, standings, liveness, clock, settings.default_phone_region
             ),
             key_ring=key_ring,
             pages=Pages(),
-            announce=revocations.add,
+            announce=announce,
             clock=clock,
             entropy=entropy,
         )
@@ -151,8 +167,17 @@ async def _open_routes(
             *mcp_routes,
             *authorization_server_routes(authorization_server),
             *health.health_routes(probe),
+            *([webhook_route(settings.webhook_keys, liveness, end_access, clock)] if settings.webhook_keys else []),
             Mount(API_PATH, api),
         ]
+
+
+def _admin_client(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseClient | None:
+    """Supabase's admin API, where there is a key for it."""
+    if settings.supabase_secret_key is None:
+        log.warning("no_supabase_secret_key", meaning="bans and deletions are noticed through the webhook alone")
+        return None
+    return SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http)
 
 
 class _PostOnly:

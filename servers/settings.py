@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mcp_auth.supabase import webhook
 from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
 
@@ -74,6 +75,12 @@ class GatewaySettings(DatabaseSettings):
     supabase_secret_key: SecretStr | None = Field(
         None, description="The project's secret (or legacy service_role) key; checks whether people may still sign in."
     )
+    webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Signs what the Supabase project tells: whsec_ and base64. Several, separated by commas."
+    )
+    outage_tolerance_seconds: Seconds = Field(
+        3600, description="How long the last known state of a person is good while Supabase does not answer."
+    )
     database_pool_size: int = Field(10, ge=1, le=100, description="PostgreSQL connections per pool and process.")
     service_name: str | None = Field(
         None, max_length=80, description="What pages call this service; the public host by default."
@@ -116,7 +123,7 @@ class GatewaySettings(DatabaseSettings):
     grant_lifetime_seconds: Seconds = Field(15_552_000, description="Absolute life of a grant.")
     sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
 
-    @field_validator("secret", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("secret", "webhook_secret", "allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -130,6 +137,18 @@ class GatewaySettings(DatabaseSettings):
                 raise ValueError("is too weak: set it to the output of `openssl rand -base64 48`")
         if not value:
             raise ValueError("is empty: set it to the output of `openssl rand -base64 48`")
+        return value
+
+    @field_validator("supabase_secret_key")
+    @classmethod
+    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _webhook_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(webhook.read_secret(secret.get_secret_value()) is None for secret in value):
+            raise ValueError("is no webhook secret: set it to `whsec_` and the output of `openssl rand -base64 32`")
         return value
 
     @field_validator("public_url", "supabase_url")
@@ -169,6 +188,17 @@ class GatewaySettings(DatabaseSettings):
     def root_secrets(self) -> tuple[str, ...]:
         """The secrets in the clear."""
         return tuple(secret.get_secret_value() for secret in self.secret)
+
+    @property
+    def webhook_keys(self) -> tuple[bytes, ...]:
+        """What may have signed a message of the project."""
+        read = [webhook.read_secret(secret.get_secret_value()) for secret in self.webhook_secret]
+        return tuple(key for key in read if key is not None)
+
+    @property
+    def outage_tolerance(self) -> timedelta:
+        """How long the last known state of a person holds."""
+        return timedelta(seconds=self.outage_tolerance_seconds)
 
     def authorization_server(self) -> AuthorizationServerSettings:
         """The part that `oauth` knows."""

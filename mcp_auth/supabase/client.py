@@ -33,11 +33,11 @@ class Answer:
 
 
 class SupabaseClient:
-    """url: of the project, without a trailing slash."""
+    """url: of the project, without a trailing slash. api_key: the publishable one, or for its admin API the secret."""
 
-    def __init__(self, url: str, publishable_key: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, url: str, api_key: str, http: httpx.AsyncClient) -> None:
         self.issuer = f"{url}/auth/v1"
-        self._publishable_key = publishable_key
+        self.api_key = api_key
         self._http = http
 
     async def request(
@@ -50,7 +50,7 @@ class SupabaseClient:
         bearer: str | None = None,
     ) -> Answer:
         """Ask /auth/v1{path}. ProviderUnavailable: no answer, a 5xx, or something that is not a JSON object."""
-        headers = {"apikey": self._publishable_key, "X-Supabase-Api-Version": "2024-01-01"}
+        headers = {"apikey": self.api_key, "X-Supabase-Api-Version": "2024-01-01"}
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer}"
         request = self._http.build_request(

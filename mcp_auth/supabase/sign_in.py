@@ -1,6 +1,7 @@
 """Supabase authenticates the human, with whatever its project has switched on (D-11)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,8 +13,10 @@ from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import identity, recipient, session_token
 from mcp_auth.supabase.client import Answer, SupabaseClient
 from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
+from mcp_auth.supabase.states import State
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
@@ -87,6 +90,7 @@ class SupabaseResourceOwners:
         keys: SupabaseKeys,
         users: UserStore,
         standings: Standings,
+        liveness: Liveness,
         clock: Clock,
         region: str,
     ) -> None:
@@ -94,6 +98,7 @@ class SupabaseResourceOwners:
         self._keys = keys
         self._users = users
         self._standings = standings
+        self._liveness = liveness
         self._clock = clock
         self._region = region
         self._project = Project(client, clock)
@@ -170,8 +175,10 @@ class SupabaseResourceOwners:
         return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
     async def standing(self, subject: Subject) -> Standing:
-        """See ResourceOwners."""
-        return await self._standings.of(subject)
+        """See ResourceOwners. Asked before something lasting is given, so Supabase is asked as well (D-14)."""
+        there = await self._liveness.confirm(subject)
+        standing = await self._standings.of(subject)
+        return standing if there else replace(standing, active=False)
 
     async def _begin(
         self,
@@ -197,6 +204,7 @@ class SupabaseResourceOwners:
         factors = _verified_factors(user)
         if factors and session.acr != _SECOND_FACTOR:
             return FirstFactor(person.supabase_id, token, factors)
+        await self._liveness.note(person.supabase_id, State.ACTIVE)
         local = await self._users.get_or_create(person, self._clock())
         if not local.is_active:
             return SignInRefusal.ACCOUNT_BLOCKED

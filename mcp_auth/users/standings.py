@@ -1,6 +1,8 @@
-"""Where people stand (active, role), remembered for a short while so that a verified call costs no read."""
+"""Where people stand (active, still there in Supabase, in which role), remembered for a short while so that a verified
+call costs no read."""
 
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
@@ -13,11 +15,20 @@ _MOST = 100_000
 UNKNOWN = Standing(active=False, role=Role.USER)
 
 
+class Liveness(Protocol):
+    """Does Supabase still have the person? (D-14)"""
+
+    async def is_alive(self, subject: Subject) -> bool:
+        """Raises Outage when nobody can tell."""
+        ...
+
+
 class Standings:
     """Reads the local row at most once per person and REMEMBERED; `forget` when it is known to have changed."""
 
-    def __init__(self, store: UserStore, clock: Clock) -> None:
+    def __init__(self, store: UserStore, liveness: Liveness, clock: Clock) -> None:
         self._store = store
+        self._liveness = liveness
         self._clock = clock
         self._remembered: dict[Subject, tuple[datetime, Standing]] = {}
 
@@ -28,7 +39,10 @@ class Standings:
         if known is not None and now < known[0]:
             return known[1]
         user = await self._store.get(subject)
-        standing = UNKNOWN if user is None else Standing(user.is_active, user.role)
+        if user is None:
+            standing = UNKNOWN
+        else:
+            standing = Standing(user.is_active and await self._liveness.is_alive(subject), user.role)
         self._remembered.pop(subject, None)
         if len(self._remembered) >= _MOST:
             del self._remembered[next(iter(self._remembered))]

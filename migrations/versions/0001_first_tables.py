@@ -145,6 +145,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_refresh_tokens_expires_at"), "refresh_tokens", ["expires_at"], unique=False)
     op.create_table(
+        "supabase_states",
+        sa.Column("supabase_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("checked_at", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'banned', 'deleted')", name=op.f("ck_supabase_states_state")),
+        sa.PrimaryKeyConstraint("supabase_id", name=op.f("pk_supabase_states")),
+    )
+    op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("supabase_id", sa.Text(), nullable=False),
@@ -192,6 +200,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("email IS NOT NULL"),
     )
     op.drop_table("users")
+    op.drop_table("supabase_states")
     op.drop_index(op.f("ix_refresh_tokens_expires_at"), table_name="refresh_tokens")
     op.drop_table("refresh_tokens")
     op.drop_index(op.f("ix_authorization_codes_grant_id"), table_name="authorization_codes")

@@ -11,8 +11,8 @@ import pytest
 
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
-from tests.support.live_server import bind
-from tests.support.processes import port_of, serving
+from tests.support.live_server import free_ports
+from tests.support.processes import serving
 from tests.support.raw_client import RawClient
 
 CONNECTIONS = 50
@@ -23,13 +23,6 @@ def signed_up(database_url: str, supabase: RunningSupabase, clock: SettableClock
     """A gateway in this process, for signing people in."""
     with running_gateway(database_url, supabase, clock) as running:
         yield running
-
-
-def free_ports(count: int) -> list[int]:
-    bound = [bind() for _ in range(count)]
-    for listening, _ in bound:
-        listening.close()
-    return [port_of(url) for _, url in bound]
 
 
 async def post_at_once(urls: list[str], host: str, form: dict[str, str]) -> list[httpx.Response]:

@@ -53,7 +53,7 @@ class Node:
         self.clock = clock
         self.people = People()
         self.people.put("subject_1")
-        self.standings = Standings(self.people, clock)
+        self.standings = Standings(self.people, self.people, clock)
         self.revocations = Revocations(on_person=self.standings.forget)
         self.sightings: list[AccessToken] = []
 

@@ -55,7 +55,7 @@ class Node:
         self.project.will_answer(SUPABASE_JWKS)
         self.people = People()
         self.people.put("subject_1")
-        self.standings = Standings(self.people, clock)
+        self.standings = Standings(self.people, self.people, clock)
         self.revocations = Revocations(on_person=self.standings.forget)
         client = SupabaseClient(project.url, "sb_publishable_1", http)
         self.issuer = client.issuer

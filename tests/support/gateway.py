@@ -57,15 +57,15 @@ def running_supabase(folder: Path, clock: SettableClock) -> Iterator[RunningSupa
 
 
 def settings_for(url: str, database_url: str, supabase: RunningSupabase, **more: Any) -> GatewaySettings:  # noqa: ANN401
-    return load(
-        public_url=url,
-        secret=SECRET,
-        supabase_url=supabase.url,
-        supabase_publishable_key=supabase.stand_in.publishable_key,
-        supabase_secret_key=supabase.stand_in.secret_key,
-        database_url=database_url,
-        **more,
-    )
+    given = {
+        "public_url": url,
+        "secret": SECRET,
+        "supabase_url": supabase.url,
+        "supabase_publishable_key": supabase.stand_in.publishable_key,
+        "supabase_secret_key": supabase.stand_in.secret_key,
+        "database_url": database_url,
+    }
+    return load(**{**given, **more})
 
 
 @dataclass
@@ -84,6 +84,10 @@ class Gateway:
 
     def client(self, **options: Any) -> RawClient:  # noqa: ANN401
         return self._closed_later(RawClient(self.url, listens_at=self.listens_at, **options))
+
+    def client_at(self, node: str) -> RawClient:
+        """A client that talks to a node of this gateway by its own address."""
+        return self._closed_later(RawClient(self.url, listens_at=node))
 
     def registered(self, **metadata: object) -> RawClient:
         client = self.client()

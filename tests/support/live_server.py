@@ -47,6 +47,15 @@ def bind(port: int = 0) -> tuple[socket.socket, str]:
     return listening, f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody has now, for processes that bind by themselves."""
+    bound = [bind()[0] for _ in range(count)]
+    ports = [listening.getsockname()[1] for listening in bound]
+    for listening in bound:
+        listening.close()
+    return ports
+
+
 @contextlib.contextmanager
 def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
     """Serve while the context is open, on an address that was bound before so that the app can know its own URL."""

@@ -21,12 +21,16 @@ class People(UserStore):
         self.rows: dict[Subject, User] = {}
         self.reads = 0
         self.is_down = False
+        self.gone: set[Subject] = set()
         self.during_read: Callable[[], None] = _nothing
 
     def put(self, subject: str = "subject_1", role: Role = Role.USER, *, is_active: bool = True) -> Subject:
         known = Subject(subject)
         self.rows[known] = User(f"user_{subject}", known, None, None, role, is_active, NOW)
         return known
+
+    async def is_alive(self, subject: Subject) -> bool:
+        return subject not in self.gone
 
     async def get(self, subject: Subject) -> User | None:
         if self.is_down:

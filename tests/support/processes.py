@@ -16,7 +16,10 @@ from servers.settings import GatewaySettings
 
 def environment_of(settings: GatewaySettings, port: int) -> dict[str, str]:
     """The variables that would give these settings."""
+    secret_key = settings.supabase_secret_key
     return {
+        "MCP_AUTH_SUPABASE_SECRET_KEY": secret_key.get_secret_value() if secret_key is not None else "",
+        "MCP_AUTH_WEBHOOK_SECRET": ",".join(secret.get_secret_value() for secret in settings.webhook_secret),
         "MCP_AUTH_PUBLIC_URL": settings.public_url,
         "MCP_AUTH_PORT": str(port),
         "MCP_AUTH_SECRET": ",".join(settings.root_secrets),

@@ -19,7 +19,7 @@ def people() -> People:
 
 @pytest.fixture
 def standings(people: People, clock: SettableClock) -> Standings:
-    return Standings(people, clock)
+    return Standings(people, people, clock)
 
 
 async def test_person_stands_where_the_row_says(standings: Standings, people: People) -> None:
@@ -30,6 +30,12 @@ async def test_person_stands_where_the_row_says(standings: Standings, people: Pe
 
 async def test_person_without_a_row_is_not_active(standings: Standings) -> None:
     assert await standings.of(BOB) == Standing(active=False, role=Role.USER)
+
+
+# D-14
+async def test_person_whom_supabase_no_longer_has_is_not_active(standings: Standings, people: People) -> None:
+    people.gone.add(ADA)
+    assert await standings.of(ADA) == Standing(active=False, role=Role.ADMIN)
 
 
 # SEED-16

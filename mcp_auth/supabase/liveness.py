@@ -1,0 +1,148 @@
+"""Is the person still there? A ban or a deletion in Supabase ends access here within a minute (D-14).
+
+The local state answers at once while it is fresh; somebody who is active is asked about in the background before it
+gets old. While Supabase does not answer, the last known state holds: an outage is never an accusation (D-16)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from mcp_auth.supabase.client import Answer, SupabaseClient
+from mcp_auth.supabase.states import Known, State, StateStore
+from oauth.clock import Clock
+from oauth.outages import Outage, ProviderUnavailable
+from oauth.vocabulary import Subject
+
+log = structlog.get_logger()
+
+# D-14: so old may a state be that lets somebody in.
+FRESH = timedelta(seconds=60)
+# What is older is asked for in the background; with the 45 s that a standing is remembered it stays fresh.
+_RECENT = timedelta(seconds=10)
+# After a failure nobody asks for a while: calls must not wait for timeouts one after the other.
+_PAUSE = timedelta(seconds=15)
+_OK, _NOT_FOUND = 200, 404
+
+OnEnd = Callable[[Subject], Awaitable[None]]
+
+
+class Liveness:
+    """admin: Supabase's API with the secret key, or None: then only the webhook tells of bans and deletions.
+
+    on_end: told of each person whom Supabase no longer has. lasting: how long a state holds through an outage."""
+
+    def __init__(
+        self, admin: SupabaseClient | None, states: StateStore, on_end: OnEnd, clock: Clock, lasting: timedelta
+    ) -> None:
+        self._admin = admin
+        self._states = states
+        self._on_end = on_end
+        self._clock = clock
+        self._lasting = lasting
+        self._paused_until = clock()
+        self._asking: dict[Subject, asyncio.Task[State]] = {}
+
+    async def is_alive(self, subject: Subject) -> bool:
+        """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
+        known = await self._states.get(subject)
+        if known is None:
+            return self._admin is None or await self._ask(subject) is State.ACTIVE
+        if known.state is State.ACTIVE and self._admin is not None:
+            age = self._clock() - known.checked_at
+            if age > FRESH:
+                return await self._ask_or(subject, known) is State.ACTIVE
+            if age > _RECENT:
+                self._begin(subject)
+        return known.state is State.ACTIVE
+
+    async def confirm(self, subject: Subject) -> bool:
+        """For what lasts, such as a refresh: as is_alive, but a state that is older than `lasting` is an outage."""
+        known = await self._states.get(subject)
+        if self._admin is None or (known is not None and known.state is not State.ACTIVE):
+            return known is None or known.state is State.ACTIVE
+        now = self._clock()
+        if known is not None and now - known.checked_at <= _RECENT:
+            return True
+        if known is None or now - known.checked_at > self._lasting:
+            return await self._ask(subject) is State.ACTIVE
+        return await self._ask_or(subject, known) is State.ACTIVE
+
+    async def check(self, subject: Subject) -> bool:
+        """Ask now, because something is said to have happened. → whether the person is still there."""
+        return self._admin is None or await self._ask(subject) is State.ACTIVE
+
+    async def note(self, subject: Subject, state: State) -> None:
+        """Supabase has said so by itself: at a sign-in, or through the webhook."""
+        await self._learn(subject, state, self._clock())
+
+    async def close(self) -> None:
+        """Ask no further."""
+        for task in list(self._asking.values()):
+            task.cancel()
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    async def _ask_or(self, subject: Subject, known: Known) -> State:
+        if self._clock() < self._paused_until:
+            return known.state
+        try:
+            return await self._ask(subject)
+        except ProviderUnavailable:
+            return known.state
+
+    async def _ask(self, subject: Subject) -> State:
+        return await asyncio.shield(self._begin(subject))
+
+    def _begin(self, subject: Subject) -> "asyncio.Task[State]":
+        """One question a person at a time; whoever comes meanwhile waits for its answer."""
+        task = self._asking.get(subject)
+        if task is None:
+            task = asyncio.create_task(self._look(subject))
+            self._asking[subject] = task
+            task.add_done_callback(lambda done: self._done(subject, done))
+        return task
+
+    def _done(self, subject: Subject, task: "asyncio.Task[State]") -> None:
+        del self._asking[subject]
+        # In the background nobody waits for the error; those who do have been told.
+        if not task.cancelled() and task.exception() is not None and not isinstance(task.exception(), Outage):
+            log.error("liveness_failed", error=repr(task.exception()))
+
+    async def _look(self, subject: Subject) -> State:
+        if self._admin is None:
+            raise ProviderUnavailable("no secret key to ask with")
+        asked_at = self._clock()
+        try:
+            answer = await self._admin.request("GET", f"/admin/users/{subject}", bearer=self._admin.api_key)
+            state = _state_of(answer, asked_at)
+        except ProviderUnavailable as outage:
+            self._paused_until = self._clock() + _PAUSE
+            log.warning("liveness_unavailable", cause=str(outage))
+            raise
+        await self._learn(subject, state, asked_at)
+        return state
+
+    async def _learn(self, subject: Subject, state: State, when: datetime) -> None:
+        before = await self._states.put(subject, Known(state, when))
+        if state is not State.ACTIVE and before is not state:
+            log.info("access_ended", subject=subject, reason=f"supabase_{state}")
+            await self._on_end(subject)
+
+
+def _state_of(answer: Answer, now: datetime) -> State:
+    if answer.status == _NOT_FOUND and answer.error_code in {"user_not_found", "validation_failed"}:
+        return State.DELETED
+    if answer.status != _OK:
+        # Above all a wrong secret key: not a word about the person.
+        raise ProviderUnavailable(f"/admin/users: status {answer.status}, code {answer.error_code[:64]!r}")
+    if answer.body.get("deleted_at"):
+        return State.DELETED
+    return State.BANNED if _is_later(answer.body.get("banned_until"), now) else State.ACTIVE
+
+
+def _is_later(instant: object, now: datetime) -> bool:
+    try:
+        return isinstance(instant, str) and datetime.fromisoformat(instant) > now
+    except (ValueError, TypeError):
+        return True  # somebody is banned until a time that cannot be read
