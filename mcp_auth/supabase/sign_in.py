@@ -147,7 +147,9 @@ class SupabaseResourceOwners:
         if answer.status != _OK:
             return _refusal("/sso", answer)
         url = answer.body.get("url")
-        if not isinstance(url, str) or not url.startswith("https://"):
+        # Ours: people are sent to https, or to where Supabase itself is.
+        own = f"{self._client.issuer.removesuffix('/auth/v1')}/"
+        if not isinstance(url, str) or not url.startswith(("https://", own)):
             raise ProviderUnavailable("/sso: no https address")
         return url
 

@@ -136,7 +136,7 @@ async def to_json(connection: AsyncConnection, user: Row) -> dict[str, Any]:
         {
             "id": factor["id"],
             "friendly_name": factor["friendly_name"],
-            "factor_type": "totp",
+            "factor_type": "totp" if factor["phone"] is None else "phone",
             "status": factor["status"],
             "created_at": factor["created_at"],
             "updated_at": factor["created_at"],

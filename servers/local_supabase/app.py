@@ -63,6 +63,7 @@ def create_app(context: Context) -> Starlette:
         _Endpoint("GET", "/verify", one_time_codes.follow_link, Access.OPEN),
         _Endpoint("GET", "/authorize", social.authorize, Access.OPEN),
         _Endpoint("GET", "/callback", social.callback, Access.OPEN),
+        _Endpoint("POST", "/sso", social.single_sign_on, Access.KEY),
         _Endpoint("POST", "/factors", factors.enroll, Access.USER),
         _Endpoint("DELETE", "/factors/{factor_id}", factors.unenroll, Access.USER),
         _Endpoint("POST", "/factors/{factor_id}/challenge", factors.challenge, Access.USER),

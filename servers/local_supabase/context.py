@@ -39,6 +39,8 @@ class Context:
     requests: Counter[str] = field(default_factory=Counter)
     # What an owner of the project switched off: `email`, `phone`, `github`, `sign_up`.
     switched_off: set[str] = field(default_factory=set)
+    # Domains with an identity provider of their own (SAML); here it is the pretend one.
+    sso_domains: set[str] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:

@@ -30,7 +30,7 @@ async def settings(call: Call) -> Response | Refusal:
             "mailer_autoconfirm": True,
             "phone_autoconfirm": False,
             "sms_provider": "twilio",
-            "saml_enabled": False,
+            "saml_enabled": bool(call.context.sso_domains),
             "saml_private_key_next_configured": False,
             "passkeys_enabled": False,
         }

@@ -1,4 +1,4 @@
-"""Second factors: TOTP (RFC 6238). Enrol, challenge, verify."""
+"""Second factors: authenticator apps (TOTP, RFC 6238) and telephones. Enrol, challenge, verify."""
 
 import base64
 import hmac
@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from starlette.responses import JSONResponse, Response
 
 from servers.local_supabase import sessions
+from servers.local_supabase.accounts import check_phone, plain_phone
 from servers.local_supabase.context import Call, new_id
 from servers.local_supabase.errors import Refusal, validation_failed
 from servers.local_supabase.tables import challenges, factors
@@ -29,12 +30,18 @@ def totp(secret: str, now: float) -> str:
 
 async def enroll(call: Call) -> Response | Refusal:
     """POST /factors: a new factor, unverified until its first code."""
-    if call.body.get("factor_type") != "totp":
-        return validation_failed("factor_type needs to be totp")
-    name = call.text("friendly_name")
+    kind = call.body.get("factor_type")
+    if kind not in ("totp", "phone"):  # noqa: PLR6201 - it may be a list, which no set can be asked for
+        return validation_failed("factor_type needs to be totp or phone")
+    name, phone = call.text("friendly_name"), call.text("phone")
     if isinstance(name, Refusal):
         return name
-    secret = base64.b32encode(secrets.token_bytes(20)).decode()
+    if isinstance(phone, Refusal):
+        return phone
+    refused = check_phone(phone or "") if kind == "phone" else None
+    if refused is not None:
+        return refused
+    secret = base64.b32encode(secrets.token_bytes(20)).decode() if kind == "totp" else None
     factor_id = new_id()
     async with call.context.transaction() as connection:
         user = await sessions.caller(connection, call.context, call.claims)
@@ -46,19 +53,17 @@ async def enroll(call: Call) -> Response | Refusal:
                 user_id=user["id"],
                 friendly_name=name,
                 secret=secret,
+                phone=plain_phone(phone or "") if kind == "phone" else None,
                 status="unverified",
                 created_at=call.context.now(),
             )
         )
+    factor = {"id": factor_id, "type": kind, "friendly_name": name}
+    if secret is None:
+        return JSONResponse({**factor, "phone": phone})
     uri = f"otpauth://totp/local:{quote(user['email'] or user['id'])}?secret={secret}&issuer=local"
-    return JSONResponse(
-        {
-            "id": factor_id,
-            "type": "totp",
-            "friendly_name": name,
-            "totp": {"qr_code": '<svg xmlns="http://www.w3.org/2000/svg"></svg>', "secret": secret, "uri": uri},
-        }
-    )
+    picture = '<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+    return JSONResponse({**factor, "totp": {"qr_code": picture, "secret": secret, "uri": uri}})
 
 
 async def challenge(call: Call) -> Response | Refusal:
@@ -68,19 +73,25 @@ async def challenge(call: Call) -> Response | Refusal:
         if isinstance(user, Refusal):
             return user
         own = await connection.execute(
-            select(factors.c.id).where(
+            select(factors).where(
                 factors.c.id == call.request.path_params["factor_id"], factors.c.user_id == user["id"]
             )
         )
-        factor_id = own.scalar_one_or_none()
-        if factor_id is None:
+        factor = own.mappings().first()
+        if factor is None:
             return _NOT_FOUND
-        challenge_id = new_id()
+        challenge_id, code = new_id(), None
+        if factor["phone"] is not None:
+            code = f"{secrets.randbelow(1_000_000):06d}"
+            call.context.messages[factor["phone"]] = {"type": "mfa", "code": code}
         await connection.execute(
-            insert(challenges).values(id=challenge_id, factor_id=factor_id, expires_at=call.context.later(minutes=5))
+            insert(challenges).values(
+                id=challenge_id, factor_id=factor["id"], code=code, expires_at=call.context.later(minutes=5)
+            )
         )
     expires_at = int(call.context.clock().timestamp()) + 300
-    return JSONResponse({"id": challenge_id, "type": "totp", "expires_at": expires_at})
+    kind = "totp" if factor["phone"] is None else "phone"
+    return JSONResponse({"id": challenge_id, "type": kind, "expires_at": expires_at})
 
 
 async def verify(call: Call) -> Response | Refusal:
@@ -95,7 +106,7 @@ async def verify(call: Call) -> Response | Refusal:
         if isinstance(user, Refusal):
             return user
         found = await connection.execute(
-            select(factors)
+            select(factors, challenges.c.code.label("sent"))
             .join(challenges, challenges.c.factor_id == factors.c.id)
             .where(
                 challenges.c.id == challenge_id,
@@ -107,12 +118,16 @@ async def verify(call: Call) -> Response | Refusal:
         factor = found.mappings().first()
         if factor is None:
             return _NOT_FOUND
-        valid = {totp(factor["secret"], now + step * _STEP_SECONDS) for step in (-1, 0, 1)}
+        if factor["secret"] is None:
+            valid = {factor["sent"]}
+        else:
+            valid = {totp(factor["secret"], now + step * _STEP_SECONDS) for step in (-1, 0, 1)}
         if code not in valid:
-            return Refusal(422, "mfa_verification_failed", "Invalid TOTP code entered")
+            return Refusal(422, "mfa_verification_failed", "Invalid code entered")
         await connection.execute(delete(challenges).where(challenges.c.id == challenge_id))
         await connection.execute(update(factors).where(factors.c.id == factor["id"]).values(status="verified"))
-        session = await sessions.raise_level(connection, context, str(call.claims["session_id"]))
+        method = "totp" if factor["secret"] is not None else "mfa/phone"
+        session = await sessions.raise_level(connection, context, str(call.claims["session_id"]), method)
         return sessions.session_response(session)
 
 

@@ -77,10 +77,10 @@ async def refresh(connection: AsyncConnection, context: Context, token: str) -> 
     return _ALREADY_USED
 
 
-async def raise_level(connection: AsyncConnection, context: Context, session_id: str) -> Session:
+async def raise_level(connection: AsyncConnection, context: Context, session_id: str, method: str) -> Session:
     """A second factor was shown: the session is at aal2 from here on."""
     session = await _read(connection, session_id)
-    amr = [_method("totp", context.clock(), None), *session["amr"]]
+    amr = [_method(method, context.clock(), None), *session["amr"]]
     await connection.execute(update(sessions).where(sessions.c.id == session_id).values(aal="aal2", amr=amr))
     active = refresh_tokens.c.session_id == session_id, refresh_tokens.c.revoked.is_(False)
     parent = (await connection.execute(select(refresh_tokens.c.token).where(*active))).scalar_one_or_none()

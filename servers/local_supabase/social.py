@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from sqlalchemy import delete, insert, select, update
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from servers.local_supabase import accounts, sessions
 from servers.local_supabase.accounts import DEMO_ACCOUNTS
@@ -55,18 +55,37 @@ async def authorize(call: Call) -> Response | Refusal:
         return validation_failed("PKCE flow requires code_challenge_method and code_challenge")
     if challenge is not None and (not _CHALLENGE.fullmatch(challenge) or str(method).lower() != "s256"):
         return validation_failed("code challenge is not valid")
+    return RedirectResponse(await _begin(context, query.get("redirect_to"), challenge, "oauth"), 302)
+
+
+async def single_sign_on(call: Call) -> Response | Refusal:
+    """POST /sso: where to go for the identity provider of a domain."""
+    domain, challenge, redirect_to = call.text("domain"), call.text("code_challenge"), call.text("redirect_to")
+    for given in (domain, challenge, redirect_to):
+        if isinstance(given, Refusal):
+            return given
+    if domain not in call.context.sso_domains:
+        return Refusal(404, "sso_provider_not_found", "No SSO provider assigned for this domain")
+    if not isinstance(challenge, str) or not _CHALLENGE.fullmatch(challenge):
+        return validation_failed("code challenge is not valid")
+    wanted = redirect_to if isinstance(redirect_to, str) else None
+    return JSONResponse({"url": await _begin(call.context, wanted, challenge, "sso/saml")})
+
+
+async def _begin(context: Context, redirect_to: str | None, challenge: str | None, method: str) -> str:
+    """→ the pretend provider's page."""
     state = new_id()
     async with context.transaction() as connection:
         await connection.execute(
             insert(flow_states).values(
                 id=state,
-                redirect_to=allowed_redirect(query.get("redirect_to"), context),
+                redirect_to=allowed_redirect(redirect_to, context),
                 code_challenge=challenge,
-                method="oauth",
+                method=method,
                 expires_at=context.later(minutes=5),
             )
         )
-    return RedirectResponse(f"{context.public_url}/_local/{PROVIDER}?{urlencode({'state': state})}", 302)
+    return f"{context.public_url}/_local/{PROVIDER}?{urlencode({'state': state})}"
 
 
 async def pretend_provider(call: Call) -> Response | Refusal:

@@ -65,6 +65,11 @@ class LocalSupabase:
         """Ways of signing in that are switched off, and `sign_up`."""
         return self.context.switched_off
 
+    @property
+    def sso_domains(self) -> set[str]:
+        """Domains with single sign-on."""
+        return self.context.sso_domains
+
     async def create_user(
         self, email: str, password: str, *, phone: str | None = None, email_confirmed: bool = True, banned: bool = False
     ) -> str:

@@ -71,7 +71,9 @@ factors = Table(
     Column("id", String, primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("friendly_name", String),
-    Column("secret", String, nullable=False),
+    # One of the two: of an authenticator app, or of a telephone.
+    Column("secret", String),
+    Column("phone", String),
     Column("status", String, nullable=False),
     Column("created_at", String, nullable=False),
 )
@@ -81,6 +83,7 @@ challenges = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("factor_id", ForeignKey("factors.id", ondelete="CASCADE"), nullable=False),
+    Column("code", String),
     Column("expires_at", String, nullable=False),
 )
 

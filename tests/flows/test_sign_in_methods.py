@@ -182,6 +182,23 @@ def test_provider_that_signs_nobody_in_leads_back_to_the_page(sqlite_gateway: Ga
     assert is_consent(browser.sign_in(page, USER.email, USER.password))
 
 
+def test_single_sign_on_by_the_domain_of_an_address(sqlite_gateway: Gateway, browser: Browser) -> None:
+    sqlite_gateway.supabase.stand_in.sso_domains.add("corp.example")
+    sqlite_gateway.clock.advance(minutes=6)
+    page = sign_in_page(sqlite_gateway, browser)
+    assert "single sign-on" in page.text
+    unknown = browser.submit(page, "/signin/provider", domain="elsewhere.example")
+    assert unknown.status_code == 400
+    assert "no single sign-on for this domain" in unknown.text
+    redirect = browser.submit(page, "/signin/provider", domain="Ada@Corp.Example")
+    with httpx.Client(verify=NO_TLS) as http:
+        (form,) = forms(http.get(redirect.headers["location"]))
+        back = http.get(form.action, params={**form.fields, "code": USER.id}).headers["location"]
+    assert is_consent(browser.get(back))
+    sqlite_gateway.supabase.stand_in.sso_domains.clear()
+    sqlite_gateway.clock.advance(minutes=6)
+
+
 @pytest.mark.parametrize("provider", ["google", "", "github/../x", "email"])
 def test_provider_that_is_not_switched_on_is_refused(sqlite_gateway: Gateway, browser: Browser, provider: str) -> None:
     page = browser.submit(sign_in_page(sqlite_gateway, browser), "/signin/provider", provider=provider)
@@ -189,8 +206,8 @@ def test_provider_that_is_not_switched_on_is_refused(sqlite_gateway: Gateway, br
     assert "switched off" in page.text
 
 
-def with_second_factor(gateway: Gateway, email: str) -> str:
-    """An account with a verified authenticator app. → the app's secret."""
+def with_second_factor(gateway: Gateway, email: str, phone: str | None = None) -> str:
+    """An account with a verified authenticator app, and perhaps a telephone. → the app's secret."""
     supabase = gateway.supabase
     supabase.running.call(supabase.stand_in.create_user(email, "a-good-password"))
     with httpx.Client(base_url=f"{supabase.url}/auth/v1", verify=NO_TLS) as http:
@@ -204,6 +221,12 @@ def with_second_factor(gateway: Gateway, email: str) -> str:
         code = totp(secret, gateway.clock().timestamp())
         verified = http.post(f"/factors/{factor['id']}/verify", json={"challenge_id": challenge["id"], "code": code})
         assert verified.status_code == 200
+        if phone is not None:
+            http.headers["Authorization"] = f"Bearer {verified.json()['access_token']}"
+            factor = http.post("/factors", json={"factor_type": "phone", "phone": phone}).json()
+            challenge = http.post(f"/factors/{factor['id']}/challenge").json()
+            body = {"challenge_id": challenge["id"], "code": message_to(gateway, phone.removeprefix("+"))["code"]}
+            assert http.post(f"/factors/{factor['id']}/verify", json=body).status_code == 200
     return secret
 
 
@@ -228,6 +251,34 @@ def test_second_factor_is_asked_for_after_every_first_one(sqlite_gateway: Gatewa
     assert not is_consent(page)
     code = totp(secret, sqlite_gateway.clock().timestamp())
     assert is_consent(browser.submit(page, "/signin/factor", code=code))
+
+
+def test_telephone_as_a_second_factor_gets_its_code_when_it_is_chosen(
+    sqlite_gateway: Gateway, browser: Browser
+) -> None:
+    secret = with_second_factor(sqlite_gateway, "five@example.com", phone="+919812345678")
+    client = sqlite_gateway.registered()
+    page = browser.sign_in(sign_in_page(sqlite_gateway, browser, client), "five@example.com", "a-good-password")
+    app, phone = forms(page)
+    sent = browser.http.post(f"{sqlite_gateway.url}/signin/factor", data=phone.fields)
+    page = browser.get(sent.headers["location"])
+    assert "sent to your phone" in page.text
+    code = message_to(sqlite_gateway, "919812345678")["code"]
+    wrong = browser.http.post(f"{sqlite_gateway.url}/signin/factor", data={**phone.fields, "code": other_than(code)})
+    assert wrong.status_code == 400
+    # The other one is still there for those who have it at hand.
+    now = sqlite_gateway.clock().timestamp()
+    by_app = browser.http.post(f"{sqlite_gateway.url}/signin/factor", data={**app.fields, "code": totp(secret, now)})
+    assert by_app.status_code == 303
+    assert "/consent" in by_app.headers["location"]
+
+    second = sqlite_gateway.browser()
+    page = second.sign_in(sign_in_page(sqlite_gateway, second, client), "five@example.com", "a-good-password")
+    _, phone = forms(page)
+    second.http.post(f"{sqlite_gateway.url}/signin/factor", data=phone.fields)
+    code = message_to(sqlite_gateway, "919812345678")["code"]
+    right = second.http.post(f"{sqlite_gateway.url}/signin/factor", data={**phone.fields, "code": code})
+    assert "/consent" in right.headers["location"]
 
 
 def test_second_factor_cannot_be_guessed(sqlite_gateway: Gateway, browser: Browser) -> None:
