@@ -32,6 +32,8 @@ class Settings:
     unused_registration_lifetime: timedelta = timedelta(hours=24)
     dynamic_registration: bool = True
     attempts: AttemptLimits = AttemptLimits()
+    # Generous: the assistants of one vendor come from few addresses (P-15).
+    registrations_per_address: int = 100
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None
     password_reset_url: str | None = None

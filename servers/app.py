@@ -138,7 +138,14 @@ async def _open_routes(
             resources=resources,
             store=store,
             resource_owners=SupabaseResourceOwners(
-                supabase, supabase_keys, users, standings, liveness, clock, settings.default_phone_region
+                supabase,
+                supabase_keys,
+                users,
+                standings,
+                liveness,
+                clock,
+                region=settings.default_phone_region,
+                answer_time=settings.code_answer_time,
             ),
             key_ring=key_ring,
             pages=Pages(),

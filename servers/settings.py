@@ -111,6 +111,15 @@ class GatewaySettings(DatabaseSettings):
     sign_in_attempts_per_account: int = Field(10, ge=1, description="Passwords tried for one account in a window.")
     sign_in_attempts_per_address: int = Field(100, ge=1, description="Sign-in attempts from one address in a window.")
     sign_in_attempts_in_total: int = Field(10_000, ge=1, description="Sign-in attempts of everybody in a window.")
+    code_answer_milliseconds: int = Field(
+        1500,
+        ge=0,
+        le=10_000,
+        description="How long it takes to answer a wish for a code, so that time does not tell who has an account.",
+    )
+    registrations_per_address: int = Field(
+        100, ge=1, description="Clients that may be registered from one address in a window of attempts."
+    )
     access_token_lifetime_seconds: Seconds = Field(1800, le=86400, description="Life of an access token.")
     authorization_code_lifetime_seconds: Seconds = Field(60, le=600, description="Life of an authorization code.")
     authorization_request_lifetime_seconds: Seconds = Field(
@@ -200,6 +209,11 @@ class GatewaySettings(DatabaseSettings):
         """How long the last known state of a person holds."""
         return timedelta(seconds=self.outage_tolerance_seconds)
 
+    @property
+    def code_answer_time(self) -> timedelta:
+        """How long it takes to answer a wish for a code."""
+        return timedelta(milliseconds=self.code_answer_milliseconds)
+
     def authorization_server(self) -> AuthorizationServerSettings:
         """The part that `oauth` knows."""
         return AuthorizationServerSettings(
@@ -218,6 +232,7 @@ class GatewaySettings(DatabaseSettings):
                 self.sign_in_attempts_per_address,
                 self.sign_in_attempts_in_total,
             ),
+            registrations_per_address=self.registrations_per_address,
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,
         )

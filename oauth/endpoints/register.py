@@ -8,13 +8,15 @@ from oauth import client_metadata, credentials
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_metadata import ClientMetadata
 from oauth.credentials import CLIENT_SECRET_PREFIX, digest
+from oauth.endpoints import throttle
 from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
+from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError, invalid_client_metadata
 from oauth.models import Client, ClientAuthenticationMethod, Registration
 from oauth.scope import to_text
 from oauth.strict_json import parse_object
-from oauth.vocabulary import ClientId
+from oauth.vocabulary import ClientId, ErrorCode
 
 log = structlog.get_logger()
 
@@ -30,6 +32,9 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     metadata = client_metadata.parse(document, server.resources.scopes)
     if isinstance(metadata, OAuthError):
         return _refused(metadata)
+    wait = await throttle.count_registration(request, server)
+    if wait is not None:
+        return _too_many(wait)
     secret = (
         None
         if metadata.authentication_method is ClientAuthenticationMethod.NONE
@@ -76,6 +81,16 @@ def _document(client: Client, secret: str | None) -> dict[str, object]:
         # §3.2.1: zero means that it does not expire.
         document |= {"client_secret": secret, "client_secret_expires_at": 0}
     return document
+
+
+def _too_many(wait: Wait) -> Response:
+    """RFC 6585 §4; the body has the shape that clients of this endpoint read."""
+    log.info("registration_refused", error=ErrorCode.TEMPORARILY_UNAVAILABLE, reason="registrations_exceeded")
+    body = {
+        "error": ErrorCode.TEMPORARILY_UNAVAILABLE,
+        "error_description": f"Too many clients were registered from this address. Try again in {wait.seconds} s.",
+    }
+    return json_response(body, 429, {"Retry-After": str(wait.seconds)})
 
 
 def _refused(error: OAuthError) -> Response:

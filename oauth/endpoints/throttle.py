@@ -4,7 +4,7 @@ share the counts and a restart forgets none.
 An account is closed to guesses for the rest of a window, never for good, and only the method that was guessed at."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.requests import Request
 
@@ -42,12 +42,26 @@ async def count(
     over = [attempts.until for attempts, at_most in zip(counted, allowed, strict=True) if attempts.count > at_most]
     if not over:
         return None
-    return Wait(max(1, -(-(max(over) - now) // timedelta(seconds=1))))
+    return _wait_until(max(over), now)
+
+
+async def count_registration(request: Request, server: AuthorizationServer) -> Wait | None:
+    """The same for a client that registers itself (F-3)."""
+    now, settings = server.clock(), server.settings
+    key = digest(f"registration {_address(request)}")
+    (counted,) = await server.store.count_attempts([key], now, settings.attempts.window)
+    if counted.count <= settings.registrations_per_address:
+        return None
+    return _wait_until(counted.until, now)
 
 
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
     """The right one was among them: the account starts anew."""
     await server.store.forget_attempts(_account_key(method, account))
+
+
+def _wait_until(end: datetime, now: datetime) -> Wait:
+    return Wait(max(1, -(-(end - now) // timedelta(seconds=1))))
 
 
 def _account_key(method: str, account: str) -> Digest:

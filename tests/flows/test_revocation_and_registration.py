@@ -176,6 +176,18 @@ def test_registration_with_a_live_grant_stays(gateway: Gateway, clock: SettableC
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
+def test_registrations_from_one_address_are_limited(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, registrations_per_address=3) as gateway:
+        answers = [gateway.client().register() for _ in range(5)]
+        assert [answer.status_code for answer in answers] == [201, 201, 201, 429, 429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 600
+        assert answers[-1].json()["error"] == "temporarily_unavailable"
+        clock.advance(minutes=10, seconds=1)
+        assert gateway.client().register().status_code == 201
+
+
 def test_registration_that_is_switched_off_is_neither_advertised_nor_there(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from typing import Any
@@ -398,3 +399,22 @@ def test_page_that_cannot_know_what_is_switched_on_says_so_and_goes_on_later(
         assert page.headers["retry-after"] == "5"
         supabase.stand_in.faults.clear()
         assert is_consent(browser.sign_in(browser.get(str(page.url)), USER.email, USER.password))
+
+
+def test_wish_for_a_code_takes_the_same_time_whether_there_is_an_account_or_not(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    supabase.stand_in.switched_off.add("sign_up")
+    with running_gateway(sqlite_url, supabase, clock, code_answer_milliseconds=400) as gateway:
+        browser = gateway.browser()
+        page = sign_in_page(gateway, browser)
+        supabase.stand_in.faults.set("slow", paths=["/otp"], seconds=3)
+        for email in (USER.email, "nobody@example.com"):
+            began = time.monotonic()
+            assert "a code is on its way" in ask_for_code(browser, page, email).text
+            assert 0.4 <= time.monotonic() - began < 2
+        supabase.stand_in.faults.clear()
+        for email in (USER.email, "nobody@example.com"):
+            began = time.monotonic()
+            ask_for_code(browser, page, email)
+            assert time.monotonic() - began >= 0.4
