@@ -36,6 +36,7 @@ class SignInRefusal(StrEnum):
     SIGN_IN_LAPSED = "sign_in_lapsed"
     EMAIL_NOT_CONFIRMED = "email_not_confirmed"
     ACCOUNT_BLOCKED = "account_blocked"
+    CAPTCHA_FAILED = "captcha_failed"
     METHOD_DISABLED = "method_disabled"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
 
@@ -113,11 +114,11 @@ class ResourceOwners(Protocol):
         """The email address or phone number that somebody typed; None when it is neither."""
         ...
 
-    async def sign_in_with_password(self, recipient: Recipient, password: str) -> Outcome:
-        """Check a password."""
+    async def sign_in_with_password(self, recipient: Recipient, password: str, captcha_token: str | None) -> Outcome:
+        """Check a password. captcha_token: what a captcha on the page gave, if there was one."""
         ...
 
-    async def send_code(self, recipient: Recipient, back: Return) -> SignInRefusal | None:
+    async def send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
         """Send a code, and by email a link as well. The answer does not tell whether there is such an account."""
         ...
 

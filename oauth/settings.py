@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from oauth.captcha import Captcha
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
@@ -34,6 +36,7 @@ class Settings:
     attempts: AttemptLimits = AttemptLimits()
     # Generous: the assistants of one vendor come from few addresses (P-15).
     registrations_per_address: int = 100
+    captcha: Captcha | None = None
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None
     password_reset_url: str | None = None

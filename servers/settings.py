@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from mcp_auth.supabase import webhook
+from oauth.captcha import Captcha, CaptchaProvider
 from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
 
@@ -36,6 +37,16 @@ class UnusableSettings(Exception):
 
 Seconds = Annotated[int, Field(gt=0)]
 _PUBLIC_URL = "scheme, host and optional port of the address that clients see, such as https://mcp.example.com"
+
+
+def _google_client_id(platform: str) -> Any:  # noqa: ANN401 - a field of pydantic's
+    """Apps have these variables already, without our prefix (SEED-20)."""
+    name = f"google_{platform}_client_id"
+    return Field(
+        None,
+        validation_alias=AliasChoices(PREFIX.lower() + name, name),
+        description=f"Client id of Google's sign-in for {platform}, as GET /api/v1/auth/config tells it to apps.",
+    )
 
 
 class DatabaseSettings(BaseSettings):
@@ -101,10 +112,25 @@ class GatewaySettings(DatabaseSettings):
         pattern=r"^[\w.]+:\w+$",
         description="Your own tools: module:function, called with the user and the admin FastMCP server.",
     )
+    routes: str | None = Field(
+        None,
+        pattern=r"^[\w.]+:\w+$",
+        description="Your own REST routes: module:function, called with the FastAPI application at /api.",
+    )
     dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
     default_phone_region: str = Field(
         "IN", pattern=r"^[A-Z]{2}$", description="Country whose phone numbers may be typed without a country code."
     )
+    captcha_provider: CaptchaProvider | None = Field(
+        None, description="hcaptcha or turnstile, where the Supabase project demands a captcha."
+    )
+    captcha_site_key: str | None = Field(None, description="The site key that the captcha provider gave you.")
+    identifier_status: bool = Field(
+        default=False, description="Whether POST /api/v1/auth/identifier-status tells if an account exists."
+    )
+    google_web_client_id: str | None = _google_client_id("web")
+    google_ios_client_id: str | None = _google_client_id("ios")
+    google_android_client_id: str | None = _google_client_id("android")
     sign_up_url: str | None = Field(None, description="Page of your app where people make an account; linked to.")
     password_reset_url: str | None = Field(None, description="Page of your app for forgotten passwords; linked to.")
     sign_in_attempts_window_seconds: Seconds = Field(600, le=86400, description="How long attempts are counted.")
@@ -184,6 +210,8 @@ class GatewaySettings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _distinct(self) -> "GatewaySettings":
+        if (self.captcha_provider is None) != (self.captcha_site_key is None):
+            raise ValueError(f"{PREFIX}CAPTCHA_PROVIDER and {PREFIX}CAPTCHA_SITE_KEY belong together: set both or none")
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
         return self
@@ -214,6 +242,12 @@ class GatewaySettings(DatabaseSettings):
         """How long it takes to answer a wish for a code."""
         return timedelta(milliseconds=self.code_answer_milliseconds)
 
+    @property
+    def _captcha(self) -> Captcha | None:
+        if self.captcha_provider is None or self.captcha_site_key is None:
+            return None
+        return Captcha(self.captcha_provider, self.captcha_site_key)
+
     def authorization_server(self) -> AuthorizationServerSettings:
         """The part that `oauth` knows."""
         return AuthorizationServerSettings(
@@ -233,6 +267,7 @@ class GatewaySettings(DatabaseSettings):
                 self.sign_in_attempts_in_total,
             ),
             registrations_per_address=self.registrations_per_address,
+            captcha=self._captcha,
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,
         )

@@ -68,7 +68,7 @@ _REFUSALS = {
     "phone_provider_disabled": SignInRefusal.METHOD_DISABLED,
     "provider_disabled": SignInRefusal.METHOD_DISABLED,
     "saml_provider_disabled": SignInRefusal.METHOD_DISABLED,
-    "captcha_failed": SignInRefusal.METHOD_DISABLED,
+    "captcha_failed": SignInRefusal.CAPTCHA_FAILED,
     "over_request_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
     "over_email_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
     "over_sms_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
@@ -117,15 +117,15 @@ class SupabaseResourceOwners:
         """See ResourceOwners."""
         return recipient.parse(identifier, self._region)
 
-    async def sign_in_with_password(self, recipient: Recipient, password: str) -> Outcome:
+    async def sign_in_with_password(self, recipient: Recipient, password: str, captcha_token: str | None) -> Outcome:
         """See ResourceOwners. What Supabase answers is believed once its token has passed our verifier."""
-        body = {_FIELD[recipient.channel]: recipient.address, "password": password}
+        body = {_FIELD[recipient.channel]: recipient.address, "password": password, **_captcha(captcha_token)}
         return await self._begin("/token", body, {"grant_type": "password"})
 
-    async def send_code(self, recipient: Recipient, back: Return) -> SignInRefusal | None:
+    async def send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
         """See ResourceOwners. It takes the same time whether a mail is sent or there is nobody to send one to; what
         takes longer goes on in the background, and the person reads that a code is on its way."""
-        task = asyncio.create_task(self._send_code(recipient, back))
+        task = asyncio.create_task(self._send_code(recipient, back, captcha_token))
         self._sending.add(task)
         task.add_done_callback(self._sent)
         if not self._answer_time:
@@ -138,11 +138,12 @@ class SupabaseResourceOwners:
         if not task.cancelled() and task.exception() is not None:
             log.warning("code_not_sent", cause=str(task.exception()))
 
-    async def _send_code(self, recipient: Recipient, back: Return) -> SignInRefusal | None:
+    async def _send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
         body = {
             _FIELD[recipient.channel]: recipient.address,
             "create_user": await self._project.allows_sign_ups(),
             "data": {},
+            **_captcha(captcha_token),
             **({"channel": "sms"} if recipient.channel is Channel.PHONE else _challenge(back)),
         }
         answer = await self._client.request("POST", "/otp", query={"redirect_to": back.redirect_uri}, json=body)
@@ -259,6 +260,10 @@ def _refusal(path: str, answer: Answer) -> SignInRefusal:
 
 def _challenge(back: Return) -> dict[str, str]:
     return {"code_challenge": back.code_challenge, "code_challenge_method": "s256"}
+
+
+def _captcha(token: str | None) -> dict[str, object]:
+    return {} if token is None else {"gotrue_meta_security": {"captcha_token": token}}
 
 
 def _verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:

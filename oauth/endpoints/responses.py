@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.captcha import Captcha
 from oauth.errors import OAuthError
 from oauth.outages import RETRY_AFTER_SECONDS
 from oauth.pages import Message
@@ -56,17 +57,18 @@ def page(
     *,
     status: int = 200,
     redirects: bool = False,
+    captcha: Captcha | None = None,
     headers: Mapping[str, str] | None = None,
     **values: object,
 ) -> Response:
-    """A page for people. redirects: does its form end at the client? (P-14)"""
+    """A page for people. redirects: does its form end at another site? (P-14) captcha: what it shows, if any."""
     pages = server.pages
     return HTMLResponse(
-        pages.render(template, **values),
+        pages.render(template, captcha=captcha, **values),
         status,
         {
             **_PAGE_HEADERS,
-            "Content-Security-Policy": pages.policy_with_redirect if redirects else pages.policy,
+            "Content-Security-Policy": pages.policy(redirects=redirects, captcha=captcha),
             **(headers or {}),
         },
     )

@@ -34,6 +34,7 @@ PROBLEMS = {
     SignInRefusal.SIGN_IN_LAPSED: "That took too long. Please sign in again.",
     SignInRefusal.EMAIL_NOT_CONFIRMED: "This email address is not confirmed yet. Follow the link in the mail first.",
     SignInRefusal.ACCOUNT_BLOCKED: "This account cannot sign in. Ask the people who run this service.",
+    SignInRefusal.CAPTCHA_FAILED: "Solve the captcha, then try again.",
     SignInRefusal.METHOD_DISABLED: "This way of signing in is switched off here.",
     SignInRefusal.TOO_MANY_ATTEMPTS: "Too many attempts. Wait a minute, then try again.",
 }
@@ -70,7 +71,7 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
     if wait is not None:
         return await throttled(wait, pending, server, email=typed)
     try:
-        outcome = await server.resource_owners.sign_in_with_password(recipient, password)
+        outcome = await server.resource_owners.sign_in_with_password(recipient, password, captcha_token(params, server))
     except ProviderUnavailable:
         log.warning("sign_in_unavailable", client_id=pending.client.client_id)
         return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
@@ -167,6 +168,7 @@ async def form(
         status=status,
         headers=headers,
         redirects=bool(methods.providers) or methods.sso,
+        captcha=server.settings.captcha,
         handle=pending.handle,
         csrf=pending.form_token,
         client=pending.client_name,
@@ -177,6 +179,11 @@ async def form(
         email=email,
         problem=problem,
     )
+
+
+def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None:
+    """What the widget on the page has to say; Supabase judges it."""
+    return params.get(server.settings.captcha.field) if server.settings.captcha is not None else None
 
 
 def missing_identifier(params: Parameters) -> str | None:

@@ -14,6 +14,7 @@ from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.sign_in import (
     PROBLEMS,
     UNAVAILABLE,
+    captcha_token,
     form,
     go_on,
     malformed,
@@ -59,7 +60,9 @@ async def send_code(request: Request, server: AuthorizationServer) -> Response:
         return await throttled(wait, pending, server, email=typed)
     verifier = pkce.new_code_verifier(server.entropy)
     try:
-        refusal = await server.resource_owners.send_code(recipient, back_to(server, verifier))
+        refusal = await server.resource_owners.send_code(
+            recipient, back_to(server, verifier), captcha_token(params, server)
+        )
     except ProviderUnavailable:
         note_refusal("provider_unavailable", pending)
         return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from oauth.captcha import Captcha
+
 _FOLDER = Path(__file__).parent
 
 
@@ -31,12 +33,17 @@ class Pages:
         )
         self._style = (_FOLDER / "style.css").read_text()
         digest = b64encode(hashlib.sha256(self._style.encode()).digest()).decode()
-        # P-14: Chromium applies form-action to the redirect that follows the form, so pages that end in a redirect
-        # to the client leave it out.
-        self.policy_with_redirect = (
-            f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-        )
-        self.policy = f"{self.policy_with_redirect}; form-action 'self'"
+        self._style_source = f"'sha256-{digest}'"
+
+    def policy(self, *, redirects: bool, captcha: Captcha | None) -> str:
+        """The content security policy of a page. redirects: does its form end at another site?"""
+        others = f" {captcha.sources}" if captcha is not None else ""
+        directives = ["default-src 'none'", f"style-src {self._style_source}{others}", "img-src data:"]
+        if captcha is not None:
+            directives += [f"{name}{others}" for name in ("script-src", "frame-src", "connect-src")]
+        directives += ["base-uri 'none'", "frame-ancestors 'none'"]
+        # P-14: Chromium applies form-action to the redirects that follow the form as well.
+        return "; ".join(directives if redirects else [*directives, "form-action 'self'"])
 
     def render(self, template: str, **values: object) -> str:
         """HTML of a template in this folder."""

@@ -39,6 +39,8 @@ class Context:
     requests: Counter[str] = field(default_factory=Counter)
     # What an owner of the project switched off: `email`, `phone`, `github`, `sign_up`.
     switched_off: set[str] = field(default_factory=set)
+    # The one captcha token that is right, where the project demands a captcha.
+    captcha_token: str | None = None
     # Domains with an identity provider of their own (SAML); here it is the pretend one.
     sso_domains: set[str] = field(default_factory=set)
 
@@ -83,6 +85,12 @@ class Call:
     request: Request
     body: Mapping[str, Any]
     claims: Mapping[str, Any]
+
+    def lacks_captcha(self) -> bool:
+        """Is a captcha demanded, and not solved?"""
+        security = self.body.get("gotrue_meta_security")
+        given = security.get("captcha_token") if isinstance(security, dict) else None
+        return self.context.captcha_token is not None and given != self.context.captcha_token
 
     def text(self, name: str) -> str | Refusal | None:
         """A member of the body that is text; absent, null and empty are None."""

@@ -31,6 +31,7 @@ INVALID_CREDENTIALS = Refusal(400, "invalid_credentials", "Invalid login credent
 USER_BANNED = Refusal(400, "user_banned", "User is banned")
 USER_NOT_FOUND = Refusal(404, "user_not_found", "User not found")
 SESSION_NOT_FOUND = Refusal(403, "session_not_found", "Session from session_id claim in JWT does not exist")
+CAPTCHA_FAILED = Refusal(400, "captcha_failed", "captcha protection: request disallowed (no captcha_token found)")
 BAD_JSON = Refusal(400, "bad_json", "Could not parse request body as JSON")
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from servers.local_supabase import accounts, sessions
 from servers.local_supabase.accounts import check_email, check_phone, plain_phone
 from servers.local_supabase.context import Call, Context, new_id, new_token
-from servers.local_supabase.errors import Refusal, validation_failed
+from servers.local_supabase.errors import CAPTCHA_FAILED, Refusal, validation_failed
 from servers.local_supabase.social import allowed_redirect, answer_at, fragment_of
 from servers.local_supabase.tables import flow_states, one_time_codes, users
 
@@ -22,6 +22,8 @@ _EXPIRED = Refusal(403, "otp_expired", "Token has expired or is invalid")
 
 async def send_code(call: Call) -> Response | Refusal:
     """POST /otp: a code to an email or phone; `create_user` makes an account where there is none."""
+    if call.lacks_captcha():
+        return CAPTCHA_FAILED
     recipient = _recipient(call)
     if isinstance(recipient, Refusal):
         return recipient

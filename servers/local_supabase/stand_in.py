@@ -70,6 +70,10 @@ class LocalSupabase:
         """Domains with single sign-on."""
         return self.context.sso_domains
 
+    def demand_captcha(self, token: str | None) -> None:
+        """From now on passwords and codes need this captcha token; None: no longer."""
+        self.context.captcha_token = token
+
     async def create_user(
         self, email: str, password: str, *, phone: str | None = None, email_confirmed: bool = True, banned: bool = False
     ) -> str:

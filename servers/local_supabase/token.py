@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from servers.local_supabase import accounts, sessions
 from servers.local_supabase.context import Call
-from servers.local_supabase.errors import INVALID_CREDENTIALS, Refusal, validation_failed
+from servers.local_supabase.errors import CAPTCHA_FAILED, INVALID_CREDENTIALS, Refusal, validation_failed
 from servers.local_supabase.passwords import password_matches
 from servers.local_supabase.social import PROVIDER, PROVIDER_TOKEN
 from servers.local_supabase.tables import flow_states, users
@@ -29,6 +29,8 @@ async def token(call: Call) -> Response | Refusal:
 
 
 async def _password(call: Call) -> Response | Refusal:
+    if call.lacks_captcha():
+        return CAPTCHA_FAILED
     email, phone, password = call.text("email"), call.text("phone"), call.text("password")
     for value in (email, phone, password):
         if isinstance(value, Refusal):

@@ -418,3 +418,35 @@ def test_wish_for_a_code_takes_the_same_time_whether_there_is_an_account_or_not(
             began = time.monotonic()
             ask_for_code(browser, page, email)
             assert time.monotonic() - began >= 0.4
+
+
+@pytest.mark.parametrize(
+    ("provider", "field", "site"),
+    [
+        ("hcaptcha", "h-captcha-response", "https://*.hcaptcha.com"),
+        ("turnstile", "cf-turnstile-response", "https://challenges.cloudflare.com"),
+    ],
+)
+def test_captcha_of_the_project_is_shown_and_its_token_passed_on(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, provider: str, field: str, site: str
+) -> None:
+    supabase.stand_in.demand_captcha("solved")
+    captcha: dict[str, Any] = {"captcha_provider": provider, "captcha_site_key": "10000000-ffff"}
+    with running_gateway(sqlite_url, supabase, clock, **captcha) as gateway:
+        browser = gateway.browser()
+        page = sign_in_page(gateway, browser)
+        assert 'data-sitekey="10000000-ffff"' in page.text
+        policy = page.headers["content-security-policy"]
+        assert re.search(rf"script-src [^;]*{re.escape(site)}", policy)
+        assert "unsafe-inline" not in policy
+        unsolved = browser.sign_in(page, USER.email, USER.password)
+        assert unsolved.status_code == 400
+        assert "Solve the captcha" in unsolved.text
+        filled = {"email": USER.email, "password": USER.password, field: "solved"}
+        assert is_consent(consent := browser.submit(page, "/signin", **filled))
+        assert "script-src" not in consent.headers["content-security-policy"]
+        other = gateway.browser()
+        sent = other.submit(
+            sign_in_page(gateway, other), "/signin", to="/signin/code", **{"email": USER.email, field: "solved"}
+        )
+        assert "a code is on its way" in sent.text

@@ -95,6 +95,11 @@ def test_the_two_supabase_keys_may_not_be_mixed_up(monkeypatch: pytest.MonkeyPat
     assert refusal() == "MCP_AUTH_SUPABASE_SECRET_KEY is the publishable key: set it to the secret one."
 
 
+def test_captcha_needs_both_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_AUTH_CAPTCHA_PROVIDER", "turnstile")
+    assert "belong together" in refusal()
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
 def test_plain_http_is_for_this_machine(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("MCP_AUTH_PUBLIC_URL", url)
