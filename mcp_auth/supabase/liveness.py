@@ -58,10 +58,13 @@ class Liveness:
         return known.state is State.ACTIVE
 
     async def confirm(self, subject: Subject) -> bool:
-        """For what lasts, such as a refresh: as is_alive, but a state that is older than `lasting` is an outage."""
+        """For what lasts, such as a refresh: asks Supabase, unless it has just been asked. A state that is older than
+        `lasting` is an outage. Where nobody can be asked, what is known is in the standing already."""
+        if self._admin is None:
+            return True
         known = await self._states.get(subject)
-        if self._admin is None or (known is not None and known.state is not State.ACTIVE):
-            return known is None or known.state is State.ACTIVE
+        if known is not None and known.state is not State.ACTIVE:
+            return False
         now = self._clock()
         if known is not None and now - known.checked_at <= _RECENT:
             return True
