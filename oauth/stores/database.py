@@ -42,7 +42,7 @@ def parse_url(url: str) -> URL:
     asynchronous driver. UnsuitableDatabase for anything else."""
     try:
         parsed = make_url(url)
-    except exc.ArgumentError:
+    except (exc.ArgumentError, ValueError):  # the latter where the port is no number
         raise UnsuitableDatabase("The database URL is not a URL such as sqlite:///mcp-auth.sqlite.") from None
     match parsed.get_backend_name():
         case "sqlite" if parsed.database not in {None, "", ":memory:"}:
@@ -74,17 +74,19 @@ def outages() -> Iterator[None]:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Is it the database's trouble? Judged by sqlite3's classes, and by SQLSTATE where a server gave one."""
+    """Is it the database's trouble? Judged by sqlite3's classes and codes, and by SQLSTATE where a server gave one."""
     if isinstance(error, OSError | TimeoutError):
         return True
     if isinstance(error, sqlite3.Error):
-        return not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        # SQLITE_ERROR is SQL that cannot be run: ours.
+        ours = isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError)
+        return not ours and getattr(error, "sqlite_errorname", None) != "SQLITE_ERROR"
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         # Class 22 data, 23 constraints, 42 syntax: ours. Everything else (connections, resources, failover) passes.
         return sqlstate[:2] not in {"22", "23", "42"}
-    # asyncpg's own complaint about a connection that is gone.
-    return type(error).__name__ in {"InterfaceError", "ConnectionDoesNotExistError"}
+    # asyncpg's own complaints about a connection that is gone; the last, where it has not yet read the farewell.
+    return type(error).__name__ in {"InterfaceError", "ConnectionDoesNotExistError", "InternalClientError"}
 
 
 def _summary(error: BaseException) -> str:

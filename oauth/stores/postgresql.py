@@ -17,7 +17,13 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 STATEMENT_TIMEOUT_SECONDS = 5.0  # below the 10 s after which clients give up
-_LIMITS = {"timeout": CONNECT_TIMEOUT_SECONDS, "command_timeout": STATEMENT_TIMEOUT_SECONDS}
+_LIMITS: dict[str, Any] = {
+    "timeout": CONNECT_TIMEOUT_SECONDS,
+    # The server gives up, and rolls back. What the driver alone has given up on may be carried out later: it waits
+    # longer, for a server that cannot be heard any more.
+    "server_settings": {"statement_timeout": str(int(STATEMENT_TIMEOUT_SECONDS * 1000))},
+    "command_timeout": STATEMENT_TIMEOUT_SECONDS + 1,
+}
 
 
 class PostgresqlDatabase:
@@ -75,6 +81,8 @@ class _Connections:
 
     def __init__(self, dsn: str, size: int) -> None:
         self._dsn = dsn
+        self._size = size
+        self._closed = False
         self._free = asyncio.Semaphore(size)
         self._idle: list[Any] = []
 
@@ -102,12 +110,20 @@ class _Connections:
                     self._idle.pop().terminate()
             raise
         else:
-            self._idle.append(connection)
+            if self._closed:
+                connection.terminate()
+            else:
+                self._idle.append(connection)
         finally:
             self._free.release()
 
     async def close(self) -> None:
-        """Close those that are idle."""
+        """Close all: the idle now, those that are lent when they come back, which is waited for."""
+        self._closed = True
+        for _ in range(self._size):
+            await self._free.acquire()
+        for _ in range(self._size):
+            self._free.release()
         while self._idle:
             await self._idle.pop().close()
 

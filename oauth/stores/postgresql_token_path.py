@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from oauth.credentials import digest
 from oauth.grant_types.decision import Follow, Issue, Redeem, Refuse, Rotate
+from oauth.outages import Outage
 from oauth.stores import statements
 from oauth.stores.gathering import Gatherer
 from oauth.stores.ports import DecideCode, DecideRefresh
@@ -105,15 +105,13 @@ class _Batches(Generic[T]):
         try:
             async with self._database.connection() as connection:
                 answers = await self._run(connection, [question for question, _ in asked])
-        except asyncpg.IntegrityConstraintViolationError as error:
-            # One of them is at fault: asked one by one, it fails alone.
-            if len(asked) > 1:
+        except Exception as error:  # noqa: BLE001 - handed to those who asked
+            if isinstance(error, Outage) or len(asked) == 1:
+                _fail(asked, error)
+            else:
+                # One of them is at fault: asked one by one, it fails alone.
                 for each in asked:
                     await self._answer([each])
-            else:
-                _fail(asked, error)
-        except Exception as error:  # noqa: BLE001 - handed to those who asked
-            _fail(asked, error)
         else:
             for (_, future), answer in zip(asked, answers, strict=True):
                 if not future.done():  # whoever asked may have gone away

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Select, Table, case, delete, exc, insert, literal_column, select, update
@@ -67,9 +68,8 @@ class SqlStore:
         values = rows.client_values(client)
 
         def work(connection: Connection) -> None:
-            changed = connection.execute(update(clients).where(clients.c.client_id == client.client_id).values(values))
-            if changed.rowcount == 0:
-                connection.execute(insert(clients).values(values))
+            upsert = _UPSERTS[connection.dialect.name](clients).values(values)
+            connection.execute(upsert.on_conflict_do_update(index_elements=[clients.c.client_id], set_=values))
 
         await self._database.write(work)
 
@@ -206,7 +206,8 @@ class SqlStore:
 
     async def mark_seen(self, sightings: Collection[Sighting], now: datetime) -> None:
         def work(connection: Connection) -> None:
-            for sighting in sightings:
+            # In one order everywhere, so that two transactions never wait for each other.
+            for sighting in sorted(sightings, key=attrgetter("grant_id", "generation")):
                 connection.execute(
                     update(refresh_tokens)
                     .where(

@@ -5,6 +5,7 @@ once, and only then are the callers told: an answer means that it is on disk. Sh
 back and run again one by one, so a function must be able to run twice: what it yields follows from what it reads."""
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -47,26 +48,24 @@ class _Job(Generic[T]):
 _Outcome = tuple[_Job[Any], Any, BaseException | None]
 
 
-class _NotBegun(sqlite3.OperationalError):
-    """Another process holds the lock, or the file is gone: no job of the group can be run now."""
+class _NotBegun(Exception):
+    """Another process holds the lock, or the file is gone (the cause): no job of the group can be run now."""
 
 
 class SqliteDatabase:
     """A Database in one file. `write_on_driver` is for the few statements where SQLAlchemy's cost shows."""
 
     def __init__(self, url: URL) -> None:
-        path = Path(url.database or "")
+        self._path = Path(url.database or "").absolute()
         with outages():
-            ensure_private_file(path)
-            self._connection = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-            )
-            for pragma in _WRITER_PRAGMAS:
-                self._connection.execute(pragma)
+            ensure_private_file(self._path)
+            self._connection = _writer(self._path)
+            self._file = self._path.stat()
         # SQLAlchemy on the writer's own connection: it never commits, the writer does.
         self._core = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool).connect()
-        self._readers = _readers(url)
+        self._readers = _readers(url, self._path)
         self._waiting = 0
+        self._closed = False
         self._groups: queue.SimpleQueue[list[_Job[Any]] | None] = queue.SimpleQueue()
         # The writer wakes once, and commits once, for what the loop gathers in a turn.
         self._gatherer: Gatherer[_Job[Any]] = Gatherer(self._groups.put)
@@ -87,6 +86,8 @@ class SqliteDatabase:
         """As write, on the driver's own connection."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
+        if self._closed:
+            raise StoreUnavailable("the database was closed")
         if self._waiting >= _WAITING:
             raise StoreUnavailable("too many writes are waiting")
         self._waiting += 1
@@ -99,6 +100,7 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         """See Database."""
+        self._closed = True
         self._gatherer.flush()
         self._groups.put(None)
         await asyncio.to_thread(self._thread.join)
@@ -129,7 +131,7 @@ class SqliteDatabase:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if len(group) == 1 or isinstance(error, _NotBegun):
-                outcomes = [(job, None, error) for job in group]
+                outcomes = [(job, None, error.__cause__ if isinstance(error, _NotBegun) else error) for job in group]
             else:
                 for job in group:
                     self._commit([job])
@@ -138,8 +140,11 @@ class SqliteDatabase:
 
     def _attempt(self, group: list[_Job[Any]]) -> list[_Outcome]:
         try:
+            # SQLite would go on in a file that has lost its name, and what it acknowledged would be gone with it.
+            if not os.path.samestat(self._path.stat(), self._file):
+                raise FileNotFoundError
             self._connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             raise _NotBegun from error
         outcomes: list[_Outcome] = [(job, job.work(self._connection), None) for job in group]
         self._connection.execute("COMMIT")
@@ -164,9 +169,27 @@ def _deliver(outcomes: list[_Outcome]) -> None:
             loop.call_soon_threadsafe(settle, mine)
 
 
-def _readers(url: URL) -> AsyncEngine:
+def _writer(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    try:
+        for pragma in _WRITER_PRAGMAS:
+            connection.execute(pragma)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _readers(url: URL, path: Path) -> AsyncEngine:
     engine = create_async_engine(
-        url, pool_size=2, max_overflow=2, pool_timeout=BUSY_TIMEOUT_SECONDS, connect_args={"timeout": 5}
+        # mode=rw: a file that is gone is an outage; by itself SQLite would make an empty one, readable by everyone.
+        url.set(database=path.as_uri(), query={"mode": "rw", "uri": "true"}),
+        pool_size=2,
+        max_overflow=2,
+        pool_timeout=BUSY_TIMEOUT_SECONDS,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
     )
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -110,5 +110,7 @@ def _delete(
 ) -> list[Any]:
     """Delete at most `limit` overdue rows. → a column of each."""
     some = select(key).where(overdue).limit(limit)
-    gone = connection.execute(delete(table).where(key.in_(some)).returning(key if returning is None else returning))
+    # Overdue is asked twice: a row that another transaction renewed while we waited for it stays.
+    which = key.in_(some) & overdue
+    gone = connection.execute(delete(table).where(which).returning(key if returning is None else returning))
     return [row[0] for row in gone]
