@@ -9,6 +9,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_SECONDS = 5.0  # below the 10 s after which clients give up
 _GROUP = 128  # jobs, from which on a commit takes no more
+# While several write at once, so long is waited for more of them before a commit: a commit costs more than the wait,
+# and whoever writes alone does not wait.
+_GATHERING_SECONDS = 0.0002
 _WAITING = 4096  # jobs that may wait
 
 _WRITER_PRAGMAS = (
@@ -109,10 +113,12 @@ class SqliteDatabase:
         self._connection.close()
 
     def _write_until_closed(self) -> None:
-        closing = False
+        closing, crowded = False, False
         while not closing:
             group: list[_Job[Any]] = []
             handed_over = self._groups.get()
+            if crowded and self._groups.empty():
+                time.sleep(_GATHERING_SECONDS)
             while handed_over is not None:
                 group += handed_over
                 if len(group) >= _GROUP or self._groups.empty():
@@ -120,6 +126,7 @@ class SqliteDatabase:
                 handed_over = self._groups.get()
             else:
                 closing = True
+            crowded = len(group) > 1
             if group:
                 self._commit(group)
 
