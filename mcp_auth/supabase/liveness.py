@@ -23,6 +23,7 @@ FRESH = timedelta(seconds=60)
 _RECENT = timedelta(seconds=10)
 # After a failure nobody asks for a while: calls must not wait for timeouts one after the other.
 _PAUSE = timedelta(seconds=15)
+_MOST = 10_000
 _OK, _NOT_FOUND = 200, 404
 
 OnEnd = Callable[[Subject], Awaitable[None]]
@@ -43,6 +44,7 @@ class Liveness:
         self._lasting = lasting
         self._paused_until = clock()
         self._asking: dict[Subject, asyncio.Task[State]] = {}
+        self._just_seen: dict[Subject, datetime] = {}
 
     async def is_alive(self, subject: Subject) -> bool:
         """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
@@ -62,10 +64,13 @@ class Liveness:
         `lasting` is an outage. Where nobody can be asked, what is known is in the standing already."""
         if self._admin is None:
             return True
+        now = self._clock()
+        # Parallel refreshes of one person, and the refresh after a sign-in, cost no read.
+        if subject in self._just_seen and now - self._just_seen[subject] <= _RECENT:
+            return True
         known = await self._states.get(subject)
         if known is not None and known.state is not State.ACTIVE:
             return False
-        now = self._clock()
         if known is not None and now - known.checked_at <= _RECENT:
             return True
         if known is None or now - known.checked_at > self._lasting:
@@ -127,7 +132,12 @@ class Liveness:
         return state
 
     async def _learn(self, subject: Subject, state: State, when: datetime) -> None:
+        self._just_seen.pop(subject, None)
         before = await self._states.put(subject, Known(state, when))
+        if state is State.ACTIVE:
+            if len(self._just_seen) >= _MOST:
+                del self._just_seen[next(iter(self._just_seen))]
+            self._just_seen[subject] = when
         if state is not State.ACTIVE and before is not state:
             log.info("access_ended", subject=subject, reason=f"supabase_{state}")
             await self._on_end(subject)
