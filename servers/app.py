@@ -1,12 +1,14 @@
 """The one place that puts everything together: settings in, an ASGI application out."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import httpx
 import structlog
+from fastapi import FastAPI
 from fastmcp import FastMCP
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -15,13 +17,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_auth.guard import BearerGuard
 from mcp_auth.rest import RestAuthentication
+from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.revocations import Revocations
+from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.admission import Admission
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
 from mcp_auth.supabase.states import StateStore
+from mcp_auth.users.deletion import UNDER_WAY, AccountDeletion
+from mcp_auth.users.filling import Filling
+from mcp_auth.users.known_ids import KnownIds
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
@@ -40,7 +47,10 @@ from oauth.stores.tables import REVISION
 from servers import background, health
 from servers.access_end import ending
 from servers.admin import create_admin_server
-from servers.api.app import create_api
+from servers.api.app import AddRoutes, create_api
+from servers.api.auth import AuthConfig, auth_router
+from servers.api.identifier_status import identifier_status_router
+from servers.api.users import users_router
 from servers.background import RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
 from servers.mcp_server import http_app, index_tools
@@ -59,6 +69,10 @@ def _no_tools(_user: FastMCP, _admin: FastMCP) -> None:
     pass
 
 
+def _no_routes(_api: FastAPI) -> None:
+    pass
+
+
 def _nothing() -> None:
     pass
 
@@ -69,33 +83,42 @@ def create_app(
     clock: Clock = system_clock,
     entropy: Entropy = os.urandom,
     add_tools: AddTools = _no_tools,
+    add_routes: AddRoutes = _no_routes,
     when_started: Callable[[], None] = _nothing,
 ) -> ASGIApp:
     """The gateway. Its database is opened when the server starts it, and closed when it stops.
 
-    add_tools: is given the user and the admin server, to add an operator's own tools."""
+    add_tools: is given the user and the admin server, to add an operator's own tools. add_routes: the same for the
+    REST API."""
     resources = create_resources(settings.public_url, settings.name)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _open_routes(settings, resources, clock, entropy, add_tools) as routes:
+        async with _open_routes(settings, resources, clock, entropy, add_tools, add_routes) as routes:
             app.router.routes[:] = routes
+            direct.fill(routes)
             when_started()
             yield
 
-    return Edge(Starlette(lifespan=lifespan), _edge_settings(settings, resources), entropy)
+    direct = _Direct(Starlette(lifespan=lifespan))
+    return Edge(direct, _edge_settings(settings, resources), entropy)
 
 
 @asynccontextmanager
 async def _open_routes(
-    settings: GatewaySettings, resources: Resources, clock: Clock, entropy: Entropy, add_tools: AddTools
+    settings: GatewaySettings,
+    resources: Resources,
+    clock: Clock,
+    entropy: Entropy,
+    add_tools: AddTools,
+    add_routes: AddRoutes,
 ) -> AsyncIterator[list[BaseRoute]]:
     """Everything that has to be opened, in the order in which it depends on each other."""
     async with AsyncExitStack() as stack:
         database = await open_database(settings.database_url, settings.database_pool_size)
         stack.push_async_callback(database.close)
         await check_revision(database, REVISION)
-        store, users = store_on(database), UserStore(database)
+        store, users = store_on(database), UserStore(database, settings.default_phone_region)
 
         http = await stack.enter_async_context(httpx.AsyncClient())
         supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
@@ -109,9 +132,8 @@ async def _open_routes(
             revocations.add(news)  # which need the standings, which need to know how access ends
 
         end_access = ending(store, announce, clock, issuing.access_token_lifetime)
-        liveness = Liveness(
-            _admin_client(settings, http), StateStore(database), end_access, clock, settings.outage_tolerance
-        )
+        admin_client = _admin_client(settings, http)
+        liveness = Liveness(admin_client, StateStore(database), end_access, clock, settings.outage_tolerance)
         stack.push_async_callback(liveness.close)
         standings = Standings(users, liveness, clock)
         revocations = Revocations(on_person=standings.forget)
@@ -169,7 +191,23 @@ async def _open_routes(
             )
 
         api_resource = by_path[API_PATH]
-        api = create_api(settings.name, RestAuthentication(api_resource, verifier(api_resource).verify, users))
+        authentication = RestAuthentication(
+            api_resource,
+            verifier(api_resource).verify,
+            users,
+            KnownIds(users),
+            Filling(supabase, users, clock),
+            StreamTickets(database, clock, entropy),
+        )
+        deletion = None
+        if admin_client is not None:
+            deletion = AccountDeletion(database, users, SupabaseAdmin(admin_client), end_access, clock)
+            await stack.enter_async_context(background.repeating(UNDER_WAY, deletion.settle))
+        routers = [users_router(deletion), auth_router(_auth_config(settings), authentication, deletion, clock)]
+        if settings.identifier_status:
+            routers.append(identifier_status_router(users, store, settings.default_phone_region, clock))
+        api = create_api(settings.name, authentication, routers)
+        add_routes(api)
         yield [
             *mcp_routes,
             *authorization_server_routes(authorization_server),
@@ -185,6 +223,36 @@ def _admin_client(settings: GatewaySettings, http: httpx.AsyncClient) -> Supabas
         log.warning("no_supabase_secret_key", meaning="bans and deletions are noticed through the webhook alone")
         return None
     return SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http)
+
+
+def _auth_config(settings: GatewaySettings) -> AuthConfig:
+    return AuthConfig(
+        google_web_client_id=settings.google_web_client_id,
+        google_ios_client_id=settings.google_ios_client_id,
+        google_android_client_id=settings.google_android_client_id,
+    )
+
+
+class _Direct:
+    """Finds the route of a path that only one route has by looking it up; the rest is left to the application, which
+    asks one route after the other. Errors are the Edge's affair in either case."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._routes: dict[str, Route] = {}
+
+    def fill(self, routes: Sequence[BaseRoute]) -> None:
+        """Once they are there."""
+        paths = Counter(route.path for route in routes if isinstance(route, Route))
+        self._routes = {
+            route.path: route
+            for route in routes
+            if isinstance(route, Route) and paths[route.path] == 1 and not route.param_convertors
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        await (self._app if route is None else route.handle)(scope, receive, send)
 
 
 class _PostOnly:

@@ -4,10 +4,12 @@ import gc
 import importlib
 import sys
 from pathlib import Path
+from typing import Any
 
 from starlette.types import ASGIApp
 
 from servers import log
+from servers.api.app import AddRoutes
 from servers.app import AddTools, create_app
 from servers.settings import GatewaySettings, UnusableSettings, load
 
@@ -20,7 +22,7 @@ def create() -> ASGIApp:
     gc.disable()
     settings = load()
     log.configure(json=True)
-    return create_app(settings, add_tools=load_tools(settings), when_started=freeze)
+    return create_app(settings, add_tools=load_tools(settings), add_routes=load_routes(settings), when_started=freeze)
 
 
 def freeze() -> None:
@@ -36,10 +38,22 @@ def load_tools(settings: GatewaySettings) -> AddTools:
     """The function that MCP_AUTH_TOOLS names, from an installed module or one in the working directory."""
     if settings.tools is None:
         return lambda _user, _admin: None
-    module, _, function = settings.tools.partition(":")
+    found: AddTools = _load("MCP_AUTH_TOOLS", settings.tools)
+    return found
+
+
+def load_routes(settings: GatewaySettings) -> AddRoutes:
+    """The same for MCP_AUTH_ROUTES."""
+    if settings.routes is None:
+        return lambda _api: None
+    found: AddRoutes = _load("MCP_AUTH_ROUTES", settings.routes)
+    return found
+
+
+def _load(setting: str, name: str) -> Any:  # noqa: ANN401 - an operator's function
+    module, _, function = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        found: AddTools = getattr(importlib.import_module(module), function)
+        return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
-        raise UnusableSettings(f"MCP_AUTH_TOOLS names {settings.tools}, which cannot be imported: {error}.") from error
-    return found
+        raise UnusableSettings(f"{setting} names {name}, which cannot be imported: {error}.") from error

@@ -104,6 +104,17 @@ async def running(
             log.warning("sightings_lost", cause=str(outage))
 
 
+@asynccontextmanager
+async def repeating(interval: timedelta, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Do one thing again and again, while the context is open."""
+    task = asyncio.create_task(_every(interval, work))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def _every(interval: timedelta, work: Callable[[], Awaitable[None]]) -> None:
     """Do it again and again. An outage waits for the next time, a bug is logged and does not end the rest."""
     while True:

@@ -180,7 +180,7 @@ async def _list_users(settings: DatabaseSettings, text: str) -> None:
     async with _open(settings) as database:
         for user in await UserStore(database).find(text, _MOST_LISTED):
             active = "active" if user.is_active else "inactive"
-            sys.stdout.write(f"{user.supabase_id}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
+            sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
 
 
 async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
@@ -188,13 +188,12 @@ async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
     async with _open(settings) as database:
         store = UserStore(database)
         found = [user for user in await store.find(name, 2) if name.lower() in {user.supabase_id, user.email}]
-        if not found:
+        subject = found[0].supabase_id if found else None
+        if subject is None:
             raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
-        await store.set_role(found[0].supabase_id, role, now)
-        await store_on(database).add_revocation(
-            Revocation(RevocationKind.STANDING, found[0].supabase_id, now, now + _STANDING_NEWS)
-        )
-    sys.stdout.write(f"{found[0].supabase_id}\t{role}\n")
+        await store.set_role(subject, role, now)
+        await store_on(database).add_revocation(Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS))
+    sys.stdout.write(f"{subject}\t{role}\n")
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from oauth.stores.opening import open_database, store_on
 from oauth.vocabulary import ClientId, Role, Subject
 from servers import log
 from servers.app import create_app
-from servers.asgi import freeze, load_tools
+from servers.asgi import freeze, load_routes, load_tools
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
 from servers.settings import GatewaySettings, UnusableSettings, is_loopback, load, private_directory
 
@@ -64,7 +64,9 @@ async def run(options: DevelopmentOptions) -> None:
                 database_url=f"sqlite:///{(data_dir / 'gateway.sqlite').resolve()}",
             )
             await _prepare(settings)
-            gateway = create_app(settings, add_tools=load_tools(settings), when_started=freeze)
+            gateway = create_app(
+                settings, add_tools=load_tools(settings), add_routes=load_routes(settings), when_started=freeze
+            )
             servers = [_server(supabase.app), _server(gateway)]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_serve(servers[0], other, servers))

@@ -1,23 +1,41 @@
-"""The local user row (SEED-30 to SEED-33). Instants are microseconds since 1970."""
+"""The local user row (SEED-30 to SEED-33), and what hangs on it. Instants are microseconds since 1970."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
-metadata = MetaData(naming_convention={"ck": "ck_%(table_name)s_%(constraint_name)s", "pk": "pk_%(table_name)s"})
+from mcp_auth.users.models import AuthMethod
+
+metadata = MetaData(
+    naming_convention={
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_METHODS = ", ".join(f"'{method}'" for method in AuthMethod)
 
 users = Table(
     "users",
     metadata,
     Column("id", Text, primary_key=True),
-    # Tokens are bound to this, never to email or phone (D-12).
-    Column("supabase_id", Text, nullable=False),
+    # Tokens are bound to this, never to email or phone (D-12). Null while a provisioned row waits for its person.
+    Column("supabase_id", Text),
     Column("email", Text),  # lower case, verified
     Column("phone", Text),  # E.164, verified
     Column("role", Text, nullable=False),
     Column("is_active", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    # The row stays, so that a token which outlives the account finds nobody, and makes nobody.
+    Column("deleted_at", BigInteger),
+    Column("last_auth_method", Text),
+    Column("last_auth_method_at", BigInteger),
     CheckConstraint("role IN ('user', 'agent', 'admin')", name="role"),
     CheckConstraint("is_active IN (0, 1)", name="is_active"),
+    CheckConstraint(f"last_auth_method IN ({_METHODS})", name="last_auth_method"),
+    CheckConstraint(
+        "deleted_at IS NULL OR (email IS NULL AND phone IS NULL AND is_active = 0)", name="deleted_is_anonymous"
+    ),
     Index("uq_users_supabase_id", "supabase_id", unique=True),
 )
 
@@ -29,3 +47,21 @@ for _identifier in (users.c.email, users.c.phone):
         sqlite_where=_identifier.is_not(None),
         postgresql_where=_identifier.is_not(None),
     )
+
+# Deletions that were begun (SEED-22): what a crash leaves half done is found here.
+account_deletions = Table(
+    "account_deletions",
+    metadata,
+    Column("supabase_id", Text, primary_key=True),
+    Column("requested_at", BigInteger, nullable=False),
+)
+
+# Tickets for browsers that cannot send headers (SEED-15).
+stream_tickets = Table(
+    "stream_tickets",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("supabase_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)

@@ -145,6 +145,21 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_refresh_tokens_expires_at"), "refresh_tokens", ["expires_at"], unique=False)
     op.create_table(
+        "account_deletions",
+        sa.Column("supabase_id", sa.Text(), nullable=False),
+        sa.Column("requested_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("supabase_id", name=op.f("pk_account_deletions")),
+    )
+    op.create_table(
+        "stream_tickets",
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("supabase_id", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_stream_tickets")),
+    )
+    op.create_index(op.f("ix_stream_tickets_expires_at"), "stream_tickets", ["expires_at"], unique=False)
+    op.create_table(
         "supabase_states",
         sa.Column("supabase_id", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -155,14 +170,25 @@ def upgrade() -> None:
     op.create_table(
         "users",
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("supabase_id", sa.Text(), nullable=False),
+        sa.Column("supabase_id", sa.Text(), nullable=True),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("phone", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("is_active", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.Column("last_auth_method", sa.Text(), nullable=True),
+        sa.Column("last_auth_method_at", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "last_auth_method IN ('password', 'email_otp', 'phone_otp', 'magic_link', 'google', 'apple', 'facebook', 'github', 'microsoft', 'sso', 'passkey')",
+            name=op.f("ck_users_last_auth_method"),
+        ),
         sa.CheckConstraint("role IN ('user', 'agent', 'admin')", name=op.f("ck_users_role")),
+        sa.CheckConstraint(
+            "deleted_at IS NULL OR (email IS NULL AND phone IS NULL AND is_active = 0)",
+            name=op.f("ck_users_deleted_is_anonymous"),
+        ),
         sa.CheckConstraint("is_active IN (0, 1)", name=op.f("ck_users_is_active")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
     )
@@ -201,6 +227,9 @@ def downgrade() -> None:
     )
     op.drop_table("users")
     op.drop_table("supabase_states")
+    op.drop_index(op.f("ix_stream_tickets_expires_at"), table_name="stream_tickets")
+    op.drop_table("stream_tickets")
+    op.drop_table("account_deletions")
     op.drop_index(op.f("ix_refresh_tokens_expires_at"), table_name="refresh_tokens")
     op.drop_table("refresh_tokens")
     op.drop_index(op.f("ix_authorization_codes_grant_id"), table_name="authorization_codes")

@@ -17,10 +17,10 @@ MOST = 50
 
 
 class FoundUser(BaseModel):
-    """A user. For agents, email and phone are masked."""
+    """A user; without subject as long as they have not signed in. For agents, email and phone are masked."""
 
     id: str
-    subject: str
+    subject: str | None
     email: str | None
     phone: str | None
     role: str

@@ -18,7 +18,7 @@ from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Role, Subject
 from servers.app import create_app
-from servers.asgi import load_tools
+from servers.asgi import load_routes, load_tools
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
 from servers.settings import GatewaySettings, load
 from tests.support.browser import Browser
@@ -173,7 +173,7 @@ def running_gateway(
     listening, url = bind(port_to_bind)
     public_url = as_node_of.url if as_node_of is not None else url
     configured = settings_for(public_url, database_url, supabase, **settings)
-    app = create_app(configured, clock=clock, add_tools=load_tools(configured))
+    app = create_app(configured, clock=clock, add_tools=load_tools(configured), add_routes=load_routes(configured))
     with serving(with_lifespan(app), listening):
         gateway = Gateway(public_url, configured, clock, supabase, listens_at=url)
         try:

@@ -1,0 +1,30 @@
+"""What the dependencies of an application work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcp_auth.guard import Verify
+from mcp_auth.rest.tickets import StreamTickets
+from mcp_auth.users.filling import Filling
+from mcp_auth.users.known_ids import KnownIds
+from mcp_auth.users.store import UserStore
+from oauth.resources import Resource
+
+
+def _nothing(_: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RestAuthentication:
+    """The REST resource, its verifier's `verify`, and the people.
+
+    on_user: told the local id of whoever makes a request, for an error reporter's user context (SEED-10)."""
+
+    resource: Resource
+    verify: Verify
+    users: UserStore
+    known_ids: KnownIds
+    filling: Filling
+    tickets: StreamTickets
+    on_user: Callable[[str], None] = _nothing

@@ -1,0 +1,208 @@
+"""Who is calling? One function a question, each usable with `Depends` and with a bare `await`."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection, Request
+
+from mcp_auth import challenge
+from mcp_auth.principal import Principal, TokenKind
+from mcp_auth.rejection import Rejection
+from mcp_auth.rest.authentication import RestAuthentication
+from mcp_auth.rest.errors import ApiError, of_outage
+from mcp_auth.users.models import User
+from oauth.outages import Outage
+from oauth.resources import Resource, covers
+from oauth.vocabulary import Role, Subject
+
+log = structlog.get_logger()
+
+# For OpenAPI alone; what FastAPI makes of the header is not looked at.
+_scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token of Supabase Auth, or of ours.")
+Documented = Annotated[object, Depends(_scheme)]
+
+_SECOND_FACTOR = "aal2"
+
+
+@dataclass(frozen=True, slots=True)
+class UserSnapshot:
+    """What a hot route needs of a user: true, or true less than a minute ago. Somebody inactive never has one."""
+
+    id: str
+    subject: Subject
+    role: Role
+    is_active: bool
+
+
+async def get_current_principal(request: Request, _documented: Documented = None) -> Principal:
+    """What the token proves. ApiError 401 without a good token, 403 without the scope or for somebody who is not
+    active, 503 when nobody can tell (SEED-7)."""
+    return await authenticate(request, bearer_token(request))
+
+
+async def get_current_user(request: Request, _documented: Documented = None) -> User:
+    """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
+    return await user_of(request, bearer_token(request))
+
+
+async def get_current_active_user(request: Request, _documented: Documented = None) -> User:
+    """As get_current_user; 403 USER_INACTIVE by the row as it is now (SEED-11)."""
+    return check_active(await get_current_user(request))
+
+
+async def get_current_user_optional(request: Request, _documented: Documented = None) -> User | None:
+    """The caller; None without a token, with a bad one, and while nobody can tell (SEED-12)."""
+    if "authorization" not in request.headers:
+        return None
+    try:
+        return await get_current_active_user(request)
+    except ApiError as error:
+        log.info("treated_as_guest", path=request.url.path, code=error.code)
+        return None
+
+
+async def get_current_agent(request: Request, _documented: Documented = None) -> User:
+    """An active user with the role `agent`; others get 403 AGENT_REQUIRED (SEED-13)."""
+    return check_role(await get_current_active_user(request), Role.AGENT)
+
+
+async def get_current_admin(request: Request, _documented: Documented = None) -> User:
+    """An active user with the role `admin`; others get 403 ADMIN_REQUIRED (SEED-14)."""
+    return check_role(await get_current_active_user(request), Role.ADMIN)
+
+
+async def get_current_user_cached(request: Request, _documented: Documented = None) -> UserSnapshot:
+    """For hot routes: the caller without a read of the database (SEED-16).
+
+    The role is as fresh as the verdict on the token: a change made here counts at once, others within 60 s (D-14)."""
+    principal = await get_current_principal(request)
+    authentication = authentication_of(request)
+    try:
+        user_id = await authentication.known_ids.of(principal.subject)
+    except Outage as outage:
+        raise of_outage(outage) from outage
+    if user_id is None:
+        raise _no_account(authentication.resource)
+    _note(request, authentication, user_id)
+    return UserSnapshot(user_id, principal.subject, principal.role, is_active=True)
+
+
+async def require_aal2(request: Request, _documented: Documented = None) -> Principal:
+    """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
+    principal = await get_current_principal(request)
+    if principal.acr != _SECOND_FACTOR:
+        message = "This needs a sign-in with a second factor."
+        # RFC 9470 §3: which level of authentication would do.
+        header = (
+            f'Bearer error="insufficient_user_authentication", error_description="{message}", '
+            f'acr_values="{_SECOND_FACTOR}", resource_metadata="{authentication_of(request).resource.document_url}"'
+        )
+        raise ApiError(401, "AAL2_REQUIRED", message, {"WWW-Authenticate": header})
+    return principal
+
+
+# -- the steps, shared with streams and WebSockets
+
+
+def authentication_of(connection: HTTPConnection) -> RestAuthentication:
+    """What the application was given by `install`."""
+    authentication: RestAuthentication = connection.app.state.rest_authentication
+    return authentication
+
+
+def bearer_token(connection: HTTPConnection) -> str:
+    """The token of the one Authorization header (RFC 6750 §2.1)."""
+    sent = connection.headers.getlist("authorization")
+    header = {"WWW-Authenticate": challenge.unauthenticated(authentication_of(connection).resource)}
+    if not sent:
+        raise ApiError(401, "AUTH_HEADER_MISSING", "An Authorization header is required.", header)
+    scheme, _, token = sent[0].partition(" ")
+    if len(sent) > 1 or not scheme:
+        raise ApiError(401, "INVALID_AUTH_HEADER", "There must be one Authorization header.", header)
+    if scheme.lower() != "bearer":
+        raise ApiError(401, "INVALID_AUTH_SCHEME", "The Authorization header must use Bearer.", header)
+    if not token.strip() or " " in token.strip():
+        message = "The Authorization header must be: Bearer, a space, a token."
+        raise ApiError(401, "INVALID_AUTH_HEADER", message, header)
+    return token.strip()
+
+
+async def authenticate(connection: HTTPConnection, token: str) -> Principal:
+    """See get_current_principal."""
+    authentication = authentication_of(connection)
+    resource = authentication.resource
+    try:
+        principal = await authentication.verify(token)
+    except Outage as outage:
+        log.warning("outage", path=connection.url.path, kind=type(outage).__name__, cause=str(outage))
+        raise of_outage(outage) from outage
+    if isinstance(principal, Rejection):
+        log.info("token_rejected", resource=resource.path, reason=principal.reason)
+        if principal.reason == "user_inactive":
+            # The token is good: signing in again would not help.
+            raise _inactive()
+        raise invalid_token(resource, principal.description)
+    if not covers(principal.scopes, resource.baseline):
+        message = "The access token lacks scope for the API."
+        header = challenge.insufficient_scope(resource, resource.baseline, message)
+        raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
+    return principal
+
+
+async def user_of(connection: HTTPConnection, token: str) -> User:
+    """See get_current_user."""
+    principal = await authenticate(connection, token)
+    user = await row_of(connection, principal.subject)
+    if principal.kind is TokenKind.SUPABASE:
+        user = await authentication_of(connection).filling.fill(user, token)
+    return user
+
+
+async def row_of(connection: HTTPConnection, subject: Subject) -> User:
+    """The row of somebody who is proven to call; ApiError 401 when there is none any more."""
+    authentication = authentication_of(connection)
+    try:
+        user = await authentication.users.get(subject)
+    except Outage as outage:
+        raise of_outage(outage) from outage
+    if user is None or user.deleted_at is not None:
+        raise _no_account(authentication.resource)
+    _note(connection, authentication, user.id)
+    return user
+
+
+def check_active(user: User) -> User:
+    """ApiError 403 unless the row says so now."""
+    if not user.is_active:
+        raise _inactive()
+    return user
+
+
+def check_role(user: User, role: Role) -> User:
+    """ApiError 403 unless it is exactly this role."""
+    if user.role is not role:
+        log.info("role_required", role=role, user_id=user.id)
+        raise ApiError(403, f"{role.upper()}_REQUIRED", f"This needs the role {role}.")
+    return user
+
+
+def invalid_token(resource: Resource, description: str) -> ApiError:
+    """A token or ticket was sent and is no good. description: of ours, without quotes."""
+    header = challenge.invalid_token(resource, description)
+    return ApiError(401, "TOKEN_INVALID", description, {"WWW-Authenticate": header})
+
+
+def _no_account(resource: Resource) -> ApiError:
+    return invalid_token(resource, "The account no longer exists.")
+
+
+def _inactive() -> ApiError:
+    return ApiError(403, "USER_INACTIVE", "The account is not active.")
+
+
+def _note(connection: HTTPConnection, authentication: RestAuthentication, user_id: str) -> None:
+    connection.state.user_id = user_id
+    authentication.on_user(user_id)

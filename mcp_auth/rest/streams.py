@@ -1,0 +1,50 @@
+"""Server-sent events: `?token=` first, then the header (SEED-15).
+
+Every read and write takes a connection of the pool for itself and gives it back, so a stream that lasts holds none."""
+
+from starlette.requests import HTTPConnection, Request
+
+from mcp_auth.rest.dependencies import (
+    Documented,
+    authentication_of,
+    bearer_token,
+    check_active,
+    invalid_token,
+    row_of,
+    user_of,
+)
+from mcp_auth.rest.errors import of_outage
+from mcp_auth.rest.tickets import PREFIX
+from mcp_auth.users.models import User
+from oauth.outages import Outage
+
+
+async def get_current_user_sse(request: Request, _documented: Documented = None) -> User:
+    """The active user of a stream. `?token=`: a ticket from POST /api/v1/auth/stream-ticket, and nothing else."""
+    return await stream_user(request, takes_access_token=False)
+
+
+async def get_current_user_sse_or_token(request: Request, _documented: Documented = None) -> User:
+    """The same for a route that also takes an access token in `?token=`.
+
+    URLs are written down in many places: choose this only for clients that cannot get a ticket."""
+    return await stream_user(request, takes_access_token=True)
+
+
+async def stream_user(connection: HTTPConnection, *, takes_access_token: bool) -> User:
+    """The active user whom the query or the header proves. Raises ApiError."""
+    given = connection.query_params.getlist("token")
+    if not given:
+        return check_active(await user_of(connection, bearer_token(connection)))
+    authentication = authentication_of(connection)
+    if len(given) > 1:
+        raise invalid_token(authentication.resource, "There must be one token.")
+    if takes_access_token and not given[0].startswith(PREFIX):
+        return check_active(await user_of(connection, given[0]))
+    try:
+        subject = await authentication.tickets.redeem(given[0], connection.scope["path"])
+    except Outage as outage:
+        raise of_outage(outage) from outage
+    if subject is None:
+        raise invalid_token(authentication.resource, "The ticket is used up, has expired, or is for another path.")
+    return check_active(await row_of(connection, subject))

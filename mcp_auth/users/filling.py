@@ -1,0 +1,60 @@
+"""Somebody verified an email or phone after their row was made: the next request with a session brings it here.
+
+A session's claims name the identifiers and do not say whether they are verified (F-1), so Supabase is asked; and only
+where the claims name something that the row lacks."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from mcp_auth import bearer
+from mcp_auth.rejection import Rejection
+from mcp_auth.supabase import identity
+from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.users.models import User
+from mcp_auth.users.store import UserStore
+from oauth.clock import Clock
+from oauth.outages import Outage
+
+log = structlog.get_logger()
+
+_OK = 200
+# So long nobody asks again for what was not to be had: unverified, or another row has it.
+_PAUSE = timedelta(minutes=10)
+_MOST = 10_000
+
+
+class Filling:
+    """Fills rows; what cannot be filled now waits for another time, and keeps nobody waiting."""
+
+    def __init__(self, client: SupabaseClient, users: UserStore, clock: Clock) -> None:
+        self._client = client
+        self._users = users
+        self._clock = clock
+        self._paused: dict[tuple[str, object, object], datetime] = {}
+
+    async def fill(self, user: User, session: str) -> User:
+        """session: a Supabase access token of this person, verified. → the row as it then is. Never raises Outage."""
+        read = bearer.read(session)
+        if isinstance(read, Rejection):
+            return user
+        email, phone = read.claims.get("email"), read.claims.get("phone")
+        if not (email and user.email is None) and not (phone and user.phone is None):
+            return user
+        key, now = (user.id, email, phone), self._clock()
+        if now < self._paused.get(key, now):
+            return user
+        if len(self._paused) >= _MOST:
+            del self._paused[next(iter(self._paused))]
+        self._paused[key] = now + _PAUSE
+        try:
+            answer = await self._client.request("GET", "/user", bearer=session)
+            person = identity.of(answer.body) if answer.status == _OK else None
+            if person is None or person.supabase_id != user.supabase_id:
+                return user
+            return await self._users.get_or_create(person, now)
+        except Outage as outage:
+            # Nothing was written, and the request needs nothing of it.
+            log.warning("identifiers_not_filled", kind=type(outage).__name__, cause=str(outage))
+            del self._paused[key]
+            return user
