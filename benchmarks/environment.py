@@ -62,13 +62,13 @@ def process(arguments: list[str], environment: Mapping[str, str], url: str) -> I
 def wait_until_ready(url: str, started: "subprocess.Popen[bytes]") -> None:
     """Ask until there is any answer."""
     with httpx.Client() as http:
-        for _ in range(_READY_SECONDS * 100):
+        for _ in range(_READY_SECONDS * 500):
             if started.poll() is not None:
                 raise RuntimeError(f"the server ended with status {started.returncode}")
             try:
                 http.get(url)
             except httpx.TransportError:
-                time.sleep(0.01)
+                time.sleep(0.002)
             else:
                 return
     raise RuntimeError("the server did not become ready")

@@ -1,5 +1,15 @@
-"""`python -m servers` is `mcp-auth`."""
+"""The program `mcp-auth`, which is `python -m servers` too."""
 
-from servers.cli import main
+import gc
 
-main()
+
+def main() -> None:
+    """The console script. What an operator can mend is one sentence on standard error, and exit status 2."""
+    gc.disable()  # until everything is there: see servers.asgi.freeze
+    from servers.cli import app  # noqa: PLC0415 - importing is what the collector would slow down
+
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,6 @@
 """The command line: mcp-auth dev | serve | migrate | keys | users."""
 
 import asyncio
-import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -46,11 +45,6 @@ app.command(users)
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 
 
-def main() -> None:
-    """The console script. What an operator can mend is one sentence on standard error, and exit status 2."""
-    app()
-
-
 @app.command
 def dev(
     *, host: str = "127.0.0.1", port: Port = 8000, supabase_port: Port = 54321, data_dir: Path = Path(".mcp-auth")
@@ -84,7 +78,6 @@ def serve(*, workers: Annotated[int, Parameter(validator=validators.Number(gte=1
     """
     import uvicorn  # noqa: PLC0415 - the other commands do without
 
-    gc.disable()  # until everything is there: see servers.asgi.freeze
     settings = _settings()
     _run(_check(settings))
     uvicorn.run(

@@ -10,15 +10,16 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from oauth.outages import StoreUnavailable
 from oauth.stores.database import ensure_private_file, outages
@@ -31,7 +32,8 @@ _GROUP = 128  # jobs, from which on a commit takes no more
 # While several write at once, so long is waited for more of them before a commit: a commit costs more than the wait,
 # and whoever writes alone does not wait.
 _GATHERING_SECONDS = 0.0002
-_WAITING = 4096  # jobs that may wait
+_WAITING = 4096  # jobs that may wait, of readers and of writers
+_READERS = 4  # threads that read, each with a connection of its own
 
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -67,7 +69,8 @@ class SqliteDatabase:
             self._file = self._path.stat()
         # SQLAlchemy on the writer's own connection: it never commits, the writer does.
         self._core = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool).connect()
-        self._readers = _readers(url, self._path)
+        self._readers = _readers(self._path)
+        self._reading = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._waiting = 0
         self._closed = False
         self._groups: queue.SimpleQueue[list[_Job[Any]] | None] = queue.SimpleQueue()
@@ -78,9 +81,13 @@ class SqliteDatabase:
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
-        with outages():
-            async with self._readers.connect() as connection:
-                return await connection.run_sync(work)
+
+        def run() -> T:
+            with self._readers.connect() as connection:
+                return work(connection)
+
+        with self._place_in_the_queue(), outages():
+            return await asyncio.get_running_loop().run_in_executor(self._reading, run)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """See Database."""
@@ -90,17 +97,9 @@ class SqliteDatabase:
         """As write, on the driver's own connection."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        if self._closed:
-            raise StoreUnavailable("the database was closed")
-        if self._waiting >= _WAITING:
-            raise StoreUnavailable("too many writes are waiting")
-        self._waiting += 1
-        self._gatherer.add(_Job(work, loop, future))
-        try:
-            with outages():
-                return await future
-        finally:
-            self._waiting -= 1
+        with self._place_in_the_queue(), outages():
+            self._gatherer.add(_Job(work, loop, future))
+            return await future
 
     async def close(self) -> None:
         """See Database."""
@@ -108,9 +107,22 @@ class SqliteDatabase:
         self._gatherer.flush()
         self._groups.put(None)
         await asyncio.to_thread(self._thread.join)
-        await self._readers.dispose()
+        await asyncio.to_thread(self._reading.shutdown)
+        self._readers.dispose()
         self._core.close()
         self._connection.close()
+
+    @contextmanager
+    def _place_in_the_queue(self) -> Iterator[None]:
+        if self._closed:
+            raise StoreUnavailable("the database was closed")
+        if self._waiting >= _WAITING:
+            raise StoreUnavailable("too many are waiting for the database")
+        self._waiting += 1
+        try:
+            yield
+        finally:
+            self._waiting -= 1
 
     def _write_until_closed(self) -> None:
         closing, crowded = False, False
@@ -189,20 +201,14 @@ def _writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _readers(url: URL, path: Path) -> AsyncEngine:
-    engine = create_async_engine(
+def _readers(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
         # mode=rw: a file that is gone is an outage; by itself SQLite would make an empty one, readable by everyone.
-        url.set(database=path.as_uri(), query={"mode": "rw", "uri": "true"}),
-        pool_size=2,
-        max_overflow=2,
-        pool_timeout=BUSY_TIMEOUT_SECONDS,
-        connect_args={"timeout": BUSY_TIMEOUT_SECONDS},
-    )
+        connection = sqlite3.connect(
+            f"{path.as_uri()}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False
+        )
+        connection.execute("PRAGMA query_only=ON")
+        return connection
 
-    @event.listens_for(engine.sync_engine, "connect")
-    def only_read(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DBAPI connection has no type
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA query_only=ON")
-        cursor.close()
-
-    return engine
+    # A thread has one connection at a time, so nobody waits for the pool.
+    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=_READERS, max_overflow=0)

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastmcp import FastMCP
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from mcp_auth.principal import current_principal
@@ -11,6 +10,7 @@ from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
 from oauth.outages import Outage
 from oauth.vocabulary import Role
+from servers.tools.annotations import read_only
 from servers.tools.envelope import ToolAnswer, failure, success
 
 MOST = 50
@@ -38,14 +38,12 @@ def add_find_users(server: FastMCP, users: UserStore) -> None:
     """Add the tool to the admin server."""
 
     @server.tool(
-        annotations=ToolAnnotations(
-            title="Find users", read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        )
+        annotations=read_only("Find users"),
+        description="Find users by a part of their email or phone, or by their id.",
     )
     async def find_users(
         query: Annotated[str, Field(min_length=2, max_length=320, description="Part of an email or phone, or an id")],
     ) -> ToolAnswer[FoundUsers]:
-        """Find users by a part of their email or phone, or by their id."""
         try:
             found = await users.find(query.strip(), MOST + 1)
         except Outage:

@@ -3,13 +3,13 @@
 from datetime import datetime
 
 from fastmcp import FastMCP
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_auth.users.store import UserStore
 from oauth.key_ring import KeyRing
 from oauth.outages import Outage
 from servers.status import StatusProbe
+from servers.tools.annotations import read_only
 from servers.tools.envelope import ToolAnswer, failure, success
 from servers.version import VERSION
 
@@ -40,9 +40,11 @@ class AdminSystemStatus(SystemStatus):
 def add_user_system_status(server: FastMCP, probe: StatusProbe) -> None:
     """Add the tool to the user server."""
 
-    @server.tool(annotations=_reading("System status"))
+    @server.tool(
+        annotations=read_only("System status"),
+        description="Say whether the service, its database and signing in work at the moment.",
+    )
     async def user_system_status() -> ToolAnswer[SystemStatus]:
-        """Say whether the service, its database and signing in work at the moment."""
         status = await probe.all()
         return success(SystemStatus(overall=status.overall, database=status.database, sign_in=status.sign_in))
 
@@ -50,9 +52,13 @@ def add_user_system_status(server: FastMCP, probe: StatusProbe) -> None:
 def add_admin_system_status(server: FastMCP, probe: StatusProbe, users: UserStore, key_ring: KeyRing) -> None:
     """Add the tool to the admin server."""
 
-    @server.tool(annotations=_reading("System status for administrators"))
+    @server.tool(
+        annotations=read_only("System status for administrators"),
+        description=(
+            "Say whether everything works, which version runs, how many users there are, and which keys sign."
+        ),
+    )
     async def admin_system_status() -> ToolAnswer[AdminSystemStatus]:
-        """Say whether everything works, which version runs, how many users there are, and which keys sign."""
         status = await probe.all()
         try:
             by_role = await users.count_by_role()
@@ -68,9 +74,3 @@ def add_admin_system_status(server: FastMCP, probe: StatusProbe, users: UserStor
                 signing_keys=[SigningKeyStatus(kid=key.kid, signs_from=key.signs_from) for key in key_ring.keys.all],
             )
         )
-
-
-def _reading(title: str) -> ToolAnnotations:
-    return ToolAnnotations(
-        title=title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-    )

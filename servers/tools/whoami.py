@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from fastmcp import FastMCP
-from mcp_types import ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_auth.principal import current_principal
+from servers.tools.annotations import read_only
 from servers.tools.envelope import ToolAnswer, success
 
 
@@ -25,12 +25,10 @@ def add_whoami(server: FastMCP) -> None:
     """Add the tool to a server."""
 
     @server.tool(
-        annotations=ToolAnnotations(
-            title="Who am I?", read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
-        )
+        annotations=read_only("Who am I?"),
+        description="Say who is signed in, through which app, with which scopes, and until when.",
     )
     async def whoami() -> ToolAnswer[Whoami]:
-        """Say who is signed in, through which app, with which scopes, and until when."""
         principal = current_principal()
         return success(
             Whoami(
