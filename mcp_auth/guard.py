@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_auth import challenge
 from mcp_auth.principal import Principal, set_current_principal
-from mcp_auth.rejection import Rejection
+from mcp_auth.rejection import Rejection, failure_of
 from oauth.outages import RETRY_AFTER_SECONDS, Outage
 from oauth.resources import Resource, covers
 from oauth.scope import to_text
@@ -39,11 +39,11 @@ class BearerGuard:
         try:
             principal = await self._verify(token)
         except Outage as outage:
-            log.warning("outage", path=scope["path"], kind=type(outage).__name__, cause=str(outage))
+            log.warning("outage", path=scope["path"], failure=failure_of(outage), cause=str(outage))
             await _answer(send, 503, "temporarily_unavailable", _OUTAGE, ("retry-after", str(RETRY_AFTER_SECONDS)))
             return
         if isinstance(principal, Rejection):
-            log.info("token_rejected", resource=self._resource.path, reason=principal.reason)
+            log.info("token_rejected", resource=self._resource.path, reason=principal.reason, failure=principal.failure)
             header = challenge.invalid_token(self._resource, principal.description)
             await self._refuse(send, 401, header, "invalid_token", principal.description)
             return

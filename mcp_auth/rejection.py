@@ -1,16 +1,38 @@
 """Why a token is refused: what the caller may hear, and what the log must know."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+from oauth.outages import Outage, ProviderUnavailable
+
+
+class AuthFailureReason(StrEnum):
+    """Who is to blame that somebody is not let in, which decides what a client does next (SEED-5).
+
+    INVALID_TOKEN: the token is no good; 401. PROVIDER_ERROR: Supabase was asked, and says that it is no good; 401.
+    PROVIDER_UNREACHABLE: nobody can tell, it is raised as `oauth.outages.ProviderUnavailable`; 503 with Retry-After,
+    and the token may be as good as ever."""
+
+    INVALID_TOKEN = "INVALID_TOKEN"  # noqa: S105 - a code
+    PROVIDER_ERROR = "PROVIDER_ERROR"
+    PROVIDER_UNREACHABLE = "PROVIDER_UNREACHABLE"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A 401 `invalid_token` (RFC 6750 §3.1).
 
-    reason: a snake_case code. description: a sentence of ours, without anything from the token."""
+    reason: a snake_case code. description: a sentence of ours, without anything from the token. failure: whose verdict
+    it is."""
 
     reason: str
     description: str
+    failure: AuthFailureReason = AuthFailureReason.INVALID_TOKEN
+
+
+def failure_of(outage: Outage) -> AuthFailureReason | None:
+    """What an outage is in those words; None for one of our own database."""
+    return AuthFailureReason.PROVIDER_UNREACHABLE if isinstance(outage, ProviderUnavailable) else None
 
 
 MALFORMED = "The access token is malformed."

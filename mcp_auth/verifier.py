@@ -18,7 +18,8 @@ from mcp_auth.rejection import Rejection
 from mcp_auth.revocations import Revocations
 from mcp_auth.supabase import session_token
 from mcp_auth.supabase.admission import Admission
-from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.introspection import Introspection
+from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.session_token import SessionToken
 from mcp_auth.users.standings import UNKNOWN, Standings
 from oauth.access_token import AccessToken
@@ -40,6 +41,7 @@ class SupabaseSessions:
 
     issuer: str
     keys: SupabaseKeys
+    introspection: Introspection
     admission: Admission
 
 
@@ -170,17 +172,28 @@ class SupabaseTokenVerifier(TokenVerifier):
             return Rejection("wrong_type", rejection.MALFORMED)
         if self.resource.supabase_tokens is SupabaseTokens.NEVER:
             return session_token.NOT_HERE
-        forged = bearer.check_signature(unverified, await sessions.keys.verification_key(unverified.kid))
-        if forged is not None:
-            return forged
+        try:
+            key = await sessions.keys.key_of(unverified)
+        except JWKSUnavailable:
+            provable = False  # SEED-4: Supabase itself is asked, about nothing that the token's own claims condemn
+        else:
+            provable = True
+            forged = bearer.check_signature(unverified, key)
+            if forged is not None:
+                return forged
         untimely = bearer.check_times(unverified, now.timestamp())
         if untimely is not None:
             return untimely
         session = session_token.check(unverified.claims, self.resource)
         if isinstance(session, Rejection):
             return session
+        expires_at = instant(session.expires_at)
+        if not provable:
+            confirmed = await sessions.introspection.confirm(token, session.subject, expires_at)
+            if isinstance(confirmed, Rejection):
+                return confirmed
         if await self._standings.of(session.subject) is UNKNOWN:
-            ended = await sessions.admission.admit(token, session.subject)
+            ended = await sessions.admission.admit(token, session.subject, expires_at)
             if ended is not None:
                 return ended
         return await self._admit(_principal_of_session(session, self.resource))

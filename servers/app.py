@@ -22,6 +22,7 @@ from mcp_auth.revocations import Revocations
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.admission import Admission
 from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
@@ -122,7 +123,8 @@ async def _open_routes(
 
         http = await stack.enter_async_context(httpx.AsyncClient())
         supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
-        supabase_keys = SupabaseKeys(supabase, clock)
+        supabase_keys = SupabaseKeys(supabase, clock, settings.shared_supabase_key)
+        introspection = Introspection(supabase, clock)
 
         issuing = settings.authorization_server()
         key_ring = KeyRing(store, KeyEncryption(settings.root_secrets, entropy), issuing.access_token_lifetime)
@@ -141,7 +143,8 @@ async def _open_routes(
         await feed.poll()
         await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
 
-        sessions = SupabaseSessions(supabase.issuer, supabase_keys, Admission(supabase, users, standings, clock))
+        admission = Admission(introspection, users, standings, clock)
+        sessions = SupabaseSessions(supabase.issuer, supabase_keys, introspection, admission)
 
         def verifier(resource: Resource) -> SupabaseTokenVerifier:
             return SupabaseTokenVerifier(
@@ -162,6 +165,7 @@ async def _open_routes(
             resource_owners=SupabaseResourceOwners(
                 supabase,
                 supabase_keys,
+                introspection,
                 users,
                 standings,
                 liveness,

@@ -21,7 +21,9 @@ from pydantic_settings import (
 )
 
 from mcp_auth.supabase import webhook
+from mcp_auth.supabase.jwks import shared_secret_key
 from oauth.captcha import Captcha, CaptchaProvider
+from oauth.jws import VerificationKey
 from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
 
@@ -85,6 +87,9 @@ class GatewaySettings(DatabaseSettings):
     supabase_publishable_key: SecretStr = Field(description="The project's publishable (or legacy anon) key.")
     supabase_secret_key: SecretStr | None = Field(
         None, description="The project's secret (or legacy service_role) key; checks whether people may still sign in."
+    )
+    supabase_jwt_secret: SecretStr | None = Field(
+        None, description="The project's legacy JWT secret, where it signs with that (HS256) and with no key pair."
     )
     webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Signs what the Supabase project tells: whsec_ and base64. Several, separated by commas."
@@ -174,10 +179,18 @@ class GatewaySettings(DatabaseSettings):
             raise ValueError("is empty: set it to the output of `openssl rand -base64 48`")
         return value
 
-    @field_validator("supabase_secret_key")
+    @field_validator("supabase_secret_key", "supabase_jwt_secret")
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("supabase_jwt_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        # RFC 7518 §3.2: a key for HS256 has at least the size of its hash.
+        if value is not None and len(value.get_secret_value().encode()) < _MIN_SECRET:
+            raise ValueError(f"is shorter than {_MIN_SECRET} characters: copy the legacy JWT secret of the project")
+        return value
 
     @field_validator("webhook_secret")
     @classmethod
@@ -220,6 +233,12 @@ class GatewaySettings(DatabaseSettings):
     def name(self) -> str:
         """What pages call the service."""
         return self.service_name or str(urlsplit(self.public_url).hostname)
+
+    @property
+    def shared_supabase_key(self) -> VerificationKey | None:
+        """The key of a project that signs with a shared secret."""
+        secret = self.supabase_jwt_secret
+        return None if secret is None else shared_secret_key(secret.get_secret_value())
 
     @property
     def root_secrets(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from starlette.requests import HTTPConnection, Request
 
 from mcp_auth import challenge
 from mcp_auth.principal import Principal, TokenKind
-from mcp_auth.rejection import Rejection
+from mcp_auth.rejection import Rejection, failure_of
 from mcp_auth.rest.authentication import RestAuthentication
 from mcp_auth.rest.errors import ApiError, of_outage
 from mcp_auth.users.models import User
@@ -137,10 +137,10 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
     try:
         principal = await authentication.verify(token)
     except Outage as outage:
-        log.warning("outage", path=connection.url.path, kind=type(outage).__name__, cause=str(outage))
+        log.warning("outage", path=connection.url.path, failure=failure_of(outage), cause=str(outage))
         raise of_outage(outage) from outage
     if isinstance(principal, Rejection):
-        log.info("token_rejected", resource=resource.path, reason=principal.reason)
+        log.info("token_rejected", resource=resource.path, reason=principal.reason, failure=principal.failure)
         if principal.reason == "user_inactive":
             # The token is good: signing in again would not help.
             raise _inactive()

@@ -10,11 +10,12 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
+from jwt.algorithms import HMACAlgorithm
 from jwt.exceptions import PyJWTError
 
 from mcp_auth.supabase.client import SupabaseClient
 from oauth.clock import Clock
-from oauth.jws import VerificationKey
+from oauth.jws import UnverifiedToken, VerificationKey
 from oauth.outages import ProviderUnavailable
 
 log = structlog.get_logger()
@@ -22,25 +23,46 @@ log = structlog.get_logger()
 LIFETIME = timedelta(hours=1)
 # Whatever arrives, at most one fetch in this time (F-12).
 PAUSE = timedelta(seconds=30)
+_SHARED = "HS256"
 _ALGORITHMS = frozenset({"ES256", "RS256"})
 _MIN_RSA_BITS = 2048
 
 
 class JWKSUnavailable(ProviderUnavailable):
-    """The keys were never had, and cannot be had now."""
+    """The key that a signature needs cannot be had now: Supabase itself may be asked about the token (SEED-4)."""
+
+
+def shared_secret_key(secret: str) -> VerificationKey:
+    """The key of a project that signs with its legacy JWT secret (HS256)."""
+    return VerificationKey(None, _SHARED, HMACAlgorithm(HMACAlgorithm.SHA256), secret.encode())
 
 
 class SupabaseKeys:
-    """A cache of one key set. Whoever needs a key that is not there waits for the fetch that is under way."""
+    """A cache of one key set. Whoever needs a key that is not there waits for the fetch that is under way.
 
-    def __init__(self, client: SupabaseClient, clock: Clock) -> None:
+    shared: of a project that signs with a shared secret, where we were told it."""
+
+    def __init__(self, client: SupabaseClient, clock: Clock, shared: VerificationKey | None = None) -> None:
         self._client = client
         self._clock = clock
+        self._shared = shared
         self._keys: Mapping[str | None, VerificationKey] = {}
         self._fetched_at: datetime | None = None
         self._tried_at: datetime | None = None
         self._failed = False
         self._fetching = asyncio.Lock()
+
+    async def key_of(self, token: UnverifiedToken) -> VerificationKey | None:
+        """The key that the token has to be signed with, or None when the project has none. JWKSUnavailable when nobody
+        can tell here: in an outage, or when a project without any public key signs with a secret that we do not know.
+
+        RFC 8725 §3.1: a public key never checks HS256; each key is for its own algorithm."""
+        if token.algorithm == _SHARED and self._shared is not None:
+            return self._shared
+        key = await self.verification_key(token.kid)
+        if key is None and token.algorithm == _SHARED and not self._keys:
+            raise JWKSUnavailable("the project signs with a shared secret that is not configured")
+        return key
 
     async def verification_key(self, kid: str | None) -> VerificationKey | None:
         """The key of that id, or None when the project has none. JWKSUnavailable when nobody can tell."""

@@ -13,7 +13,8 @@ from mcp_auth import bearer
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import identity, recipient, session_token
 from mcp_auth.supabase.client import Answer, SupabaseClient
-from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.introspection import Introspection
+from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
@@ -90,6 +91,7 @@ class SupabaseResourceOwners:
         self,
         client: SupabaseClient,
         keys: SupabaseKeys,
+        introspection: Introspection,
         users: UserStore,
         standings: Standings,
         liveness: Liveness,
@@ -100,6 +102,7 @@ class SupabaseResourceOwners:
     ) -> None:
         self._client = client
         self._keys = keys
+        self._introspection = introspection
         self._users = users
         self._standings = standings
         self._liveness = liveness
@@ -221,7 +224,7 @@ class SupabaseResourceOwners:
         person = identity.of(user)
         if person is None:
             raise ProviderUnavailable("a user without id")
-        session = await self._check(token)
+        session = await self._check(token, person.supabase_id)
         if isinstance(session, Rejection) or session.subject != person.supabase_id:
             log.warning("sign_in_token_refused", reason=session.reason if isinstance(session, Rejection) else "subject")
             return SignInRefusal.ACCOUNT_BLOCKED
@@ -235,17 +238,25 @@ class SupabaseResourceOwners:
         account = local.email or local.phone or str(user.get("email") or user.get("phone") or person.supabase_id)
         return ResourceOwner(person.supabase_id, account, datetime.fromtimestamp(session.issued_at, UTC), session.acr)
 
-    async def _check(self, token: str) -> SessionToken | Rejection:
+    async def _check(self, token: str, subject: Subject) -> SessionToken | Rejection:
         unverified = bearer.read(token)
         if isinstance(unverified, Rejection):
             return unverified
         if unverified.claims.get("iss") != self._client.issuer or unverified.claims.get("aud") != SESSION_AUDIENCE:
             return Rejection("supabase_issuer_or_audience", "The provider's token is for somebody else.")
-        forged = bearer.check_signature(unverified, await self._keys.verification_key(unverified.kid))
-        if forged is not None:
-            return forged
         untimely = bearer.check_times(unverified, self._clock().timestamp())
-        return untimely or session_token.check_person(unverified.claims)
+        if untimely is not None:
+            return untimely
+        session = session_token.check_person(unverified.claims)
+        if isinstance(session, Rejection):
+            return session
+        try:
+            forged = bearer.check_signature(unverified, await self._keys.key_of(unverified))
+        except JWKSUnavailable:  # SEED-4
+            expires_at = datetime.fromtimestamp(session.expires_at, UTC)
+            confirmed = await self._introspection.confirm(token, subject, expires_at)
+            return confirmed if isinstance(confirmed, Rejection) else session
+        return forged or session
 
 
 def _refusal(path: str, answer: Answer) -> SignInRefusal:

@@ -1,12 +1,13 @@
 """What outlives a restart beside the accounts: API keys and signing keys."""
 
 import secrets
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from servers.local_supabase.context import Context
-from servers.local_supabase.signing import SigningKeys, new_key
+from servers.local_supabase.signing import ES256, SigningKeys, new_key
 from servers.local_supabase.tables import kept, signing_keys
 
 
@@ -29,9 +30,14 @@ async def load_signing_keys(connection: AsyncConnection) -> SigningKeys:
     return SigningKeys(keys)
 
 
-async def add_signing_key(context: Context) -> None:
-    """Rotate: a new key signs, the others verify."""
-    key = new_key()
+async def add_signing_key(context: Context, algorithm: str = ES256, *, revoke_others: bool = False) -> dict[str, Any]:
+    """Rotate: a new key signs, the others verify, unless they are revoked. → the private JWK.
+
+    ValueError when there are no keys for the algorithm."""
+    key = new_key(algorithm)
     async with context.transaction() as connection:
+        if revoke_others:
+            await connection.execute(delete(signing_keys))
         await connection.execute(insert(signing_keys).values(jwk=key))
-    context.keys.add(key)
+    context.keys.add(key, revoke_others=revoke_others)
+    return key

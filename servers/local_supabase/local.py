@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse, Response
 from servers.local_supabase.context import Call
 from servers.local_supabase.errors import Refusal, validation_failed
 from servers.local_supabase.keeping import add_signing_key
+from servers.local_supabase.signing import ES256
 
 _STATUSES = range(200, 600)
 
@@ -39,8 +40,12 @@ async def clear_faults(call: Call) -> Response | Refusal:
 
 
 async def rotate_keys(call: Call) -> Response | Refusal:
-    """POST /_local/rotate-keys"""
-    await add_signing_key(call.context)
+    """POST /_local/rotate-keys with algorithm?, revoke_others?"""
+    algorithm, revoke_others = call.body.get("algorithm", ES256), call.body.get("revoke_others", False)
+    try:
+        await add_signing_key(call.context, str(algorithm), revoke_others=revoke_others is True)
+    except ValueError:
+        return validation_failed("algorithm must be ES256, RS256 or HS256")
     return JSONResponse(call.context.keys.public())
 
 

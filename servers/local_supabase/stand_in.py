@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from joserfc.jwk import OctKey
 from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from servers.local_supabase.context import Context
 from servers.local_supabase.faults import Faults
 from servers.local_supabase.keeping import add_signing_key, api_key, load_signing_keys
 from servers.local_supabase.passwords import hash_password
+from servers.local_supabase.signing import ES256, HS256
 from servers.local_supabase.tables import metadata, users
 
 _PASSWORD_COST = 14  # scrypt N = 2^14: some 50 ms
@@ -88,9 +90,10 @@ class LocalSupabase:
                 await accounts.change(connection, context, user["id"], banned_until=context.later(days=365))
         return str(user["id"])
 
-    async def rotate_signing_key(self) -> None:
-        """A new key signs, the others verify."""
-        await add_signing_key(self.context)
+    async def rotate_signing_key(self, algorithm: str = ES256, *, revoke_others: bool = False) -> str | None:
+        """A new key signs, the others verify, unless they are revoked. → the JWT secret, if that is what it is."""
+        key = await add_signing_key(self.context, algorithm, revoke_others=revoke_others)
+        return OctKey.import_key(key).raw_value.decode() if algorithm == HS256 else None
 
 
 @asynccontextmanager

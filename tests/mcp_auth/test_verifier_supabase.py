@@ -1,30 +1,20 @@
 """Tokens of the Supabase project, at the resources that take them (D-9, D-16)."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
-from mcp_auth.revocations import Revocations
-from mcp_auth.supabase.admission import Admission
-from mcp_auth.supabase.client import SupabaseClient
-from mcp_auth.supabase.jwks import SupabaseKeys
-from mcp_auth.users.standings import Standings
-from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
+from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth.models import Revocation, RevocationKind
 from oauth.outages import ProviderUnavailable
-from oauth.resources import Resource
 from oauth.vocabulary import Role, Subject
 from tests.support.builders import ADMIN, API, NOW, PUBLIC_URL, USER, scopes
-from tests.support.clock import SettableClock
 from tests.support.forging import Signer, constant, es256, hs256, public_jwk
-from tests.support.people import People
-from tests.support.scripted_server import Reply, ScriptedServer, scripted_server
+from tests.support.scripted_server import Reply
 from tests.support.tokens import (
     ISSUED_AT,
     OUR_KEY,
@@ -41,58 +31,9 @@ from tests.support.tokens import (
     make_session_claims,
     make_session_token,
 )
+from tests.support.verifying_node import JWKS, Node
 
 DOWN = Reply(b"{}", 503)
-
-
-class Node:
-    """One process, and the project that it asks. The project knows the person as subject_1."""
-
-    def __init__(self, clock: SettableClock, project: ScriptedServer, http: httpx.AsyncClient) -> None:
-        clock.now = NOW
-        self.clock = clock
-        self.project = project
-        self.project.will_answer(SUPABASE_JWKS)
-        self.people = People()
-        self.people.put("subject_1")
-        self.standings = Standings(self.people, self.people, clock)
-        self.revocations = Revocations(on_person=self.standings.forget)
-        client = SupabaseClient(project.url, "sb_publishable_1", http)
-        self.issuer = client.issuer
-        admission = Admission(client, self.people, self.standings, clock)
-        self.sessions = SupabaseSessions(client.issuer, SupabaseKeys(client, clock), admission)
-
-    def verifier(self, resource: Resource = API) -> SupabaseTokenVerifier:
-        return SupabaseTokenVerifier(
-            resource,
-            issuer=PUBLIC_URL,
-            keys=OurKeys(),
-            sessions=self.sessions,
-            standings=self.standings,
-            revocations=self.revocations,
-            clock=self.clock,
-            on_first_sight=lambda _: None,
-        )
-
-    def claims(self, **changes: object) -> dict[str, object]:
-        return make_session_claims(self.issuer, **changes)
-
-    def token(self, **changes: object) -> str:
-        return make_session_token(self.claims(**changes))
-
-    @property
-    def asked(self) -> list[str]:
-        """Paths that the project was asked for."""
-        return [received.target.removeprefix("/auth/v1") for received in self.project.received]
-
-
-JWKS = "/.well-known/jwks.json"
-
-
-@pytest.fixture
-async def node(clock: SettableClock) -> AsyncIterator[Node]:
-    async with scripted_server() as project, httpx.AsyncClient() as http:
-        yield Node(clock, project, http)
 
 
 async def reason(verifier: SupabaseTokenVerifier, token: str) -> str:

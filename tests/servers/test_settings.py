@@ -67,6 +67,7 @@ def test_everything_that_is_missing_is_told_at_once(monkeypatch: pytest.MonkeyPa
         ("SECRET", f"{SECRET},weak", "is too weak"),
         ("SECRET", " , ", "is empty"),
         ("SUPABASE_PUBLISHABLE_KEY", " ", "is empty"),
+        ("SUPABASE_JWT_SECRET", "short", "is shorter than 32 characters"),
         ("PORT", "70000", "is wrong"),
         ("TRUSTED_PROXY_HOPS", "-1", "is wrong"),
         ("AUTHORIZATION_CODE_LIFETIME_SECONDS", "0", "is wrong"),

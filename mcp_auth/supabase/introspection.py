@@ -1,0 +1,96 @@
+"""What Supabase itself says of a session: who that is, and whether the token is any good where its signature cannot be
+checked here (SEED-4).
+
+Answers are remembered, one question is asked at a time about a token, and after an outage nobody asks for a while:
+whatever arrives, Supabase hears little of it (SEED-3, F-12)."""
+
+import asyncio
+from collections import deque
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from mcp_auth.rejection import AuthFailureReason, Rejection
+from mcp_auth.supabase import identity
+from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.users.models import Identity
+from oauth.clock import Clock
+from oauth.outages import ProviderUnavailable
+from oauth.vocabulary import Subject
+
+# With the 15 s of a verdict it stays within the minute of D-14.
+_CONFIRMED_FOR = timedelta(seconds=45)
+_REFUSED_FOR = timedelta(seconds=60)
+_MOST = 5_000
+_PAUSE = timedelta(seconds=15)
+# Invented tokens are all different, so remembering does not help: from so many refusals in a window on, nobody asks.
+_MOST_REFUSALS = 10
+_WINDOW = timedelta(seconds=30)
+_OK = 200
+_VERDICTS = frozenset({400, 401, 403})
+
+SESSION_OVER = Rejection("supabase_session_ended", "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR)
+
+_Answer = Identity | Rejection
+
+
+class Introspection:
+    """`GET /auth/v1/user` with the bearer's token, asked as rarely as can be."""
+
+    def __init__(self, client: SupabaseClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._known: dict[bytes, tuple[datetime, _Answer]] = {}
+        self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
+        self._paused_until = clock()
+        self._refusals: deque[datetime] = deque(maxlen=_MOST_REFUSALS)
+
+    async def confirm(self, token: str, subject: Subject, expires_at: datetime) -> Identity | Rejection:
+        """Whose session is it? A rejection when Supabase says that it is over, or somebody else's.
+
+        subject, expires_at: as the token claims. Raises ProviderUnavailable when there is no verdict to be had."""
+        key, now = sha256(token.encode()).digest(), self._clock()
+        known = self._known.get(key)
+        if known is not None and now < known[0]:
+            return known[1]
+        asking = self._asking.get(key)
+        if asking is None:
+            self._check_that_asking_is_allowed(now)
+            asking = asyncio.create_task(self._ask(key, token, subject, expires_at))
+            self._asking[key] = asking
+            asking.add_done_callback(lambda _: self._asking.pop(key))
+        return await asyncio.shield(asking)
+
+    def _check_that_asking_is_allowed(self, now: datetime) -> None:
+        if now < self._paused_until:
+            raise ProviderUnavailable("/user: did not answer a moment ago")
+        if len(self._refusals) == _MOST_REFUSALS and now - self._refusals[0] < _WINDOW:
+            raise ProviderUnavailable("/user: too many tokens were refused in a short time")
+
+    async def _ask(self, key: bytes, token: str, subject: Subject, expires_at: datetime) -> _Answer:
+        try:
+            person = await self._user(token)
+        except ProviderUnavailable:
+            self._paused_until = self._clock() + _PAUSE
+            raise
+        now = self._clock()
+        if person is not None and person.supabase_id == subject:
+            # F-11: never past the token's own end.
+            return self._remember(key, min(now + _CONFIRMED_FOR, expires_at), person)
+        self._refusals.append(now)
+        return self._remember(key, now + _REFUSED_FOR, SESSION_OVER)
+
+    async def _user(self, token: str) -> Identity | None:
+        answer = await self._client.request("GET", "/user", bearer=token)
+        if answer.status == _OK:
+            return identity.of(answer.body)
+        if answer.status in _VERDICTS and answer.error_code:
+            return None
+        # A wrong address or key of ours, or too many requests: not a word about the token (SEED-5).
+        raise ProviderUnavailable(f"/user: status {answer.status}, code {answer.error_code[:64]!r}")
+
+    def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
+        self._known.pop(key, None)
+        if len(self._known) >= _MOST:
+            del self._known[next(iter(self._known))]
+        self._known[key] = (until, answer)
+        return answer
