@@ -32,6 +32,7 @@ def gateway_environment(port: int, database_url: str, secret: str, **more: str) 
     return {
         "MCP_AUTH_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "MCP_AUTH_PORT": str(port),
+        "MCP_AUTH_REQUESTS_PER_MINUTE": "1000000",  # counted, and never reached
         "MCP_AUTH_SECRET": secret,
         "MCP_AUTH_DATABASE_URL": database_url,
         "MCP_AUTH_SUPABASE_URL": "http://127.0.0.1:9",

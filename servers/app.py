@@ -102,7 +102,7 @@ def create_app(
             yield
 
     direct = _Direct(Starlette(lifespan=lifespan))
-    return Edge(direct, _edge_settings(settings, resources), entropy)
+    return Edge(direct, _edge_settings(settings, resources), entropy, clock)
 
 
 @asynccontextmanager
@@ -299,4 +299,5 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
         policies=policies,
         unchecked=health.PATHS,
         hops=settings.trusted_proxy_hops,
+        requests_per_minute=settings.requests_per_minute,
     )

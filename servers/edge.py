@@ -3,6 +3,7 @@
 Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stands on the hot path."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from enum import Enum
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from oauth.clock import Clock
 from oauth.credentials import Entropy
 from servers.log import current_scope
+from servers.rate_limit import RateLimiter, network_of
 
 log = structlog.get_logger()
 
@@ -22,6 +25,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
 _EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, X-Request-ID"
 _PREFLIGHT_MAX_AGE = b"600"
+_UNAUTHORIZED = 401
 
 
 class CorsPolicy(Enum):
@@ -35,7 +39,8 @@ class CorsPolicy(Enum):
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
     """hosts: accepted Host headers. origins: accepted origins of browser clients; `*` is all.
-    unchecked: paths that load balancers ask by address. hops: trusted reverse proxies (F-13)."""
+    unchecked: paths that load balancers ask by address; they are not counted either. hops: trusted reverse proxies
+    (F-13). requests_per_minute: of one client; 0 is no limit."""
 
     public_url: str
     hosts: frozenset[bytes]
@@ -44,13 +49,15 @@ class EdgeSettings:
     policies: Mapping[str, CorsPolicy]
     unchecked: frozenset[str]
     hops: int
+    requests_per_minute: int
 
 
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy) -> None:
+    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy, clock: Clock) -> None:
         self._app = app
+        self._limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
         self._settings = settings
         # A request id names a request among all of all nodes; it is no secret, so a counter will do.
         self._process = entropy(6).hex().encode()
@@ -64,7 +71,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        host = origin = request_id = None
+        host = origin = request_id = credential = None
         for name, value in scope["headers"]:
             if name == b"host":
                 host = value
@@ -72,23 +79,32 @@ class Edge:
                 origin = value
             elif name == b"x-request-id":
                 request_id = value
+            elif name == b"authorization":
+                credential = value
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = b"%s-%x" % (self._process, next(self._count))
         scope["request_id"] = request_id.decode()
         scope["client_address"] = client_address(scope, self._settings.hops)
+        network = scope["client_network"] = network_of(scope["client_address"])
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         refusal = self._check(scope, host, origin, added)
+        limiter = None if scope["path"] in self._settings.unchecked else self._limiter
+        if refusal is None and limiter is not None:
+            refusal = _limited(scope["path"], limiter.admit(credential, network))
         started = False
 
         async def send_added(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if limiter is not None and credential is not None:
+                    limiter.settle(credential, network, refused=message["status"] == _UNAUTHORIZED)
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
         if refusal is not None:
+            limiter = None
             await _answer(send_added, *refusal)
             return
         try:
@@ -146,6 +162,20 @@ def client_address(scope: Scope, hops: int) -> str:
     ).split(",")
     named = [part.strip() for part in forwarded if part.strip()]
     return named[-hops] if len(named) >= hops else address
+
+
+def _limited(path: str, seconds: int | None) -> tuple[int, Headers, bytes] | None:
+    """429 with the body that clients of the path know (SEED-50)."""
+    if seconds is None:
+        return None
+    log.info("request_refused", reason="rate_limited", path=path)
+    sentence = f"Too many requests. Try again in {seconds} seconds."
+    body = (
+        {"error": {"code": "RATE_LIMITED", "message": sentence}}
+        if path.startswith("/api/")
+        else {"error": "temporarily_unavailable", "error_description": sentence}
+    )
+    return 429, [*_JSON, (b"retry-after", str(seconds).encode())], json.dumps(body).encode()
 
 
 def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:

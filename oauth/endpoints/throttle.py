@@ -69,4 +69,4 @@ def _account_key(method: str, account: str) -> Digest:
 
 
 def _address(request: Request) -> str:
-    return str(request.scope.get("client_address", ""))
+    return str(request.scope.get("client_network", ""))

@@ -47,7 +47,7 @@ def identifier_status_router(users: UserStore, store: Store, region: str, clock:
     async def read_status(sent: IdentifierRequest, request: Request) -> IdentifierStatus:
         """How to go on with somebody who has typed an email or phone; public."""
         now = clock()
-        address = str(request.scope.get("client_address", ""))
+        address = str(request.scope.get("client_network", ""))
         _check(await _count(store, f"address {address}", now, ADDRESS_WINDOW), PER_ADDRESS, now)
         # NUL and halves of a character are in no identifier, and no database takes them.
         typed = recipient.parse(sent.identifier, region) if sent.identifier.isprintable() else None

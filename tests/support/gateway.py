@@ -66,6 +66,7 @@ def settings_for(url: str, database_url: str, supabase: RunningSupabase, **more:
         "database_url": database_url,
         "code_answer_milliseconds": 0,
         "registrations_per_address": 100_000,
+        "requests_per_minute": 0,
     }
     return load(**{**given, **more})
 

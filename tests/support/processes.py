@@ -22,6 +22,7 @@ def environment_of(settings: GatewaySettings, port: int) -> dict[str, str]:
         "MCP_AUTH_WEBHOOK_SECRET": ",".join(secret.get_secret_value() for secret in settings.webhook_secret),
         "MCP_AUTH_PUBLIC_URL": settings.public_url,
         "MCP_AUTH_PORT": str(port),
+        "MCP_AUTH_REQUESTS_PER_MINUTE": str(settings.requests_per_minute),
         "MCP_AUTH_SECRET": ",".join(settings.root_secrets),
         "MCP_AUTH_DATABASE_URL": settings.database_url,
         "MCP_AUTH_SUPABASE_URL": settings.supabase_url,

@@ -1,0 +1,82 @@
+"""A client that asks too much gets 429, in words that it knows, and readable from a browser (SEED-50)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.clock import SettableClock
+from tests.support.databases import SqliteTemplate
+from tests.support.gateway import Gateway, RunningSupabase, running_gateway
+
+MOST = 30
+
+
+@pytest.fixture
+def limited(
+    sqlite_template: SqliteTemplate, tmp_path: Path, supabase: RunningSupabase, clock: SettableClock
+) -> Iterator[Gateway]:
+    with (
+        sqlite_template.database(tmp_path) as url,
+        running_gateway(
+            url, supabase, clock, requests_per_minute=MOST, allowed_origins=("https://app.test",)
+        ) as running,
+    ):
+        yield running
+
+
+def exhaust(gateway: Gateway) -> None:
+    for _ in range(MOST):
+        httpx.get(f"{gateway.url}/.well-known/jwks.json")
+
+
+@pytest.mark.parametrize(
+    ("path", "origin"),
+    [
+        ("/token", "https://anybody.test"),
+        ("/register", "https://anybody.test"),
+        ("/mcp", "https://app.test"),
+        ("/.well-known/oauth-authorization-server", "https://anybody.test"),
+    ],
+)
+def test_answer_is_readable_for_browser_clients(limited: Gateway, path: str, origin: str) -> None:
+    exhaust(limited)
+    response = httpx.post(limited.url + path, headers={"Origin": origin})
+    assert response.status_code == 429
+    assert response.json()["error"] == "temporarily_unavailable"
+    assert response.headers["retry-after"] == "60"
+    assert response.headers["access-control-allow-origin"] in {"*", origin}
+    assert "Retry-After" in response.headers["access-control-expose-headers"]
+    assert response.headers["x-request-id"]
+
+
+def test_api_answers_in_its_envelope(limited: Gateway, clock: SettableClock) -> None:
+    exhaust(limited)
+    response = httpx.get(f"{limited.url}/api/v1/users/me", headers={"Origin": "https://app.test"})
+    assert (response.status_code, response.json()["error"]["code"]) == (429, "RATE_LIMITED")
+    assert response.headers["access-control-allow-origin"] == "https://app.test"
+    clock.advance(minutes=2)
+    assert httpx.get(f"{limited.url}/api/v1/users/me").status_code == 401
+
+
+def test_health_is_never_refused(limited: Gateway) -> None:
+    exhaust(limited)
+    assert {httpx.get(f"{limited.url}/health").status_code for _ in range(MOST)} == {200}
+
+
+def test_signed_in_client_goes_on_while_its_address_is_full(limited: Gateway, clock: SettableClock) -> None:
+    client = limited.registered()
+    token = limited.tokens(client)["access_token"]
+    clock.advance(minutes=2)
+    assert client.call_tool(token).status_code == 200
+    exhaust(limited)
+    assert client.call_tool(token).status_code == 200
+    assert client.call_tool("an-invented-token").status_code == 429
+    assert {client.call_tool(token).status_code for _ in range(MOST)} == {200, 429}
+
+
+def test_invented_tokens_are_soon_refused_unread(limited: Gateway) -> None:
+    client = limited.client()
+    statuses = [client.call_tool(f"invented-{number}").status_code for number in range(MOST)]
+    assert statuses == [401] * (MOST // 5) + [429] * (MOST - MOST // 5)
