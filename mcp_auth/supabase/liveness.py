@@ -4,12 +4,13 @@ The local state answers at once while it is fresh; somebody who is active is ask
 gets old. While Supabase does not answer, the last known state holds: an outage is never an accusation (D-16)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
-from mcp_auth.supabase.client import Answer, SupabaseClient
+from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.states import Known, State, StateStore
 from oauth.clock import Clock
 from oauth.outages import Outage, ProviderUnavailable
@@ -24,18 +25,17 @@ _RECENT = timedelta(seconds=10)
 # After a failure nobody asks for a while: calls must not wait for timeouts one after the other.
 _PAUSE = timedelta(seconds=15)
 _MOST = 10_000
-_OK, _NOT_FOUND = 200, 404
 
 OnEnd = Callable[[Subject], Awaitable[None]]
 
 
 class Liveness:
-    """admin: Supabase's API with the secret key, or None: then only the webhook tells of bans and deletions.
+    """admin: None where there is no secret key: then only the webhook tells of bans and deletions.
 
     on_end: told of each person whom Supabase no longer has. lasting: how long a state holds through an outage."""
 
     def __init__(
-        self, admin: SupabaseClient | None, states: StateStore, on_end: OnEnd, clock: Clock, lasting: timedelta
+        self, admin: SupabaseAdmin | None, states: StateStore, on_end: OnEnd, clock: Clock, lasting: timedelta
     ) -> None:
         self._admin = admin
         self._states = states
@@ -122,8 +122,7 @@ class Liveness:
             raise ProviderUnavailable("no secret key to ask with")
         asked_at = self._clock()
         try:
-            answer = await self._admin.request("GET", f"/admin/users/{subject}", bearer=self._admin.api_key)
-            state = _state_of(answer, asked_at)
+            state = _state_of(await self._admin.get_user(subject), asked_at)
         except ProviderUnavailable as outage:
             self._paused_until = self._clock() + _PAUSE
             log.warning("liveness_unavailable", cause=str(outage))
@@ -143,15 +142,10 @@ class Liveness:
             await self._on_end(subject)
 
 
-def _state_of(answer: Answer, now: datetime) -> State:
-    if answer.status == _NOT_FOUND and answer.error_code in {"user_not_found", "validation_failed"}:
+def _state_of(user: Mapping[str, Any] | None, now: datetime) -> State:
+    if user is None or user.get("deleted_at"):
         return State.DELETED
-    if answer.status != _OK:
-        # Above all a wrong secret key: not a word about the person.
-        raise ProviderUnavailable(f"/admin/users: status {answer.status}, code {answer.error_code[:64]!r}")
-    if answer.body.get("deleted_at"):
-        return State.DELETED
-    return State.BANNED if _is_later(answer.body.get("banned_until"), now) else State.ACTIVE
+    return State.BANNED if _is_later(user.get("banned_until"), now) else State.ACTIVE
 
 
 def _is_later(instant: object, now: datetime) -> bool:
