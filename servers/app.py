@@ -134,8 +134,8 @@ async def _open_routes(
             revocations.add(news)  # which need the standings, which need to know how access ends
 
         end_access = ending(store, announce, clock, issuing.access_token_lifetime)
-        admin_client = _admin_client(settings, http)
-        liveness = Liveness(admin_client, StateStore(database), end_access, clock, settings.outage_tolerance)
+        admin = _admin(settings, http)
+        liveness = Liveness(admin, StateStore(database), end_access, clock, settings.outage_tolerance)
         stack.push_async_callback(liveness.close)
         standings = Standings(users, liveness, clock)
         revocations = Revocations(on_person=standings.forget)
@@ -202,10 +202,11 @@ async def _open_routes(
             KnownIds(users),
             Filling(supabase, users, clock),
             StreamTickets(database, clock, entropy),
+            settings.service_keys,
         )
         deletion = None
-        if admin_client is not None:
-            deletion = AccountDeletion(database, users, SupabaseAdmin(admin_client), end_access, clock)
+        if admin is not None:
+            deletion = AccountDeletion(database, users, admin, end_access, clock)
             await stack.enter_async_context(background.repeating(UNDER_WAY, deletion.settle))
         routers = [users_router(deletion), auth_router(_auth_config(settings), authentication, deletion, clock)]
         if settings.identifier_status:
@@ -221,12 +222,12 @@ async def _open_routes(
         ]
 
 
-def _admin_client(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseClient | None:
+def _admin(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseAdmin | None:
     """Supabase's admin API, where there is a key for it."""
     if settings.supabase_secret_key is None:
         log.warning("no_supabase_secret_key", meaning="bans and deletions are noticed through the webhook alone")
         return None
-    return SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http)
+    return SupabaseAdmin(SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http))
 
 
 def _auth_config(settings: GatewaySettings) -> AuthConfig:

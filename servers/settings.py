@@ -20,6 +20,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from mcp_auth.service_keys import ServiceKeys
 from mcp_auth.supabase import webhook
 from mcp_auth.supabase.jwks import shared_secret_key
 from oauth.captcha import Captcha, CaptchaProvider
@@ -133,6 +134,9 @@ class GatewaySettings(DatabaseSettings):
     identifier_status: bool = Field(
         default=False, description="Whether POST /api/v1/auth/identifier-status tells if an account exists."
     )
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Keys of your other services, as name:key with at least 32 characters, separated by commas."
+    )
     google_web_client_id: str | None = _google_client_id("web")
     google_ios_client_id: str | None = _google_client_id("ios")
     google_android_client_id: str | None = _google_client_id("android")
@@ -166,7 +170,7 @@ class GatewaySettings(DatabaseSettings):
     grant_lifetime_seconds: Seconds = Field(15_552_000, description="Absolute life of a grant.")
     sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
 
-    @field_validator("secret", "webhook_secret", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator("secret", "webhook_secret", "api_keys", "allowed_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -186,6 +190,16 @@ class GatewaySettings(DatabaseSettings):
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("api_keys")
+    @classmethod
+    def _named_and_long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        pairs = [secret.get_secret_value().partition(":") for secret in value]
+        if any(not name or len(key) < _MIN_SECRET for name, _, key in pairs):
+            raise ValueError("has a key without a name, or a short one: set each to name:`openssl rand -hex 32`")
+        if len({name for name, _, _ in pairs}) < len(pairs):
+            raise ValueError("has two keys of one name: give each its own")
+        return value
 
     @field_validator("supabase_jwt_secret")
     @classmethod
@@ -242,6 +256,12 @@ class GatewaySettings(DatabaseSettings):
         """The key of a project that signs with a shared secret."""
         secret = self.supabase_jwt_secret
         return None if secret is None else shared_secret_key(secret.get_secret_value())
+
+    @property
+    def service_keys(self) -> ServiceKeys:
+        """The keys of other services."""
+        pairs = (secret.get_secret_value().partition(":") for secret in self.api_keys)
+        return ServiceKeys({name: key for name, _, key in pairs})
 
     @property
     def root_secrets(self) -> tuple[str, ...]:
@@ -365,7 +385,9 @@ def _sentence(problem: Mapping[str, Any]) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not field:
         return f"{message}."
-    return f"{variable} {message if message.startswith(('is ', 'must ', 'names ')) else 'is wrong: ' + message}."
+    return (
+        f"{variable} {message if message.startswith(('is ', 'has ', 'must ', 'names ')) else 'is wrong: ' + message}."
+    )
 
 
 def private_directory(path: Path) -> Path:

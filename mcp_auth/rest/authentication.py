@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from mcp_auth.guard import Verify
 from mcp_auth.rest.tickets import StreamTickets
+from mcp_auth.service_keys import NO_SERVICES, ServiceKeys
 from mcp_auth.users.filling import Filling
 from mcp_auth.users.known_ids import KnownIds
 from mcp_auth.users.store import UserStore
@@ -19,7 +20,8 @@ def _nothing(_: str) -> None:
 class RestAuthentication:
     """The REST resource, its verifier's `verify`, and the people.
 
-    on_user: told the local id of whoever makes a request, for an error reporter's user context (SEED-10)."""
+    service_keys: of other services (SEED-52). on_user: told the local id of whoever makes a request, for an error
+    reporter's user context (SEED-10)."""
 
     resource: Resource
     verify: Verify
@@ -27,4 +29,5 @@ class RestAuthentication:
     known_ids: KnownIds
     filling: Filling
     tickets: StreamTickets
+    service_keys: ServiceKeys = NO_SERVICES
     on_user: Callable[[str], None] = _nothing

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends
-from fastapi.security import HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
-from mcp_auth import challenge
+from mcp_auth import challenge, service_keys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection, failure_of
 from mcp_auth.rest.authentication import RestAuthentication
@@ -23,6 +23,9 @@ log = structlog.get_logger()
 # For OpenAPI alone; what FastAPI makes of the header is not looked at.
 _scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token of Supabase Auth, or of ours.")
 Documented = Annotated[object, Depends(_scheme)]
+
+_key_scheme = APIKeyHeader(name=service_keys.HEADER, auto_error=False, description="The key of a service.")
+DocumentedKey = Annotated[object, Depends(_key_scheme)]
 
 _SECOND_FACTOR = "aal2"
 
@@ -102,6 +105,19 @@ async def require_aal2(request: Request, _documented: Documented = None) -> Prin
         )
         raise ApiError(401, "AAL2_REQUIRED", message, {"WWW-Authenticate": header})
     return principal
+
+
+async def get_current_service(request: Request, _documented: DocumentedKey = None) -> str:
+    """The name of the service whose `x-api-key` was sent; 401 API_KEY_MISSING or API_KEY_INVALID (SEED-52)."""
+    sent = request.headers.getlist(service_keys.HEADER)
+    if not sent:
+        raise ApiError(401, "API_KEY_MISSING", "This is for services: send your key in the x-api-key header.")
+    name = authentication_of(request).service_keys.service(sent[0]) if len(sent) == 1 else None
+    if name is None:
+        log.info("api_key_rejected", path=request.url.path)
+        raise ApiError(401, "API_KEY_INVALID", "The API key is not one of this service's.")
+    request.state.service = name
+    return name
 
 
 # -- the steps, shared with streams and WebSockets

@@ -14,6 +14,7 @@ from mcp_auth.rest import (
     get_current_admin,
     get_current_admin_ws,
     get_current_agent,
+    get_current_service,
     get_current_user,
     get_current_user_cached,
     get_current_user_optional,
@@ -58,6 +59,10 @@ def add_routes(api: FastAPI) -> None:
     @api.get("/v1/try/cached")
     async def cached(user: Annotated[UserSnapshot, Depends(get_current_user_cached)]) -> dict[str, object]:
         return {"id": user.id, "subject": user.subject, "role": user.role, "is_active": user.is_active}
+
+    @api.get("/v1/try/service")
+    async def service(request: Request, name: Annotated[str, Depends(get_current_service)]) -> dict[str, str]:
+        return {"name": name, "state": request.state.service}
 
     @api.get("/v1/try/aal2")
     async def second_factor(principal: Annotated[Principal, Depends(require_aal2)]) -> dict[str, str]:
