@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks.environment import new_secret, sqlite_database
 from benchmarks.mcp_call import mcp_call
 from benchmarks.memory import memory
+from benchmarks.rest_call import rest_call
 from benchmarks.results import Figure, Result, report
 from benchmarks.start import start
 from benchmarks.token import token_on_postgresql, token_on_sqlite
@@ -37,6 +38,7 @@ async def _token_postgresql(folder: Path) -> Sequence[Result]:
 BENCHMARKS: dict[str, Benchmark] = {
     "verify": _verify,
     "mcp-call": mcp_call,
+    "rest-call": rest_call,
     "token-sqlite": token_on_sqlite,
     "token-postgresql": _token_postgresql,
     "start": start,

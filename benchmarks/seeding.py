@@ -25,7 +25,7 @@ from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Scope, Subjec
 CLIENT_ID = ClientId("benchmark")
 REDIRECT_URI = "http://127.0.0.1:33418/callback"
 VERIFIER = "v" * 43
-_SUBJECT = Subject("00000000-0000-4000-8000-000000000000")
+SUBJECT = Subject("00000000-0000-4000-8000-000000000000")
 _LIFETIME = timedelta(minutes=30)
 
 
@@ -53,7 +53,7 @@ class Seeder:
                 created_at=now,
             )
         )
-        await UserStore(self.database).get_or_create(Identity(_SUBJECT, None, None), now)
+        await UserStore(self.database).get_or_create(Identity(SUBJECT, None, None), now)
 
     async def codes(self, count: int) -> Sequence[str]:
         """Fresh codes, each with a grant of its own. They outlive any run."""
@@ -110,7 +110,7 @@ class Seeder:
         now = system_clock()
         return Grant(
             grant_id=GrantId(credentials.new_secret("gr_", secrets.token_bytes)),
-            subject=_SUBJECT,
+            subject=SUBJECT,
             client_id=CLIENT_ID,
             resource=ResourceIndicator(f"{self.public_url}{path}"),
             scope=frozenset({Scope(scope)}),

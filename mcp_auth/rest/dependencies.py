@@ -1,17 +1,15 @@
 """Who is calling? One function a question, each usable with `Depends` and with a bare `await`."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import structlog
-from fastapi import Depends
-from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection, Request
 
 from mcp_auth import challenge, service_keys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection, failure_of
 from mcp_auth.rest.authentication import RestAuthentication
+from mcp_auth.rest.documented import with_api_key, with_bearer_token
 from mcp_auth.rest.errors import ApiError, of_outage
 from mcp_auth.users.models import User
 from oauth.outages import Outage
@@ -20,12 +18,6 @@ from oauth.vocabulary import Role, Subject
 
 log = structlog.get_logger()
 
-# For OpenAPI alone; what FastAPI makes of the header is not looked at.
-_scheme = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An access token of Supabase Auth, or of ours.")
-Documented = Annotated[object, Depends(_scheme)]
-
-_key_scheme = APIKeyHeader(name=service_keys.HEADER, auto_error=False, description="The key of a service.")
-DocumentedKey = Annotated[object, Depends(_key_scheme)]
 
 _SECOND_FACTOR = "aal2"
 
@@ -40,23 +32,27 @@ class UserSnapshot:
     is_active: bool
 
 
-async def get_current_principal(request: Request, _documented: Documented = None) -> Principal:
+@with_bearer_token
+async def get_current_principal(request: Request) -> Principal:
     """What the token proves. ApiError 401 without a good token, 403 without the scope or for somebody who is not
     active, 503 when nobody can tell (SEED-7)."""
     return await authenticate(request, bearer_token(request))
 
 
-async def get_current_user(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_user(request: Request) -> User:
     """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
     return await user_of(request, bearer_token(request))
 
 
-async def get_current_active_user(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_active_user(request: Request) -> User:
     """As get_current_user; 403 USER_INACTIVE by the row as it is now (SEED-11)."""
     return check_active(await get_current_user(request))
 
 
-async def get_current_user_optional(request: Request, _documented: Documented = None) -> User | None:
+@with_bearer_token
+async def get_current_user_optional(request: Request) -> User | None:
     """The caller; None without a token, with a bad one, and while nobody can tell (SEED-12)."""
     if "authorization" not in request.headers:
         return None
@@ -67,17 +63,20 @@ async def get_current_user_optional(request: Request, _documented: Documented = 
         return None
 
 
-async def get_current_agent(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_agent(request: Request) -> User:
     """An active user with the role `agent`; others get 403 AGENT_REQUIRED (SEED-13)."""
     return check_role(await get_current_active_user(request), Role.AGENT)
 
 
-async def get_current_admin(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_admin(request: Request) -> User:
     """An active user with the role `admin`; others get 403 ADMIN_REQUIRED (SEED-14)."""
     return check_role(await get_current_active_user(request), Role.ADMIN)
 
 
-async def get_current_user_cached(request: Request, _documented: Documented = None) -> UserSnapshot:
+@with_bearer_token
+async def get_current_user_cached(request: Request) -> UserSnapshot:
     """For hot routes: the caller without a read of the database (SEED-16).
 
     The role is as fresh as the verdict on the token: a change made here counts at once, others within 60 s (D-14)."""
@@ -93,7 +92,8 @@ async def get_current_user_cached(request: Request, _documented: Documented = No
     return UserSnapshot(user_id, principal.subject, principal.role, is_active=True)
 
 
-async def require_aal2(request: Request, _documented: Documented = None) -> Principal:
+@with_bearer_token
+async def require_aal2(request: Request) -> Principal:
     """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
     principal = await get_current_principal(request)
     if principal.acr != _SECOND_FACTOR:
@@ -107,7 +107,8 @@ async def require_aal2(request: Request, _documented: Documented = None) -> Prin
     return principal
 
 
-async def get_current_service(request: Request, _documented: DocumentedKey = None) -> str:
+@with_api_key
+async def get_current_service(request: Request) -> str:
     """The name of the service whose `x-api-key` was sent; 401 API_KEY_MISSING or API_KEY_INVALID (SEED-52)."""
     sent = request.headers.getlist(service_keys.HEADER)
     if not sent:
@@ -132,18 +133,23 @@ def authentication_of(connection: HTTPConnection) -> RestAuthentication:
 def bearer_token(connection: HTTPConnection) -> str:
     """The token of the one Authorization header (RFC 6750 §2.1)."""
     sent = connection.headers.getlist("authorization")
-    header = {"WWW-Authenticate": challenge.unauthenticated(authentication_of(connection).resource)}
     if not sent:
-        raise ApiError(401, "AUTH_HEADER_MISSING", "An Authorization header is required.", header)
-    scheme, _, token = sent[0].partition(" ")
+        raise _unauthenticated(connection, "AUTH_HEADER_MISSING", "An Authorization header is required.")
+    scheme, _, rest = sent[0].partition(" ")
     if len(sent) > 1 or not scheme:
-        raise ApiError(401, "INVALID_AUTH_HEADER", "There must be one Authorization header.", header)
+        raise _unauthenticated(connection, "INVALID_AUTH_HEADER", "There must be one Authorization header.")
     if scheme.lower() != "bearer":
-        raise ApiError(401, "INVALID_AUTH_SCHEME", "The Authorization header must use Bearer.", header)
-    if not token.strip() or " " in token.strip():
+        raise _unauthenticated(connection, "INVALID_AUTH_SCHEME", "The Authorization header must use Bearer.")
+    token = rest.strip()
+    if not token or " " in token:
         message = "The Authorization header must be: Bearer, a space, a token."
-        raise ApiError(401, "INVALID_AUTH_HEADER", message, header)
-    return token.strip()
+        raise _unauthenticated(connection, "INVALID_AUTH_HEADER", message)
+    return token
+
+
+def _unauthenticated(connection: HTTPConnection, code: str, message: str) -> ApiError:
+    header = challenge.unauthenticated(authentication_of(connection).resource)
+    return ApiError(401, code, message, {"WWW-Authenticate": header})
 
 
 async def authenticate(connection: HTTPConnection, token: str) -> Principal:

@@ -5,7 +5,6 @@ Every read and write takes a connection of the pool for itself and gives it back
 from starlette.requests import HTTPConnection, Request
 
 from mcp_auth.rest.dependencies import (
-    Documented,
     authentication_of,
     bearer_token,
     check_active,
@@ -13,18 +12,21 @@ from mcp_auth.rest.dependencies import (
     row_of,
     user_of,
 )
+from mcp_auth.rest.documented import with_bearer_token
 from mcp_auth.rest.errors import of_outage
 from mcp_auth.rest.tickets import PREFIX
 from mcp_auth.users.models import User
 from oauth.outages import Outage
 
 
-async def get_current_user_sse(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_user_sse(request: Request) -> User:
     """The active user of a stream. `?token=`: a ticket from POST /api/v1/auth/stream-ticket, and nothing else."""
     return await stream_user(request, takes_access_token=False)
 
 
-async def get_current_user_sse_or_token(request: Request, _documented: Documented = None) -> User:
+@with_bearer_token
+async def get_current_user_sse_or_token(request: Request) -> User:
     """The same for a route that also takes an access token in `?token=`.
 
     URLs are written down in many places: choose this only for clients that cannot get a ticket."""
