@@ -55,8 +55,9 @@ from servers.api.users import users_router
 from servers.background import RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
 from servers.mcp_server import http_app, index_tools
+from servers.origin import is_loopback
 from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
-from servers.settings import GatewaySettings, is_loopback
+from servers.settings import GatewaySettings
 from servers.status import StatusProbe
 from servers.user import create_user_server
 from servers.webhooks import webhook_route

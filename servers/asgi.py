@@ -11,7 +11,8 @@ from starlette.types import ASGIApp
 from servers import log
 from servers.api.app import AddRoutes
 from servers.app import AddTools, create_app
-from servers.settings import GatewaySettings, UnusableSettings, load
+from servers.loading import UnusableSettings, load
+from servers.settings import GatewaySettings
 
 # The collector looks at what is new; what was made at start-up stays (a fifth to a third of a call under load).
 _GC_THRESHOLD = 50_000

@@ -21,15 +21,8 @@ from oauth.stores.database import UnsuitableDatabase, check_revision, parse_url
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role
-from servers.settings import (
-    PREFIX,
-    DatabaseSettings,
-    GatewaySettings,
-    UnusableSettings,
-    load,
-    load_database_settings,
-    unknown_variables,
-)
+from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
+from servers.settings import PREFIX, DatabaseSettings, GatewaySettings
 from servers.version import VERSION
 
 app = App(

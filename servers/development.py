@@ -27,8 +27,10 @@ from oauth.vocabulary import ClientId, Role, Subject
 from servers import log
 from servers.app import create_app
 from servers.asgi import freeze, load_routes, load_tools
+from servers.loading import UnusableSettings, load
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
-from servers.settings import GatewaySettings, UnusableSettings, is_loopback, load, private_directory
+from servers.origin import is_loopback
+from servers.settings import GatewaySettings
 
 INSPECTOR = ClientId("mcp-inspector")
 _INSPECTOR_CALLBACKS = (
@@ -51,7 +53,7 @@ class DevelopmentOptions:
 async def run(options: DevelopmentOptions) -> None:
     """Serve until interrupted. UnusableSettings when an address cannot be used."""
     log.configure(json=False)
-    data_dir = private_directory(options.data_dir)
+    data_dir = _private_directory(options.data_dir)
     with _listen(options.host, options.port) as gateway_socket, _listen(options.host, options.supabase_port) as other:
         gateway_url, supabase_url = _url(options.host, gateway_socket), _url(options.host, other)
         async with open_local_supabase(data_dir, public_url=supabase_url, site_url=gateway_url) as supabase:
@@ -233,3 +235,9 @@ def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data
 """
     )
     sys.stderr.flush()
+
+
+def _private_directory(path: Path) -> Path:
+    """The directory, made if need be, for its owner alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

@@ -2,16 +2,11 @@
 
 Names say their unit. What is missing or unsafe is told in one sentence that says what to set."""
 
-import ipaddress
-import os
-import tomllib
-from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -27,6 +22,7 @@ from oauth.captcha import Captcha, CaptchaProvider
 from oauth.jws import VerificationKey
 from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
+from servers.origin import PUBLIC_URL, origin_problem
 
 PREFIX = "MCP_AUTH_"
 CONFIG_FILE = "mcp-auth.toml"
@@ -34,12 +30,7 @@ _MIN_SECRET = 32
 _MIN_DISTINCT = 10
 
 
-class UnusableSettings(Exception):
-    """Something has to be set before the program can start; one sentence per problem."""
-
-
 Seconds = Annotated[int, Field(gt=0)]
-_PUBLIC_URL = "scheme, host and optional port of the address that clients see, such as https://mcp.example.com"
 
 
 def _google_client_id(platform: str) -> Any:  # noqa: ANN401 - a field of pydantic's
@@ -79,7 +70,7 @@ class GatewaySettings(DatabaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid")
 
-    public_url: str = Field(description=f"The one public address: {_PUBLIC_URL}.")
+    public_url: str = Field(description=f"The one public address: {PUBLIC_URL}.")
     secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         description="Root secret, at least 32 random characters. Several, separated by commas, for rotation: "
         "the first is used, all are accepted."
@@ -313,84 +304,3 @@ class GatewaySettings(DatabaseSettings):
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,
         )
-
-
-def load(**given: Any) -> GatewaySettings:  # noqa: ANN401 - any setting
-    """Settings from the environment and the file, `given` first. UnusableSettings says what to set."""
-    return _read(GatewaySettings, given)
-
-
-def load_database_settings() -> DatabaseSettings:
-    """The part of them that needs no secrets."""
-    return _read(DatabaseSettings, {})
-
-
-def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Variables with our prefix that mean nothing: most often a misspelt one."""
-    known = {PREFIX + name.upper() for name in GatewaySettings.model_fields}
-    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-
-
-def origin_problem(url: str) -> str | None:
-    """What keeps a URL from being an origin that is safe to send tokens to (D-1), or None."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return f"is not a URL: set it to the {_PUBLIC_URL}"
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return f"is not a web address: set it to the {_PUBLIC_URL}"
-    if url != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc or url != url.lower():
-        return f"must be lower case, without path, slash at the end or user: set it to the {_PUBLIC_URL}"
-    if parts.netloc.endswith(":") or port == {"http": 80, "https": 443}[parts.scheme]:
-        return "names the port that its scheme implies: leave the port out"
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        return "is plain http: set it to an https address (http is for this machine alone)"
-    return None
-
-
-def is_loopback(host: str) -> bool:
-    """Is it this machine? localhost, 127.0.0.0/8 or ::1."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-S = TypeVar("S", bound=DatabaseSettings)
-
-
-def _read(kind: type[S], given: Mapping[str, Any]) -> S:
-    try:
-        return kind(**given)
-    except ValidationError as error:
-        raise UnusableSettings("\n".join(_sentence(problem) for problem in error.errors())) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UnusableSettings(f"{CONFIG_FILE} is not TOML: {error}.") from None
-    except OSError as error:
-        raise UnusableSettings(f"{CONFIG_FILE} cannot be read: {error.strerror}.") from None
-
-
-def _sentence(problem: Mapping[str, Any]) -> str:
-    """One problem of pydantic's in our words: the variable, and what to do."""
-    field = str(problem["loc"][0]) if problem["loc"] else ""
-    variable = PREFIX + field.upper()
-    if problem["type"] == "missing":
-        description = GatewaySettings.model_fields[field].description or ""
-        return f"{variable} is not set. {description}"
-    if problem["type"] == "extra_forbidden":
-        return f"{CONFIG_FILE} has a setting that does not exist: {field}."
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if not field:
-        return f"{message}."
-    return (
-        f"{variable} {message if message.startswith(('is ', 'has ', 'must ', 'names ')) else 'is wrong: ' + message}."
-    )
-
-
-def private_directory(path: Path) -> Path:
-    """The directory, made if need be, for its owner alone."""
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from servers.settings import GatewaySettings, UnusableSettings, load, load_database_settings, unknown_variables
+from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
+from servers.settings import GatewaySettings
 from tests.support.gateway import SECRET
 
 COMPLETE = {

@@ -19,8 +19,9 @@ from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Role, Subject
 from servers.app import create_app
 from servers.asgi import load_routes, load_tools
+from servers.loading import load
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
-from servers.settings import GatewaySettings, load
+from servers.settings import GatewaySettings
 from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.live_server import Running, bind, serving, with_lifespan
