@@ -56,6 +56,7 @@ class BearerGuard:
             await self._refuse(send, 403, header, "insufficient_scope", _SCOPE)
             return
         set_current_principal(principal)
+        scope.setdefault("state", {})["authenticated"] = True
         await self._app(scope, receive, send)
 
     async def _refuse(self, send: Send, status: int, header: str, error: str, description: str) -> None:

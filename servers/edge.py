@@ -86,6 +86,8 @@ class Edge:
         scope["request_id"] = request_id.decode()
         scope["client_address"] = client_address(scope, self._settings.hops)
         network = scope["client_network"] = network_of(scope["client_address"])
+        # Shared with whoever serves the request: a server puts there what a mounted application sees as well.
+        state = scope.setdefault("state", {})
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         refusal = self._check(scope, host, origin, added)
@@ -99,7 +101,8 @@ class Edge:
             if message["type"] == "http.response.start":
                 started = True
                 if limiter is not None and credential is not None:
-                    limiter.settle(credential, network, refused=message["status"] == _UNAUTHORIZED)
+                    refused = message["status"] == _UNAUTHORIZED
+                    limiter.settle(credential, network, proven="authenticated" in state, refused=refused)
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 

@@ -46,12 +46,16 @@ class RateLimiter:
             self._add(key, 1)
         return None
 
-    def settle(self, credential: bytes, network: str, *, refused: bool) -> None:
-        """Say what became of a request with a credential."""
-        if refused:
-            self._add(network, REFUSED_COSTS)
-        elif hash(credential) not in self._current:
-            self._add(hash(credential), 1)
+    def settle(self, credential: bytes, network: str, *, proven: bool, refused: bool) -> None:
+        """Say what became of a request with a credential.
+
+        proven: it was looked at, and is good. Where nobody looked at it, it is worth nothing."""
+        own = hash(credential)
+        if proven:
+            if own not in self._current:
+                self._add(own, 1)
+        elif own not in self._current:
+            self._add(network, REFUSED_COSTS if refused else 1)
 
     def _add(self, key: Key, cost: int) -> None:
         if key in self._current or len(self._current) < _MOST:

@@ -171,6 +171,7 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         message = "The access token lacks scope for the API."
         header = challenge.insufficient_scope(resource, resource.baseline, message)
         raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
+    connection.state.authenticated = True
     return principal
 
 

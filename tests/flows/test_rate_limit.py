@@ -80,3 +80,23 @@ def test_invented_tokens_are_soon_refused_unread(limited: Gateway) -> None:
     client = limited.client()
     statuses = [client.call_tool(f"invented-{number}").status_code for number in range(MOST)]
     assert statuses == [401] * (MOST // 5) + [429] * (MOST - MOST // 5)
+
+
+# A header that nobody reads is no way around the limit of an address.
+@pytest.mark.parametrize("path", ["/.well-known/jwks.json", "/api/v1/auth/config", "/api/v1/nothing", "/authorize"])
+def test_invented_header_at_a_public_address_buys_nothing(limited: Gateway, path: str) -> None:
+    statuses = [
+        httpx.get(limited.url + path, headers={"Authorization": f"Bearer {number}"}).status_code
+        for number in range(MOST + 5)
+    ]
+    assert statuses[-5:] == [429] * 5
+    assert 429 not in statuses[:MOST]
+
+
+def test_session_that_is_good_at_the_api_has_a_limit_of_its_own(limited: Gateway) -> None:
+    client = limited.registered()
+    token = limited.tokens(client, resource=f"{limited.url}/api")["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    assert httpx.get(f"{limited.url}/api/v1/users/me", headers=headers).status_code == 200
+    exhaust(limited)
+    assert httpx.get(f"{limited.url}/api/v1/users/me", headers=headers).status_code == 200

@@ -45,7 +45,7 @@ def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter)
     for number in range(5):
         credential = b"Bearer %d" % number
         assert limiter.admit(credential, HERE) is None
-        limiter.settle(credential, HERE, refused=False)
+        limiter.settle(credential, HERE, proven=True, refused=False)
         assert admitted(limiter, 50, credential) == MOST - 1
     assert admitted(limiter, 50) == MOST
 
@@ -53,7 +53,7 @@ def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter)
 def test_credential_that_was_good_stays_one_when_its_address_is_full(
     limiter: RateLimiter, clock: SettableClock
 ) -> None:
-    limiter.settle(b"Bearer good", HERE, refused=False)
+    limiter.settle(b"Bearer good", HERE, proven=True, refused=False)
     admitted(limiter, 50)
     assert limiter.admit(b"Bearer good", HERE) is None
     assert limiter.admit(b"Bearer new", HERE) is not None
@@ -64,9 +64,17 @@ def test_credential_that_was_good_stays_one_when_its_address_is_full(
 def test_refused_credentials_count_for_their_address_and_more_than_others(limiter: RateLimiter) -> None:
     tried = 0
     while limiter.admit(b"Bearer %d" % tried, HERE) is None:
-        limiter.settle(b"Bearer %d" % tried, HERE, refused=True)
+        limiter.settle(b"Bearer %d" % tried, HERE, proven=False, refused=True)
         tried += 1
     assert tried == MOST // REFUSED_COSTS
+
+
+def test_credential_that_nobody_looked_at_counts_for_its_address(limiter: RateLimiter) -> None:
+    tried = 0
+    while limiter.admit(b"Bearer %d" % tried, HERE) is None:
+        limiter.settle(b"Bearer %d" % tried, HERE, proven=False, refused=False)
+        tried += 1
+    assert tried == MOST
 
 
 def test_clock_that_goes_back_lets_nobody_in_twice(limiter: RateLimiter, clock: SettableClock) -> None:
