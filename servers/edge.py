@@ -86,8 +86,8 @@ class Edge:
         scope["request_id"] = request_id.decode()
         scope["client_address"] = client_address(scope, self._settings.hops)
         network = scope["client_network"] = network_of(scope["client_address"])
-        # Shared with whoever serves the request: a server puts there what a mounted application sees as well.
-        state = scope.setdefault("state", {})
+        # Of this request alone, whatever the server does, and seen by mounted applications as well.
+        state = scope["state"] = dict(scope.get("state", ()))
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         refusal = self._check(scope, host, origin, added)

@@ -111,12 +111,14 @@ async def require_aal2(request: Request) -> Principal:
 async def get_current_service(request: Request) -> str:
     """The name of the service whose `x-api-key` was sent; 401 API_KEY_MISSING or API_KEY_INVALID (SEED-52)."""
     sent = request.headers.getlist(service_keys.HEADER)
+    # RFC 9110 §11.6.1: a 401 names a scheme; there is no registered one for keys.
+    header = {"WWW-Authenticate": "ApiKey"}
     if not sent:
-        raise ApiError(401, "API_KEY_MISSING", "This is for services: send your key in the x-api-key header.")
+        raise ApiError(401, "API_KEY_MISSING", "This is for services: send your key in the x-api-key header.", header)
     name = authentication_of(request).service_keys.service(sent[0]) if len(sent) == 1 else None
     if name is None:
         log.info("api_key_rejected", path=request.url.path)
-        raise ApiError(401, "API_KEY_INVALID", "The API key is not one of this service's.")
+        raise ApiError(401, "API_KEY_INVALID", "The API key is not one of this service's.", header)
     request.state.service = name
     return name
 

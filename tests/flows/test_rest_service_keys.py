@@ -49,6 +49,7 @@ def test_service_is_known_by_its_key(api: Gateway, key: str, name: str) -> None:
 def test_everybody_else_is_refused(api: Gateway, keys: list[str], code: str) -> None:
     response = ask(api, *keys)
     assert (response.status_code, response.json()["error"]["code"]) == (401, code)
+    assert response.headers["www-authenticate"] == "ApiKey"
 
 
 def test_key_opens_no_route_for_people(api: Gateway) -> None:
