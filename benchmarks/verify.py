@@ -32,8 +32,12 @@ _FRESH = 1_500
 _URL = "http://127.0.0.1:8000"
 
 
-async def _ended(_: Subject) -> None:
+class _NobodyEnds:
     """Nobody is banned here."""
+
+    async def of_everything(self, _: Subject) -> None: ...
+
+    async def of_grants(self, _: Subject) -> None: ...
 
 
 async def verify(database_url: str, secret: str) -> list[Result]:
@@ -45,7 +49,7 @@ async def verify(database_url: str, secret: str) -> list[Result]:
         resource = next(each for each in create_resources(_URL, "benchmark") if each.path == USER_PATH)
 
         def verifier() -> SupabaseTokenVerifier:
-            liveness = Liveness(None, StateStore(seed.database), _ended, system_clock, timedelta(hours=1))
+            liveness = Liveness(None, None, StateStore(seed.database), _NobodyEnds(), system_clock, timedelta(hours=1))
             standings = Standings(users, liveness, system_clock)
             return SupabaseTokenVerifier(
                 resource,

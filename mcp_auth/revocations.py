@@ -5,9 +5,11 @@ Nothing here waits: a verified call asks, and the answer is a dictionary away (D
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from mcp_auth.principal import Principal
+from mcp_auth.principal import Principal, TokenKind
 from oauth.models import Revocation, RevocationKind
 from oauth.vocabulary import Subject
+
+_OF_PEOPLE = frozenset({RevocationKind.SUBJECT, RevocationKind.SUBJECT_GRANTS, RevocationKind.STANDING})
 
 
 class Revocations:
@@ -27,7 +29,7 @@ class Revocations:
         if known is None or known.recorded_at < revocation.recorded_at:
             self._known[key] = revocation
             self.version += 1
-            if revocation.kind in {RevocationKind.SUBJECT, RevocationKind.STANDING}:
+            if revocation.kind in _OF_PEOPLE:
                 self._on_person(Subject(revocation.value))
 
     def add_all(self, revocations: Iterable[Revocation], now: datetime) -> None:
@@ -43,6 +45,11 @@ class Revocations:
             return True
         if principal.token_id is not None and (RevocationKind.ACCESS_TOKEN, principal.token_id) in self._known:
             return True
-        everything = self._known.get((RevocationKind.SUBJECT, principal.subject))
+        if self._ended(RevocationKind.SUBJECT, principal):
+            return True
+        return principal.kind is TokenKind.FIRST_PARTY and self._ended(RevocationKind.SUBJECT_GRANTS, principal)
+
+    def _ended(self, kind: RevocationKind, principal: Principal) -> bool:
+        known = self._known.get((kind, principal.subject))
         # `iat` counts whole seconds: what was issued in the same second counts as before.
-        return everything is not None and principal.issued_at <= everything.recorded_at
+        return known is not None and principal.issued_at <= known.recorded_at

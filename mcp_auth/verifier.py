@@ -33,16 +33,19 @@ MOST_VERDICTS = 100_000
 # they stay within the 60 s of D-14, whatever changed the row.
 BELIEVED = timedelta(seconds=15)
 _SUPABASE_TYPE = "JWT"
+_REVOKED = Rejection("revoked", rejection.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
 class SupabaseSessions:
-    """What it takes to accept Supabase's tokens. issuer: `{project}/auth/v1`."""
+    """What it takes to accept Supabase's tokens. issuer: `{project}/auth/v1`. followed: whether Supabase is asked if a
+    session is still on, while its tokens are used (D-14)."""
 
     issuer: str
     keys: SupabaseKeys
     introspection: Introspection
     admission: Admission
+    followed: bool
 
 
 @dataclass(slots=True)
@@ -192,6 +195,10 @@ class SupabaseTokenVerifier(TokenVerifier):
             confirmed = await sessions.introspection.confirm(token, session.subject, expires_at)
             if isinstance(confirmed, Rejection):
                 return confirmed
+        elif sessions.followed:
+            ended = await sessions.introspection.follow(token, session.subject, expires_at)
+            if ended is not None:
+                return ended
         if await self._standings.of(session.subject) is UNKNOWN:
             ended = await sessions.admission.admit(token, session.subject, expires_at)
             if ended is not None:
@@ -201,8 +208,11 @@ class SupabaseTokenVerifier(TokenVerifier):
     async def _admit(self, principal: Principal) -> Principal | Rejection:
         """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
         if self._revocations.end(principal):
-            return Rejection("revoked", rejection.REVOKED)
+            return _REVOKED
         standing = await self._standings.of(principal.subject)
+        # To look where somebody stands may be to find out that they have signed out everywhere.
+        if self._revocations.end(principal):
+            return _REVOKED
         if not standing.active:
             return Rejection("user_inactive", rejection.NOT_PERMITTED)
         if standing.role not in self.resource.roles:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import mcp_auth.supabase.held_sessions
 import mcp_auth.supabase.states
 import mcp_auth.users.tables
 import oauth.stores.tables

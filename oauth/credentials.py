@@ -75,7 +75,7 @@ def unseal_state(secret: str, sealed: bytes) -> str | None:
 
 
 class KeyEncryption:
-    """Encrypts private keys at rest under the root secrets (MCP_AUTH_SECRET).
+    """Encrypts what has to be read again (private keys, Supabase sessions) under the root secrets (MCP_AUTH_SECRET).
 
     The first secret encrypts, every one decrypts: that is how a root secret is rotated."""
 
@@ -87,7 +87,7 @@ class KeyEncryption:
         self._entropy = entropy
 
     def encrypt(self, plaintext: bytes, name: str) -> bytes:
-        """nonce || ciphertext || tag; name (the kid) is authenticated, so that two rows cannot be swapped."""
+        """nonce || ciphertext || tag; name (such as the kid) is authenticated, so that two rows cannot be swapped."""
         nonce = self._entropy(_NONCE_BYTES)
         return nonce + self._keys[0].encrypt(nonce, plaintext, name.encode())
 

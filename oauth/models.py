@@ -136,12 +136,14 @@ class SignInSession:
 
 
 class RevocationKind(StrEnum):
-    """What a revocation ends: the tokens of a grant, one access token, or all that a person was given until now.
+    """What a revocation ends: the tokens of a grant, one access token, or all that a person was given until now; of
+    SUBJECT_GRANTS, what we gave and not what Supabase did.
     STANDING ends nothing by itself: what is remembered of the person is out of date."""
 
     GRANT = "grant"
     ACCESS_TOKEN = "access_token"  # noqa: S105 - a kind
     SUBJECT = "subject"
+    SUBJECT_GRANTS = "subject_grants"
     STANDING = "standing"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from mcp_auth.supabase.liveness import OnEnd
+from mcp_auth.supabase.held_sessions import HeldSessions
 from oauth.clock import Clock
 from oauth.models import Revocation, RevocationKind
 from oauth.stores.ports import Store
@@ -13,15 +13,35 @@ from oauth.vocabulary import Subject
 _CLOCKS_APART = timedelta(minutes=2)
 
 
-def ending(
-    store: Store, announce: Callable[[Revocation], None], clock: Clock, access_token_lifetime: timedelta
-) -> OnEnd:
-    """→ what to call with the person."""
+class StoredAccessEnd:
+    """See AccessEnd. announce: told of each revocation, for this process."""
 
-    async def end(subject: Subject) -> None:
-        now = clock()
-        news = Revocation(RevocationKind.SUBJECT, subject, now, now + access_token_lifetime + _CLOCKS_APART)
-        await store.revoke_subject(subject, news)
-        announce(news)
+    def __init__(
+        self,
+        store: Store,
+        held: HeldSessions,
+        announce: Callable[[Revocation], None],
+        clock: Clock,
+        access_token_lifetime: timedelta,
+    ) -> None:
+        self._store = store
+        self._held = held
+        self._announce = announce
+        self._clock = clock
+        self._remembered = access_token_lifetime + _CLOCKS_APART
 
-    return end
+    async def of_everything(self, subject: Subject) -> None:
+        """See AccessEnd."""
+        await self._end(RevocationKind.SUBJECT, subject)
+
+    async def of_grants(self, subject: Subject) -> None:
+        """See AccessEnd."""
+        await self._end(RevocationKind.SUBJECT_GRANTS, subject)
+
+    async def _end(self, kind: RevocationKind, subject: Subject) -> None:
+        now = self._clock()
+        news = Revocation(kind, subject, now, now + self._remembered)
+        await self._store.revoke_subject(subject, news)
+        self._announce(news)
+        # Last: until then, whatever asks about the session finds out again.
+        await self._held.forget(subject)

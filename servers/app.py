@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-import httpx
 import structlog
 from fastapi import FastAPI
 from fastmcp import FastMCP
@@ -18,27 +17,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_auth.guard import BearerGuard
 from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
-from mcp_auth.revocations import Revocations
-from mcp_auth.supabase.admin import SupabaseAdmin
-from mcp_auth.supabase.admission import Admission
-from mcp_auth.supabase.client import SupabaseClient
-from mcp_auth.supabase.introspection import Introspection
-from mcp_auth.supabase.jwks import SupabaseKeys
-from mcp_auth.supabase.liveness import Liveness
-from mcp_auth.supabase.sign_in import SupabaseResourceOwners
-from mcp_auth.supabase.states import StateStore
-from mcp_auth.users.deletion import UNDER_WAY, AccountDeletion
 from mcp_auth.users.filling import Filling
 from mcp_auth.users.known_ids import KnownIds
-from mcp_auth.users.standings import Standings
-from mcp_auth.users.store import UserStore
-from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
+from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
 from oauth.clock import Clock, system_clock
 from oauth.credentials import Entropy, KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.models import Revocation
 from oauth.pages import Pages
 from oauth.resources import Resource, Resources
 from oauth.routes import routes as authorization_server_routes
@@ -46,7 +32,6 @@ from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.tables import REVISION
 from servers import background, health
-from servers.access_end import ending
 from servers.admin import create_admin_server
 from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
@@ -56,11 +41,12 @@ from servers.background import RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
 from servers.mcp_server import http_app, index_tools
 from servers.origin import is_loopback
+from servers.people import open_people
 from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
 from servers.settings import GatewaySettings
 from servers.status import StatusProbe
 from servers.user import create_user_server
-from servers.webhooks import webhook_route
+from servers.webhooks import webhook_routes
 
 log = structlog.get_logger()
 
@@ -120,41 +106,25 @@ async def _open_routes(
         database = await open_database(settings.database_url, settings.database_pool_size)
         stack.push_async_callback(database.close)
         await check_revision(database, REVISION)
-        store, users = store_on(database), UserStore(database, settings.default_phone_region)
-
-        http = await stack.enter_async_context(httpx.AsyncClient())
-        supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
-        supabase_keys = SupabaseKeys(supabase, clock, settings.shared_supabase_key)
-        introspection = Introspection(supabase, clock)
-
+        store = store_on(database)
         issuing = settings.authorization_server()
-        key_ring = KeyRing(store, KeyEncryption(settings.root_secrets, entropy), issuing.access_token_lifetime)
+        encryption = KeyEncryption(settings.root_secrets, entropy)
+        key_ring = KeyRing(store, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
 
-        def announce(news: Revocation) -> None:
-            revocations.add(news)  # which need the standings, which need to know how access ends
-
-        end_access = ending(store, announce, clock, issuing.access_token_lifetime)
-        admin = _admin(settings, http)
-        liveness = Liveness(admin, StateStore(database), end_access, clock, settings.outage_tolerance)
-        stack.push_async_callback(liveness.close)
-        standings = Standings(users, liveness, clock)
-        revocations = Revocations(on_person=standings.forget)
-        feed, sightings = RevocationFeed(store, revocations, clock), Sightings(store, clock)
+        people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock))
+        feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)
         await feed.poll()
         await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
-
-        admission = Admission(introspection, users, standings, clock)
-        sessions = SupabaseSessions(supabase.issuer, supabase_keys, introspection, admission)
 
         def verifier(resource: Resource) -> SupabaseTokenVerifier:
             return SupabaseTokenVerifier(
                 resource,
                 issuer=issuing.issuer,
                 keys=key_ring,
-                sessions=sessions,
-                standings=standings,
-                revocations=revocations,
+                sessions=people.sessions,
+                standings=people.standings,
+                revocations=people.revocations,
                 clock=clock,
                 on_first_sight=sightings.add,
             )
@@ -163,26 +133,16 @@ async def _open_routes(
             settings=issuing,
             resources=resources,
             store=store,
-            resource_owners=SupabaseResourceOwners(
-                supabase,
-                supabase_keys,
-                introspection,
-                users,
-                standings,
-                liveness,
-                clock,
-                region=settings.default_phone_region,
-                answer_time=settings.code_answer_time,
-            ),
+            resource_owners=people.resource_owners,
             key_ring=key_ring,
             pages=Pages(),
-            announce=announce,
+            announce=people.revocations.add,
             clock=clock,
             entropy=entropy,
         )
-        probe = StatusProbe(store, key_ring, supabase, clock)
+        probe = StatusProbe(store, key_ring, people.supabase, clock)
         user_server = create_user_server(settings.name, probe)
-        admin_server = create_admin_server(settings.name, probe, users, key_ring)
+        admin_server = create_admin_server(settings.name, probe, people.users, key_ring)
         add_tools(user_server, admin_server)
 
         by_path = {resource.path: resource for resource in resources}
@@ -199,36 +159,27 @@ async def _open_routes(
         authentication = RestAuthentication(
             api_resource,
             verifier(api_resource).verify,
-            users,
-            KnownIds(users),
-            Filling(supabase, users, clock),
+            people.users,
+            KnownIds(people.users),
+            Filling(people.introspection, people.users, clock),
             StreamTickets(database, clock, entropy),
             settings.service_keys,
         )
-        deletion = None
-        if admin is not None:
-            deletion = AccountDeletion(database, users, admin, end_access, clock)
-            await stack.enter_async_context(background.repeating(UNDER_WAY, deletion.settle))
-        routers = [users_router(deletion), auth_router(_auth_config(settings), authentication, deletion, clock)]
+        routers = [
+            users_router(people.deletion),
+            auth_router(_auth_config(settings), authentication, people.deletion, clock),
+        ]
         if settings.identifier_status:
-            routers.append(identifier_status_router(users, store, settings.default_phone_region, clock))
+            routers.append(identifier_status_router(people.users, store, settings.default_phone_region, clock))
         api = create_api(settings.name, authentication, routers)
         add_routes(api)
         yield [
             *mcp_routes,
             *authorization_server_routes(authorization_server),
             *health.health_routes(probe),
-            *([webhook_route(settings.webhook_keys, liveness, end_access, clock)] if settings.webhook_keys else []),
+            *webhook_routes(settings.webhook_keys, people.liveness, people.access_end, clock),
             Mount(API_PATH, api),
         ]
-
-
-def _admin(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseAdmin | None:
-    """Supabase's admin API, where there is a key for it."""
-    if settings.supabase_secret_key is None:
-        log.warning("no_supabase_secret_key", meaning="bans and deletions are noticed through the webhook alone")
-        return None
-    return SupabaseAdmin(SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http))
 
 
 def _auth_config(settings: GatewaySettings) -> AuthConfig:

@@ -86,6 +86,11 @@ class GatewaySettings(DatabaseSettings):
     webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Signs what the Supabase project tells: whsec_ and base64. Several, separated by commas."
     )
+    follow_sessions: bool = Field(
+        default=True,
+        description="Whether Supabase is asked if sessions are still on, to notice a sign-out everywhere. For that the "
+        "sessions of people who sign in here are kept, encrypted.",
+    )
     outage_tolerance_seconds: Seconds = Field(
         3600, description="How long the last known state of a person is good while Supabase does not answer."
     )

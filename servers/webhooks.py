@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from mcp_auth.supabase import webhook
-from mcp_auth.supabase.liveness import Liveness, OnEnd
+from mcp_auth.supabase.liveness import AccessEnd, Liveness
 from mcp_auth.supabase.states import State
 from mcp_auth.supabase.webhook import Event, EventType, Unacceptable
 from oauth.clock import Clock
@@ -18,8 +18,8 @@ PATH = "/api/v1/webhooks/supabase"
 _MAX_BODY = 16 * 1024
 
 
-def webhook_route(keys: tuple[bytes, ...], liveness: Liveness, end: OnEnd, clock: Clock) -> Route:
-    """keys: any of them may have signed, for rotation."""
+def webhook_routes(keys: tuple[bytes, ...], liveness: Liveness, access_end: AccessEnd, clock: Clock) -> list[Route]:
+    """keys: any of them may have signed, for rotation; with none there is no webhook."""
 
     async def receive(request: Request) -> Response:
         body = await _read(request)
@@ -29,7 +29,7 @@ def webhook_route(keys: tuple[bytes, ...], liveness: Liveness, end: OnEnd, clock
         if isinstance(event, Unacceptable):
             return _refused(event)
         try:
-            await _carry_out(event, liveness, end, clock)
+            await _carry_out(event, liveness, access_end, clock)
         except Outage as outage:
             # The sender tries again, and it will be true then as well.
             log.warning("outage", path=PATH, kind=type(outage).__name__, cause=str(outage))
@@ -41,13 +41,13 @@ def webhook_route(keys: tuple[bytes, ...], liveness: Liveness, end: OnEnd, clock
         log.info("webhook_received", type=event.type, subject=event.subject)
         return Response(status_code=204)
 
-    return Route(PATH, receive, methods=["POST"])
+    return [Route(PATH, receive, methods=["POST"])] if keys else []
 
 
-async def _carry_out(event: Event, liveness: Liveness, end: OnEnd, clock: Clock) -> None:
+async def _carry_out(event: Event, liveness: Liveness, access_end: AccessEnd, clock: Clock) -> None:
     match event.type:
         case EventType.SIGNED_OUT:
-            await end(event.subject)
+            await access_end.of_everything(event.subject)
         case EventType.DELETED:
             await liveness.note(event.subject, State.DELETED)
         case EventType.CHANGED:

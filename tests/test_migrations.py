@@ -6,6 +6,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
+import mcp_auth.supabase.held_sessions
 import mcp_auth.supabase.states
 import mcp_auth.users.tables
 import migrations

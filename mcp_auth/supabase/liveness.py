@@ -4,14 +4,15 @@ The local state answers at once while it is fresh; somebody who is active is ask
 gets old. While Supabase does not answer, the last known state holds: an outage is never an accusation (D-16)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from mcp_auth.supabase.admin import SupabaseAdmin
-from mcp_auth.supabase.states import Known, State, StateStore
+from mcp_auth.supabase.held_sessions import HeldSessions, Look
+from mcp_auth.supabase.states import Known, State, StateStore, state_of
 from oauth.clock import Clock
 from oauth.outages import Outage, ProviderUnavailable
 from oauth.vocabulary import Subject
@@ -25,36 +26,56 @@ _RECENT = timedelta(seconds=10)
 # After a failure nobody asks for a while: calls must not wait for timeouts one after the other.
 _PAUSE = timedelta(seconds=15)
 _MOST = 10_000
+# Who has access and does not use it is asked about in rounds.
+SWEEP = timedelta(minutes=1)
+_OVERDUE = timedelta(hours=1)
+_ROUND = 100
 
-OnEnd = Callable[[Subject], Awaitable[None]]
+
+class AccessEnd(Protocol):
+    """Ends what a person was given; told of everybody whose access must end."""
+
+    async def of_everything(self, subject: Subject) -> None:
+        """All grants and sign-in sessions, and every token until now, Supabase's included."""
+        ...
+
+    async def of_grants(self, subject: Subject) -> None:
+        """All grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
+        ...
 
 
 class Liveness:
-    """admin: None where there is no secret key: then only the webhook tells of bans and deletions.
-
-    on_end: told of each person whom Supabase no longer has. lasting: how long a state holds through an outage."""
+    """held: None where sessions are not followed. admin: None where there is no secret key. With neither, and for
+    somebody without a session, only the webhook tells. lasting: how long a state holds through an outage."""
 
     def __init__(
-        self, admin: SupabaseAdmin | None, states: StateStore, on_end: OnEnd, clock: Clock, lasting: timedelta
+        self,
+        held: HeldSessions | None,
+        admin: SupabaseAdmin | None,
+        states: StateStore,
+        access_end: AccessEnd,
+        clock: Clock,
+        lasting: timedelta,
     ) -> None:
+        self._held = held
         self._admin = admin
         self._states = states
-        self._on_end = on_end
+        self._access_end = access_end
         self._clock = clock
         self._lasting = lasting
         self._paused_until = clock()
-        self._asking: dict[Subject, asyncio.Task[State]] = {}
+        self._asking: dict[Subject, asyncio.Task[Look | None]] = {}
         self._just_seen: dict[Subject, datetime] = {}
 
     async def is_alive(self, subject: Subject) -> bool:
         """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
         known = await self._states.get(subject)
         if known is None:
-            return self._admin is None or await self._ask(subject) is State.ACTIVE
-        if known.state is State.ACTIVE and self._admin is not None:
+            return _is_there(await self._ask(subject))
+        if known.state is State.ACTIVE:
             age = self._clock() - known.checked_at
             if age > FRESH:
-                return await self._ask_or(subject, known) is State.ACTIVE
+                return _is_there(await self._ask_or(subject, known))
             if age > _RECENT:
                 self._begin(subject)
         return known.state is State.ACTIVE
@@ -62,7 +83,7 @@ class Liveness:
     async def confirm(self, subject: Subject) -> bool:
         """For what lasts, such as a refresh: asks Supabase, unless it has just been asked. A state that is older than
         `lasting` is an outage. Where nobody can be asked, what is known is in the standing already."""
-        if self._admin is None:
+        if self._admin is None and self._held is None:
             return True
         now = self._clock()
         # Parallel refreshes of one person, and the refresh after a sign-in, cost no read.
@@ -74,16 +95,31 @@ class Liveness:
         if known is not None and now - known.checked_at <= _RECENT:
             return True
         if known is None or now - known.checked_at > self._lasting:
-            return await self._ask(subject) is State.ACTIVE
-        return await self._ask_or(subject, known) is State.ACTIVE
-
-    async def check(self, subject: Subject) -> bool:
-        """Ask now, because something is said to have happened. → whether the person is still there."""
-        return self._admin is None or await self._ask(subject) is State.ACTIVE
+            look = await self._ask(subject)
+        else:
+            look = await self._ask_or(subject, known)
+        return _is_there(look) and not (look is not None and look.signed_out)
 
     async def note(self, subject: Subject, state: State) -> None:
-        """Supabase has said so by itself: at a sign-in, or through the webhook."""
+        """Supabase has said so by itself, through the webhook."""
         await self._learn(subject, state, self._clock())
+
+    async def note_session(self, subject: Subject, session: Mapping[str, Any]) -> None:
+        """Somebody has signed in here. session: Supabase's answer."""
+        await self._learn(subject, State.ACTIVE, self._clock())
+        if self._held is not None:
+            await self._held.keep(subject, session)
+
+    async def sweep(self) -> None:
+        """Ask about those who have access and were not asked about for long; forget what is known of everybody else.
+
+        A round is bounded; the next one goes on where it ended, on whichever node. Raises Outage."""
+        now = self._clock()
+        for subject, has_access in await self._states.overdue(now - _OVERDUE, now, _ROUND):
+            if not has_access or await self._ask(subject) is None:
+                await self._states.forget(subject)
+                if self._held is not None:
+                    await self._held.forget(subject)
 
     async def close(self) -> None:
         """Ask no further."""
@@ -91,44 +127,55 @@ class Liveness:
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    async def _ask_or(self, subject: Subject, known: Known) -> State:
+    async def _ask_or(self, subject: Subject, known: Known) -> Look | None:
         if self._clock() < self._paused_until:
-            return known.state
+            return Look(known.state)
         try:
             return await self._ask(subject)
         except ProviderUnavailable:
-            return known.state
+            return Look(known.state)
 
-    async def _ask(self, subject: Subject) -> State:
+    async def _ask(self, subject: Subject) -> Look | None:
+        """None: there is nobody to ask."""
         return await asyncio.shield(self._begin(subject))
 
-    def _begin(self, subject: Subject) -> "asyncio.Task[State]":
+    def _begin(self, subject: Subject) -> "asyncio.Task[Look | None]":
         """One question a person at a time; whoever comes meanwhile waits for its answer."""
         task = self._asking.get(subject)
         if task is None:
-            task = asyncio.create_task(self._look(subject))
+            task = asyncio.create_task(self._find_out(subject))
             self._asking[subject] = task
             task.add_done_callback(lambda done: self._done(subject, done))
         return task
 
-    def _done(self, subject: Subject, task: "asyncio.Task[State]") -> None:
+    def _done(self, subject: Subject, task: "asyncio.Task[Look | None]") -> None:
         del self._asking[subject]
         # In the background nobody waits for the error; those who do have been told.
         if not task.cancelled() and task.exception() is not None and not isinstance(task.exception(), Outage):
             log.error("liveness_failed", error=repr(task.exception()))
 
-    async def _look(self, subject: Subject) -> State:
-        if self._admin is None:
-            raise ProviderUnavailable("no secret key to ask with")
+    async def _find_out(self, subject: Subject) -> Look | None:
         asked_at = self._clock()
         try:
-            state = _state_of(await self._admin.get_user(subject), asked_at)
+            look = await self._look(subject, asked_at)
         except ProviderUnavailable as outage:
             self._paused_until = self._clock() + _PAUSE
             log.warning("liveness_unavailable", cause=str(outage))
             raise
-        await self._learn(subject, state, asked_at)
-        return state
+        if look is None:
+            return None
+        await self._learn(subject, look.state, asked_at)
+        if look.signed_out:
+            log.info("access_ended", subject=subject, reason="supabase_signed_out")
+            await self._access_end.of_grants(subject)
+        return look
+
+    async def _look(self, subject: Subject, now: datetime) -> Look | None:
+        """The session of somebody tells most; who has none is asked for by name."""
+        look = None if self._held is None else await self._held.look(subject)
+        if look is None and self._admin is not None:
+            look = Look(state_of(await self._admin.get_user(subject), now))
+        return look
 
     async def _learn(self, subject: Subject, state: State, when: datetime) -> None:
         self._just_seen.pop(subject, None)
@@ -139,17 +186,9 @@ class Liveness:
             self._just_seen[subject] = when
         if state is not State.ACTIVE and before is not state:
             log.info("access_ended", subject=subject, reason=f"supabase_{state}")
-            await self._on_end(subject)
+            await self._access_end.of_everything(subject)
 
 
-def _state_of(user: Mapping[str, Any] | None, now: datetime) -> State:
-    if user is None or user.get("deleted_at"):
-        return State.DELETED
-    return State.BANNED if _is_later(user.get("banned_until"), now) else State.ACTIVE
-
-
-def _is_later(instant: object, now: datetime) -> bool:
-    try:
-        return isinstance(instant, str) and datetime.fromisoformat(instant) > now
-    except (ValueError, TypeError):
-        return True  # somebody is banned until a time that cannot be read
+def _is_there(look: Look | None) -> bool:
+    """Where there is nobody to ask, somebody of whom nothing bad is known counts as there."""
+    return look is None or look.state is State.ACTIVE

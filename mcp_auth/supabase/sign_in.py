@@ -18,7 +18,6 @@ from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
-from mcp_auth.supabase.states import State
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
@@ -231,7 +230,7 @@ class SupabaseResourceOwners:
         factors = _verified_factors(user)
         if factors and session.acr != _SECOND_FACTOR:
             return FirstFactor(person.supabase_id, token, factors)
-        await self._liveness.note(person.supabase_id, State.ACTIVE)
+        await self._liveness.note_session(person.supabase_id, answer.body)
         local = await self._users.get_or_create(person, self._clock())
         if not local.is_active:
             return SignInRefusal.ACCOUNT_BLOCKED

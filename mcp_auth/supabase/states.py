@@ -1,15 +1,32 @@
 """What Supabase last said of a person, shared by all nodes. Instants are microseconds since 1970."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Connection, Table, Text, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Table,
+    Text,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from mcp_auth.users.tables import metadata
 from oauth.stores.database import Database
 from oauth.stores.instants import from_micros, to_micros
+from oauth.stores.tables import grants, sign_in_sessions
 from oauth.vocabulary import Subject
 
 
@@ -36,7 +53,23 @@ supabase_states = Table(
     Column("state", Text, nullable=False),
     Column("checked_at", BigInteger, nullable=False),
     CheckConstraint("state IN ('active', 'banned', 'deleted')", name="state"),
+    # For the rounds: whoever was asked about longest ago.
+    Index(None, "state", "checked_at"),
 )
+
+
+def state_of(user: Mapping[str, Any] | None, now: datetime) -> State:
+    """What the user object says; None where there is none."""
+    if user is None or user.get("deleted_at"):
+        return State.DELETED
+    return State.BANNED if _is_later(user.get("banned_until"), now) else State.ACTIVE
+
+
+def _is_later(instant: object, now: datetime) -> bool:
+    try:
+        return isinstance(instant, str) and datetime.fromisoformat(instant) > now
+    except (ValueError, TypeError):
+        return True  # somebody is banned until a time that cannot be read
 
 
 class StateStore:
@@ -69,3 +102,25 @@ class StateStore:
             return await self._database.write(work)
         except IntegrityError:  # another node wrote the first row in between
             return await self._database.write(work)
+
+    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[tuple[Subject, bool]]:
+        """Active people who were last asked about before an instant, longest ago first; each with whether they have
+        access now: a live grant, or a browser that is signed in."""
+        mine, instant = supabase_states.c.supabase_id, to_micros(now)
+        has_access = or_(
+            exists().where(grants.c.subject == mine, grants.c.revoked_at.is_(None), grants.c.expires_at > instant),
+            exists().where(sign_in_sessions.c.subject == mine, sign_in_sessions.c.expires_at > instant),
+        )
+        query = (
+            select(mine, has_access)
+            .where(supabase_states.c.state == State.ACTIVE.value, supabase_states.c.checked_at < to_micros(before))
+            .order_by(supabase_states.c.checked_at)
+            .limit(limit)
+        )
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [(Subject(subject), bool(access)) for subject, access in found]
+
+    async def forget(self, subject: Subject) -> None:
+        """Nothing is known of the person any more; somebody whose access was ended stays known."""
+        active = (supabase_states.c.supabase_id == subject, supabase_states.c.state == State.ACTIVE.value)
+        await self._database.write(lambda connection: connection.execute(delete(supabase_states).where(*active)))

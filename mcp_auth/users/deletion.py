@@ -4,13 +4,14 @@ Three things have to happen in two systems, so the intention is written down fir
 an outage leaves between them is settled by `settle`: if Supabase has deleted the person, the rest is done as well; if
 not, nothing has happened, and whoever wanted it was told so."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select, update
 
 from mcp_auth.supabase.admin import SupabaseAdmin
+from mcp_auth.supabase.liveness import AccessEnd
 from mcp_auth.users.store import UserStore
 from mcp_auth.users.tables import account_deletions
 from oauth.clock import Clock
@@ -26,20 +27,20 @@ _MOST = 100
 
 
 class AccountDeletion:
-    """end_access: ends the grants, sign-in sessions and tokens of a person, on every node."""
+    """access_end: ends the grants, sign-in sessions and tokens of a person, on every node."""
 
     def __init__(
         self,
         database: Database,
         users: UserStore,
         admin: SupabaseAdmin,
-        end_access: Callable[[Subject], Awaitable[None]],
+        access_end: AccessEnd,
         clock: Clock,
     ) -> None:
         self._database = database
         self._users = users
         self._admin = admin
-        self._end_access = end_access
+        self._access_end = access_end
         self._clock = clock
 
     async def delete(self, subject: Subject) -> None:
@@ -57,7 +58,7 @@ class AccountDeletion:
                 await self._strike_out(subject, requested_at)
 
     async def _finish(self, subject: Subject) -> None:
-        await self._end_access(subject)
+        await self._access_end.of_everything(subject)
         await self._users.anonymise(subject, self._clock())
         await self._strike_out(subject, None)
         log.info("account_deleted", subject=subject)

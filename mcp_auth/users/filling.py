@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from mcp_auth import bearer
+from mcp_auth.first_party import instant
 from mcp_auth.rejection import Rejection
-from mcp_auth.supabase import identity
-from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
@@ -18,7 +18,6 @@ from oauth.outages import Outage
 
 log = structlog.get_logger()
 
-_OK = 200
 # So long nobody asks again for what was not to be had: unverified, or another row has it.
 _PAUSE = timedelta(minutes=10)
 _MOST = 10_000
@@ -27,8 +26,8 @@ _MOST = 10_000
 class Filling:
     """Fills rows; what cannot be filled now waits for another time, and keeps nobody waiting."""
 
-    def __init__(self, client: SupabaseClient, users: UserStore, clock: Clock) -> None:
-        self._client = client
+    def __init__(self, introspection: Introspection, users: UserStore, clock: Clock) -> None:
+        self._introspection = introspection
         self._users = users
         self._clock = clock
         self._paused: dict[tuple[str, object, object], datetime] = {}
@@ -36,7 +35,7 @@ class Filling:
     async def fill(self, user: User, session: str) -> User:
         """session: a Supabase access token of this person, verified. → the row as it then is. Never raises Outage."""
         read = bearer.read(session)
-        if isinstance(read, Rejection):
+        if isinstance(read, Rejection) or user.supabase_id is None:
             return user
         email, phone = read.claims.get("email"), read.claims.get("phone")
         if not (email and user.email is None) and not (phone and user.phone is None):
@@ -48,9 +47,8 @@ class Filling:
             del self._paused[next(iter(self._paused))]
         self._paused[key] = now + _PAUSE
         try:
-            answer = await self._client.request("GET", "/user", bearer=session)
-            person = identity.of(answer.body) if answer.status == _OK else None
-            if person is None or person.supabase_id != user.supabase_id:
+            person = await self._introspection.confirm(session, user.supabase_id, instant(read.claims["exp"]))
+            if isinstance(person, Rejection):
                 return user
             return await self._users.get_or_create(person, now)
         except Outage as outage:

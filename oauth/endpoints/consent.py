@@ -41,7 +41,7 @@ async def show_consent(request: Request, server: AuthorizationServer) -> Respons
         return redirect(f"/signin?request={pending.handle}")
     why_not = await _why_not(pending, session, server)
     if why_not is not None:
-        return _not_permitted(pending, session, why_not, server)
+        return await _turned_away(pending, session, why_not, request, server)
     return _question(pending, session, server)
 
 
@@ -70,7 +70,7 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
             return redirect(f"/signin?request={pending.handle}")
         why_not = await _why_not(pending, session, server)
         if why_not is not None:
-            return _not_permitted(pending, session, why_not, server)
+            return await _turned_away(pending, session, why_not, request, server)
         plain_code = credentials.new_secret(CODE_PREFIX, server.entropy)
         code = _code(plain_code, pending, session, server, now)
     answered = await server.store.answer_authorization_request(
@@ -143,7 +143,12 @@ async def _why_not(pending: Pending, session: SignInSession, server: Authorizati
     return None
 
 
-def _not_permitted(pending: Pending, session: SignInSession, why: str, server: AuthorizationServer) -> Response:
+async def _turned_away(
+    pending: Pending, session: SignInSession, why: str, request: Request, server: AuthorizationServer
+) -> Response:
+    # To look where somebody stands may be to find out that they have signed out everywhere: they may sign in again.
+    if await current_session(request, server) is None:
+        return redirect(f"/signin?request={pending.handle}")
     log.info("consent_refused", reason="not_permitted", subject=session.subject, resource=pending.resource.path)
     return page(
         server,

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 # The newest migration: a database at any other is refused at start.
-REVISION = "0001"
+REVISION = "0002"
 
 NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",

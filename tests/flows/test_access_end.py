@@ -4,12 +4,14 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
 
 from mcp_auth.supabase import webhook
 from oauth.vocabulary import Role
+from tests.support.app_person import AppPerson
 from tests.support.browser import NO_TLS
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
@@ -147,7 +149,167 @@ def test_many_calls_at_once_ask_supabase_once(gateway: Gateway, supabase: Runnin
 
 
 def asked(supabase: RunningSupabase) -> int:
-    return sum(count for path, count in supabase.stand_in.requests.items() if path.startswith("/admin/users"))
+    """How often the project was asked about people and their sessions."""
+    return sum(
+        count
+        for path, count in supabase.stand_in.requests.items()
+        if path.startswith(("/admin/users", "/user", "/token?grant_type=refresh_token"))
+    )
+
+
+# -- signed out everywhere, and no webhook that tells of it
+
+
+@pytest.fixture(params=["with a secret key", "without a secret key"])
+def following(
+    request: pytest.FixtureRequest, database_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> Iterator[Gateway]:
+    """A gateway that nobody tells anything, and that asks by itself."""
+    without: dict[str, Any] = {"supabase_secret_key": None} if request.param == "without a secret key" else {}
+    with running_gateway(database_url, supabase, clock, **without) as running:
+        yield running
+
+
+def test_sign_out_everywhere_is_noticed_at_the_next_refresh(following: Gateway) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    following.clock.advance(seconds=11)
+    signed_in(following).sign_out("global")
+    assert client.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+    assert status(client, tokens["access_token"]) == 401
+
+
+def test_sign_out_everywhere_is_noticed_by_the_first_call_after_a_minute(following: Gateway) -> None:
+    client, browser = following.registered(), following.browser()
+    assert browser.connect(client.authorization_url(), USER.email, USER.password).status_code == 303
+    tokens = following.tokens(client)
+    signed_in(following).sign_out("global")
+    following.clock.advance(seconds=61)
+    assert status(client, tokens["access_token"]) == 401
+    assert 'name="password"' in browser.get(client.authorization_url()).text
+    following.clock.advance(seconds=1)
+    assert status(client, following.tokens(client)["access_token"]) == 200
+
+
+def test_sign_out_everywhere_is_noticed_within_a_minute_on_every_node(
+    following: Gateway, supabase: RunningSupabase, clock: SettableClock, eventually: Eventually
+) -> None:
+    with running_gateway(following.settings.database_url, supabase, clock, as_node_of=following) as elsewhere:
+        here, there = following.registered(), elsewhere.registered()
+        tokens = following.tokens(here)
+        assert (status(here, tokens["access_token"]), status(there, tokens["access_token"])) == (200, 200)
+        signed_in(following).sign_out("global")
+        for _ in range(4):
+            clock.advance(seconds=14)
+            status(here, tokens["access_token"])
+        clock.advance(seconds=4)
+        eventually(lambda: {status(node, tokens["access_token"]) for node in (here, there)} == {401})
+
+
+# The access token of the session that is followed has expired long since: it is refreshed on the way.
+def test_session_is_followed_for_as_long_as_the_grant_is_used(following: Gateway) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    for _ in range(5):
+        following.clock.advance(minutes=55)
+        tokens = client.refresh(tokens["refresh_token"]).json()
+        assert status(client, tokens["access_token"]) == 200
+    following.clock.advance(minutes=55)
+    signed_in(following).sign_out("global")
+    assert client.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+
+
+# The page that finds it out asks for a new sign-in, and accuses nobody.
+def test_consent_page_of_somebody_who_signed_out_everywhere_leads_to_the_sign_in(following: Gateway) -> None:
+    client, browser = following.registered(), following.browser()
+    assert browser.connect(client.authorization_url(), USER.email, USER.password).status_code == 303
+    following.clock.advance(seconds=11)
+    signed_in(following).sign_out("global")
+    assert 'name="password"' in browser.get(client.authorization_url()).text
+
+
+def test_session_that_ends_elsewhere_ends_nothing_here(following: Gateway) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    signed_in(following).sign_out("local")
+    following.clock.advance(seconds=61)
+    assert status(client, tokens["access_token"]) == 200
+
+
+def test_sign_out_of_all_other_devices_ends_access_here(following: Gateway) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    signed_in(following).sign_out("others")
+    following.clock.advance(seconds=61)
+    assert status(client, tokens["access_token"]) == 401
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "html"])
+def test_outage_is_no_sign_out(following: Gateway, fault: str) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    person = signed_in(following)
+    assert person.get("/users/me").status_code == 200
+    following.supabase.stand_in.faults.set(fault)
+    following.clock.advance(minutes=20)
+    assert status(client, tokens["access_token"]) == 200
+    assert person.get("/users/me").status_code == 200
+    assert client.refresh(tokens["refresh_token"]).status_code == 200
+
+
+# D-14 at REST, where the token is Supabase's own and good until it expires.
+def test_session_token_ends_within_a_minute_of_the_sign_out(following: Gateway) -> None:
+    person, other = signed_in(following), signed_in(following)
+    assert [each.get("/users/me").status_code for each in (person, other)] == [200, 200]
+    person.sign_out("local")
+    following.clock.advance(seconds=61)
+    refused = person.get("/users/me")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "TOKEN_INVALID")
+    assert other.get("/users/me").status_code == 200
+
+
+def test_session_token_that_comes_after_the_sign_out_is_refused_at_once(following: Gateway) -> None:
+    person, other = signed_in(following), signed_in(following)
+    assert other.get("/users/me").status_code == 200
+    person.sign_out("local")
+    assert person.get("/users/me").status_code == 401
+
+
+# What was signed in after the sign-out is not ended by the news of it.
+def test_new_session_of_somebody_who_signed_out_everywhere_stays(following: Gateway) -> None:
+    client = following.registered()
+    tokens = following.tokens(client)
+    person = signed_in(following)
+    person.sign_out("global")
+    following.clock.advance(seconds=5)
+    person.sign_in()
+    assert person.get("/users/me").status_code == 200
+    following.clock.advance(seconds=61)
+    assert status(client, tokens["access_token"]) == 401
+    assert person.get("/users/me").status_code == 200
+
+
+def test_sessions_are_followed_only_where_that_is_wanted(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    without: dict[str, Any] = {"supabase_secret_key": None, "follow_sessions": False}
+    with running_gateway(sqlite_url, supabase, clock, **without) as gateway:
+        client = gateway.registered()
+        tokens = gateway.tokens(client)
+        person = signed_in(gateway)
+        assert person.get("/users/me").status_code == 200
+        before = asked(supabase)
+        person.sign_out("global")
+        clock.advance(minutes=2)
+        assert status(client, tokens["access_token"]) == 200
+        assert person.get("/users/me").status_code == 200
+        assert asked(supabase) == before
+
+
+def signed_in(gateway: Gateway) -> AppPerson:
+    person = AppPerson(gateway)
+    gateway.close_later(person)
+    return person
 
 
 @pytest.fixture
@@ -303,14 +465,3 @@ def test_message_that_is_too_long_is_a_413(told: Gateway) -> None:
 
 def test_without_a_secret_there_is_no_webhook(gateway: Gateway) -> None:
     assert tell(gateway, {"type": "user.deleted", "user_id": USER.id}).status_code == 404
-
-
-def test_without_a_secret_key_nobody_is_asked(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock) -> None:
-    with running_gateway(sqlite_url, supabase, clock, supabase_secret_key=None) as gateway:
-        client = gateway.registered()
-        tokens = gateway.tokens(client)
-        before = asked(supabase)
-        clock.advance(minutes=25)
-        assert status(client, tokens["access_token"]) == 200
-        assert client.refresh(tokens["refresh_token"]).status_code == 200
-        assert asked(supabase) == before

@@ -179,6 +179,7 @@ def test_outage_while_a_row_is_filled_disturbs_nobody(api: Gateway, signed_in: S
     api.supabase.stand_in.faults.set("500", paths=["/user"])
     assert person.me()["phone"] is None
     api.supabase.stand_in.faults.clear()
+    api.clock.advance(seconds=16)
     assert person.me()["phone"] == "+919876543210"
 
 

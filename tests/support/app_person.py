@@ -30,6 +30,11 @@ class AppPerson:
         assert session.status_code == 200, session.text
         self.access_token = session.json()["access_token"]
 
+    def sign_out(self, scope: str) -> None:
+        """`global`, `local` or `others`."""
+        headers = {"Authorization": f"Bearer {self.access_token}"}
+        assert self._supabase.post(f"/logout?scope={scope}", headers=headers).status_code == 204
+
     def enroll(self) -> None:
         """A second factor, and a session that has given it."""
         headers = {"Authorization": f"Bearer {self.access_token}"}

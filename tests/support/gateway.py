@@ -84,14 +84,14 @@ class Gateway:
     _open: list[Any] = field(default_factory=list)
 
     def browser(self) -> Browser:
-        return self._closed_later(Browser(self.url))
+        return self.close_later(Browser(self.url))
 
     def client(self, **options: Any) -> RawClient:  # noqa: ANN401
-        return self._closed_later(RawClient(self.url, listens_at=self.listens_at, **options))
+        return self.close_later(RawClient(self.url, listens_at=self.listens_at, **options))
 
     def client_at(self, node: str) -> RawClient:
         """A client that talks to a node of this gateway by its own address."""
-        return self._closed_later(RawClient(self.url, listens_at=node))
+        return self.close_later(RawClient(self.url, listens_at=node))
 
     def registered(self, **metadata: object) -> RawClient:
         client = self.client()
@@ -158,7 +158,8 @@ class Gateway:
         while self._open:
             self._open.pop().close()
 
-    def _closed_later(self, opened: T) -> T:
+    def close_later(self, opened: T) -> T:
+        """→ what it was given."""
         self._open.append(opened)
         return opened
 

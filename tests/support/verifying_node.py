@@ -38,11 +38,11 @@ class Node:
         self.client = client
         self.know()
 
-    def know(self, jwt_secret: str | None = None) -> None:
-        """Set the node up anew, with the project's shared secret or without."""
+    def know(self, jwt_secret: str | None = None, *, followed: bool = False) -> None:
+        """Set the node up anew, with the project's shared secret or without. followed: sessions are asked about."""
         shared = None if jwt_secret is None else shared_secret_key(jwt_secret)
         keys = SupabaseKeys(self.client, self.clock, shared)
-        self.sessions = SupabaseSessions(self.issuer, keys, self.introspection, self.admission)
+        self.sessions = SupabaseSessions(self.issuer, keys, self.introspection, self.admission, followed)
 
     def verifier(self, resource: Resource = API) -> SupabaseTokenVerifier:
         return SupabaseTokenVerifier(

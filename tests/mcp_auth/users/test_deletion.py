@@ -33,10 +33,13 @@ class Ending:
         self.ended: list[Subject] = []
         self.crashes = False
 
-    async def __call__(self, subject: Subject) -> None:
+    async def of_everything(self, subject: Subject) -> None:
         if self.crashes:
             raise Crash
         self.ended.append(subject)
+
+    async def of_grants(self, subject: Subject) -> None:
+        raise AssertionError(f"of {subject} all has to end")
 
 
 class World:

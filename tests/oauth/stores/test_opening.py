@@ -179,8 +179,10 @@ async def test_database_at_another_revision_says_what_to_run(database_url: str) 
     opened = await open_database(database_url)
     await opened.write(lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0000'")))
     with pytest.raises(UnsuitableDatabase) as refused:
-        await check_revision(opened, "0001")
-    assert str(refused.value) == ("The database is at revision 0000, this program needs 0001: run `mcp-auth migrate`.")
+        await check_revision(opened, REVISION)
+    assert str(refused.value) == (
+        f"The database is at revision 0000, this program needs {REVISION}: run `mcp-auth migrate`."
+    )
     await opened.close()
 
 
@@ -189,8 +191,10 @@ async def test_database_that_was_never_migrated_says_what_to_run(database_url: s
     opened = await open_database(database_url)
     await opened.write(lambda connection: connection.execute(text(statement)))
     with pytest.raises(UnsuitableDatabase) as refused:
-        await check_revision(opened, "0001")
-    assert str(refused.value) == ("The database is at revision none, this program needs 0001: run `mcp-auth migrate`.")
+        await check_revision(opened, REVISION)
+    assert str(refused.value) == (
+        f"The database is at revision none, this program needs {REVISION}: run `mcp-auth migrate`."
+    )
     await opened.close()
 
 

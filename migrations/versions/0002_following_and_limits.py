@@ -1,0 +1,26 @@
+"""Sessions of the Supabase project that are followed, and request counts that nodes share."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "supabase_sessions",
+        sa.Column("supabase_id", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("supabase_id", name=op.f("pk_supabase_sessions")),
+    )
+    op.create_index(
+        op.f("ix_supabase_states_state_checked_at"), "supabase_states", ["state", "checked_at"], unique=False
+    )
+
+
+def downgrade() -> None:
+    op.drop_index(op.f("ix_supabase_states_state_checked_at"), table_name="supabase_states")
+    op.drop_table("supabase_sessions")

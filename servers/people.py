@@ -1,0 +1,120 @@
+"""What a node knows of people: Supabase's side, ours, and how access ends when either says so."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import structlog
+
+from mcp_auth.revocations import Revocations
+from mcp_auth.supabase.admin import SupabaseAdmin
+from mcp_auth.supabase.admission import Admission
+from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.supabase.held_sessions import HeldSessions
+from mcp_auth.supabase.introspection import Introspection
+from mcp_auth.supabase.jwks import SupabaseKeys
+from mcp_auth.supabase.liveness import SWEEP, AccessEnd, Liveness
+from mcp_auth.supabase.sign_in import SupabaseResourceOwners
+from mcp_auth.supabase.states import StateStore
+from mcp_auth.users.deletion import UNDER_WAY, AccountDeletion
+from mcp_auth.users.standings import Standings
+from mcp_auth.users.store import UserStore
+from mcp_auth.verifier import SupabaseSessions
+from oauth.clock import Clock
+from oauth.credentials import KeyEncryption
+from oauth.models import Revocation
+from oauth.stores.opening import OpenDatabase
+from oauth.stores.ports import Store
+from servers.access_end import StoredAccessEnd
+from servers.background import repeating
+from servers.settings import GatewaySettings
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """deletion: None where there is no secret key for Supabase's admin API."""
+
+    supabase: SupabaseClient
+    introspection: Introspection
+    users: UserStore
+    standings: Standings
+    revocations: Revocations
+    access_end: AccessEnd
+    liveness: Liveness
+    sessions: SupabaseSessions
+    resource_owners: SupabaseResourceOwners
+    deletion: AccountDeletion | None
+
+    async def settle_deletions(self) -> None:
+        """See AccountDeletion."""
+        if self.deletion is not None:
+            await self.deletion.settle()
+
+
+@asynccontextmanager
+async def open_people(
+    settings: GatewaySettings, database: OpenDatabase, store: Store, encryption: KeyEncryption, clock: Clock
+) -> AsyncIterator[People]:
+    """All of it; while the context is open, whoever has access is asked about in rounds."""
+    async with httpx.AsyncClient() as http:
+        supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
+        keys = SupabaseKeys(supabase, clock, settings.shared_supabase_key)
+        introspection = Introspection(supabase, clock)
+        users = UserStore(database, settings.default_phone_region)
+
+        def announce(news: Revocation) -> None:
+            revocations.add(news)  # which need the standings, which need to know how access ends
+
+        held = HeldSessions(supabase, database, encryption, clock)
+        lifetime = settings.authorization_server().access_token_lifetime
+        access_end = StoredAccessEnd(store, held, announce, clock, lifetime)
+        admin = _admin(settings, http)
+        liveness = Liveness(
+            held if settings.follow_sessions else None,
+            admin,
+            StateStore(database),
+            access_end,
+            clock,
+            settings.outage_tolerance,
+        )
+        standings = Standings(users, liveness, clock)
+        revocations = Revocations(on_person=standings.forget)
+        admission = Admission(introspection, users, standings, clock)
+        people = People(
+            supabase,
+            introspection,
+            users,
+            standings,
+            revocations,
+            access_end,
+            liveness,
+            SupabaseSessions(supabase.issuer, keys, introspection, admission, settings.follow_sessions),
+            SupabaseResourceOwners(
+                supabase,
+                keys,
+                introspection,
+                users,
+                standings,
+                liveness,
+                clock,
+                region=settings.default_phone_region,
+                answer_time=settings.code_answer_time,
+            ),
+            None if admin is None else AccountDeletion(database, users, admin, access_end, clock),
+        )
+        try:
+            async with repeating(SWEEP, liveness.sweep), repeating(UNDER_WAY, people.settle_deletions):
+                yield people
+        finally:
+            await liveness.close()
+
+
+def _admin(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseAdmin | None:
+    """Supabase's admin API, where there is a key for it."""
+    if settings.supabase_secret_key is None:
+        log.warning("no_supabase_secret_key", meaning="accounts cannot be deleted through the API")
+        return None
+    return SupabaseAdmin(SupabaseClient(settings.supabase_url, settings.supabase_secret_key.get_secret_value(), http))
