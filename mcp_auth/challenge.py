@@ -1,8 +1,9 @@
 """The Bearer challenge (RFC 6750 §3, RFC 9728 §5.1): what a client needs to get in (D-15)."""
 
+from mcp_auth.rejection import SECOND_FACTOR, Rejection
 from oauth.resources import Resource
 from oauth.scope import to_text
-from oauth.vocabulary import ErrorCode, Scope
+from oauth.vocabulary import AAL2, ErrorCode, Scope
 
 
 def unauthenticated(resource: Resource) -> str:
@@ -13,6 +14,21 @@ def unauthenticated(resource: Resource) -> str:
 def invalid_token(resource: Resource, description: str) -> str:
     """The token that was sent is no good. description: of ours, without quotes or backslashes."""
     return f'{unauthenticated(resource)}, error="{ErrorCode.INVALID_TOKEN}", error_description="{description}"'
+
+
+def insufficient_authentication(resource: Resource) -> str:
+    """The sign-in that the token stands for was not strong enough: which one would do (RFC 9470 §3)."""
+    return (
+        f'{unauthenticated(resource)}, error="{ErrorCode.INSUFFICIENT_USER_AUTHENTICATION}", '
+        f'error_description="{SECOND_FACTOR.description}", acr_values="{AAL2}"'
+    )
+
+
+def rejected(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
+    """→ error code and challenge for a token that was refused."""
+    if rejection is SECOND_FACTOR:
+        return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication(resource)
+    return ErrorCode.INVALID_TOKEN, invalid_token(resource, rejection.description)
 
 
 def insufficient_scope(resource: Resource, needed: frozenset[Scope], description: str) -> str:

@@ -44,8 +44,8 @@ class BearerGuard:
             return
         if isinstance(principal, Rejection):
             log.info("token_rejected", resource=self._resource.path, reason=principal.reason, failure=principal.failure)
-            header = challenge.invalid_token(self._resource, principal.description)
-            await self._refuse(send, 401, header, "invalid_token", principal.description)
+            error, header = challenge.rejected(self._resource, principal)
+            await self._refuse(send, 401, header, error, principal.description)
             return
         if not covers(principal.scopes, self._resource.baseline):
             needed = self._resource.baseline

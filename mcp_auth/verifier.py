@@ -217,6 +217,8 @@ class SupabaseTokenVerifier(TokenVerifier):
             return Rejection("user_inactive", rejection.NOT_PERMITTED)
         if standing.role not in self.resource.roles:
             return Rejection("role_required", rejection.NOT_PERMITTED)
+        if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
+            return rejection.SECOND_FACTOR
         return principal if standing.role is principal.role else replace(principal, role=standing.role)
 
 

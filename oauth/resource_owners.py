@@ -20,10 +20,11 @@ class ResourceOwner:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a person may have access at all, and in which role."""
+    """Whether a person may have access at all, in which role, and whether they have enrolled a second factor."""
 
     active: bool
     role: Role
+    has_factor: bool = False
 
 
 class SignInRefusal(StrEnum):

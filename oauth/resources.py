@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from oauth.vocabulary import OFFLINE_ACCESS, ResourceIndicator, Role, Scope
+from oauth.vocabulary import AAL2, OFFLINE_ACCESS, ResourceIndicator, Role, Scope
 
 # Scope hierarchy: holding the key is holding the values as well.
 _IMPLIED: Mapping[Scope, frozenset[Scope]] = MappingProxyType({Scope("mcp:write"): frozenset({Scope("mcp:read")})})
@@ -21,13 +21,21 @@ class SupabaseTokens(StrEnum):
     SESSION = "session"
 
 
+class SecondFactorDemand(StrEnum):
+    """Of whom a resource demands a second factor: the `acr` of a token has to be `aal2` (RFC 9470)."""
+
+    NOBODY = "nobody"
+    ENROLLED = "enrolled"  # of whoever has one
+    EVERYBODY = "everybody"
+
+
 @dataclass(frozen=True, slots=True)
 class Resource:
     """A protected resource (RFC 9728).
 
     scopes: each with what it means in plain words, for the consent page.
     baseline: what a 401 asks for, what is granted when a client names no scope, and what each call needs.
-    roles: who may obtain this audience at all (D-13)."""
+    roles: who may obtain this audience at all (D-13). second_factor: who has to have given one."""
 
     public_url: str
     path: str
@@ -36,6 +44,7 @@ class Resource:
     baseline: frozenset[Scope]
     roles: frozenset[Role] = frozenset(Role)
     supabase_tokens: SupabaseTokens = SupabaseTokens.NEVER
+    second_factor: SecondFactorDemand = SecondFactorDemand.NOBODY
 
     @property
     def identifier(self) -> ResourceIndicator:
@@ -51,6 +60,17 @@ class Resource:
     def document_url(self) -> str:
         """Where the challenge points (RFC 9728 §5.1)."""
         return self.public_url + self.document_path
+
+    def is_assured(self, acr: str, *, has_factor: bool) -> bool:
+        """Was the sign-in strong enough? acr: of the token or session. has_factor: whether its person has enrolled a
+        second factor."""
+        match self.second_factor:
+            case SecondFactorDemand.NOBODY:
+                return True
+            case SecondFactorDemand.ENROLLED:
+                return acr == AAL2 or not has_factor
+            case SecondFactorDemand.EVERYBODY:
+                return acr == AAL2
 
     def document(self) -> dict[str, object]:
         """Protected resource metadata (RFC 9728 §2). `offline_access` is the authorization server's affair (D-4)."""

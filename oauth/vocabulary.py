@@ -11,10 +11,11 @@ ResourceIndicator = NewType("ResourceIndicator", str)
 Digest = NewType("Digest", bytes)  # SHA-256 of a secret: all that is ever stored of one
 
 OFFLINE_ACCESS = Scope("offline_access")
+AAL2 = "aal2"  # the `acr` of somebody who has given a second factor, in Supabase's words
 
 
 class ErrorCode(StrEnum):
-    """Registered error codes of RFC 6749, 6750, 7009, 7591 and 8707."""
+    """Registered error codes of RFC 6749, 6750, 7009, 7591, 8707 and 9470."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -31,6 +32,7 @@ class ErrorCode(StrEnum):
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - the code's name, not a token
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    INSUFFICIENT_USER_AUTHENTICATION = "insufficient_user_authentication"
 
 
 class Role(StrEnum):

@@ -78,7 +78,7 @@ def create_app(
 
     add_tools: is given the user and the admin server, to add an operator's own tools. add_routes: the same for the
     REST API."""
-    resources = create_resources(settings.public_url, settings.name)
+    resources = create_resources(settings.public_url, settings.name, settings.second_factor_required)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

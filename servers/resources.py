@@ -1,6 +1,9 @@
 """The three resources (D-4), in the words that people read on the consent page."""
 
-from oauth.resources import Resource, Resources, SupabaseTokens
+from collections.abc import Collection
+from dataclasses import replace
+
+from oauth.resources import Resource, Resources, SecondFactorDemand, SupabaseTokens
 from oauth.vocabulary import Role, Scope
 
 USER_PATH = "/mcp"
@@ -8,8 +11,15 @@ ADMIN_PATH = "/mcp-admin"
 API_PATH = "/api"
 
 
-def create_resources(public_url: str, service_name: str) -> Resources:
-    """User MCP server, admin MCP server, REST API; the first is the default."""
+PATHS = (USER_PATH, ADMIN_PATH, API_PATH)
+
+
+def create_resources(
+    public_url: str, service_name: str, second_factor_required: Collection[str] = frozenset()
+) -> Resources:
+    """User MCP server, admin MCP server, REST API; the first is the default.
+
+    second_factor_required: paths of those that demand a second factor of everybody."""
     user = Resource(
         public_url,
         USER_PATH,
@@ -28,6 +38,7 @@ def create_resources(public_url: str, service_name: str) -> Resources:
         scopes={Scope("mcp:admin"): "Use the administration tools in your name"},
         baseline=frozenset({Scope("mcp:admin")}),
         roles=frozenset({Role.AGENT, Role.ADMIN}),
+        second_factor=SecondFactorDemand.ENROLLED,
     )
     api = Resource(
         public_url,
@@ -37,4 +48,11 @@ def create_resources(public_url: str, service_name: str) -> Resources:
         baseline=frozenset({Scope("api")}),
         supabase_tokens=SupabaseTokens.SESSION,
     )
-    return Resources((user, admin, api))
+    return Resources(
+        tuple(
+            replace(resource, second_factor=SecondFactorDemand.EVERYBODY)
+            if resource.path in second_factor_required
+            else resource
+            for resource in (user, admin, api)
+        )
+    )

@@ -23,6 +23,7 @@ from oauth.jws import VerificationKey
 from oauth.settings import AttemptLimits
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers.origin import PUBLIC_URL, origin_problem
+from servers.resources import PATHS
 
 PREFIX = "MCP_AUTH_"
 CONFIG_FILE = "mcp-auth.toml"
@@ -93,6 +94,11 @@ class GatewaySettings(DatabaseSettings):
     )
     outage_tolerance_seconds: Seconds = Field(
         3600, description="How long the last known state of a person is good while Supabase does not answer."
+    )
+    second_factor_required: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Resources that demand a second factor of everybody, separated by commas: /mcp, /mcp-admin, /api. "
+        "/mcp-admin demands it of whoever has one in any case.",
     )
     database_pool_size: int = Field(10, ge=1, le=100, description="PostgreSQL connections per pool and process.")
     service_name: str | None = Field(
@@ -166,7 +172,15 @@ class GatewaySettings(DatabaseSettings):
     grant_lifetime_seconds: Seconds = Field(15_552_000, description="Absolute life of a grant.")
     sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
 
-    @field_validator("secret", "webhook_secret", "api_keys", "allowed_origins", "allowed_hosts", mode="before")
+    @field_validator(
+        "secret",
+        "webhook_secret",
+        "api_keys",
+        "allowed_origins",
+        "allowed_hosts",
+        "second_factor_required",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -186,6 +200,13 @@ class GatewaySettings(DatabaseSettings):
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("second_factor_required")
+    @classmethod
+    def _known_resources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(PATHS):
+            raise ValueError(f"names something that is no resource: set it to some of {', '.join(PATHS)}")
+        return value
 
     @field_validator("api_keys")
     @classmethod

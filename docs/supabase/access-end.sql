@@ -1,5 +1,5 @@
 -- Tells mcp-auth at once when somebody is banned, deleted, or signed out everywhere (POST /api/v1/webhooks/supabase).
--- Without it mcp-auth asks by itself and knows of bans and deletions within a minute; of sign-outs it is only told here.
+-- Without it mcp-auth asks by itself and knows within a minute.
 --
 -- Run it in the SQL editor of the project, after these two lines with values of your own. The secret is the one of
 -- MCP_AUTH_WEBHOOK_SECRET: `whsec_` and the output of `openssl rand -base64 32`.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import structlog
 from starlette.requests import HTTPConnection, Request
 
-from mcp_auth import challenge, service_keys
+from mcp_auth import challenge, rejection, service_keys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection, failure_of
 from mcp_auth.rest.authentication import RestAuthentication
@@ -14,12 +14,9 @@ from mcp_auth.rest.errors import ApiError, of_outage
 from mcp_auth.users.models import User
 from oauth.outages import Outage
 from oauth.resources import Resource, covers
-from oauth.vocabulary import Role, Subject
+from oauth.vocabulary import AAL2, Role, Subject
 
 log = structlog.get_logger()
-
-
-_SECOND_FACTOR = "aal2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +93,8 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
 async def require_aal2(request: Request) -> Principal:
     """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
     principal = await get_current_principal(request)
-    if principal.acr != _SECOND_FACTOR:
-        message = "This needs a sign-in with a second factor."
-        # RFC 9470 §3: which level of authentication would do.
-        header = (
-            f'Bearer error="insufficient_user_authentication", error_description="{message}", '
-            f'acr_values="{_SECOND_FACTOR}", resource_metadata="{authentication_of(request).resource.document_url}"'
-        )
-        raise ApiError(401, "AAL2_REQUIRED", message, {"WWW-Authenticate": header})
+    if principal.acr != AAL2:
+        raise _second_factor_required(authentication_of(request).resource)
     return principal
 
 
@@ -168,6 +159,8 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         if principal.reason == "user_inactive":
             # The token is good: signing in again would not help.
             raise _inactive()
+        if principal is rejection.SECOND_FACTOR:
+            raise _second_factor_required(resource)
         raise invalid_token(resource, principal.description)
     if not covers(principal.scopes, resource.baseline):
         message = "The access token lacks scope for the API."
@@ -218,6 +211,13 @@ def invalid_token(resource: Resource, description: str) -> ApiError:
     """A token or ticket was sent and is no good. description: of ours, without quotes."""
     header = challenge.invalid_token(resource, description)
     return ApiError(401, "TOKEN_INVALID", description, {"WWW-Authenticate": header})
+
+
+def _second_factor_required(resource: Resource) -> ApiError:
+    message = rejection.SECOND_FACTOR.description
+    return ApiError(
+        401, "AAL2_REQUIRED", message, {"WWW-Authenticate": challenge.insufficient_authentication(resource)}
+    )
 
 
 def _no_account(resource: Resource) -> ApiError:

@@ -7,7 +7,7 @@ keys, and refreshed before its access token runs out."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mcp_auth import bearer
 from mcp_auth.rejection import Rejection
+from mcp_auth.supabase import identity
 from mcp_auth.supabase.client import Answer, SupabaseClient
 from mcp_auth.supabase.states import State, state_of
 from mcp_auth.users.tables import metadata
@@ -46,10 +47,16 @@ held_sessions = Table(
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What Supabase says of somebody."""
+    """What Supabase says of somebody. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
 
     state: State
     signed_out: bool = False
+    has_factor: bool | None = None
+
+    @classmethod
+    def at(cls, user: Mapping[str, Any] | None, now: datetime) -> "Look":
+        """user: Supabase's user object; None where there is none."""
+        return cls(state_of(user, now), has_factor=None if user is None else bool(identity.verified_factors(user)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +117,7 @@ class HeldSessions:
     async def _conclude(self, subject: Subject, held: _Held, answer: Answer) -> Look | None:
         """What was said of a session counts if it is still the one that is held. None: it says nothing any more."""
         if answer.status == _OK:
-            return Look(state_of(answer.body, self._clock()))
+            return Look.at(answer.body, self._clock())
         look = _look_of(answer)
         now_held = await self._read(subject)
         if now_held is not None and now_held.sealed != held.sealed:

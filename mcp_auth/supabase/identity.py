@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_auth.users.models import Identity
+from oauth.resource_owners import SecondFactor
 from oauth.vocabulary import Subject
+
+# WebAuthn factors need JavaScript, and are asked for nowhere here.
+_FACTORS = frozenset({"totp", "phone"})
 
 
 def of(user: Mapping[str, Any]) -> Identity | None:
@@ -20,3 +24,16 @@ def of(user: Mapping[str, Any]) -> Identity | None:
         f"+{phone.lstrip('+')}" if isinstance(phone, str) and phone and user.get("phone_confirmed_at") else None
     )
     return Identity(Subject(subject), confirmed_email, confirmed_phone)
+
+
+def verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:
+    """The second factors that the sign-in page can ask for."""
+    enrolled = user.get("factors")
+    return tuple(
+        SecondFactor(factor["id"], factor["factor_type"], str(factor.get("friendly_name") or ""))
+        for factor in (enrolled if isinstance(enrolled, list) else [])
+        if isinstance(factor, dict)
+        and factor.get("status") == "verified"
+        and factor.get("factor_type") in _FACTORS
+        and isinstance(factor.get("id"), str)
+    )

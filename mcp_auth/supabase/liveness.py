@@ -12,7 +12,8 @@ import structlog
 
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.held_sessions import HeldSessions, Look
-from mcp_auth.supabase.states import Known, State, StateStore, state_of
+from mcp_auth.supabase.states import Known, State, StateStore
+from mcp_auth.users.standings import Presence
 from oauth.clock import Clock
 from oauth.outages import Outage, ProviderUnavailable
 from oauth.vocabulary import Subject
@@ -67,18 +68,18 @@ class Liveness:
         self._asking: dict[Subject, asyncio.Task[Look | None]] = {}
         self._just_seen: dict[Subject, datetime] = {}
 
-    async def is_alive(self, subject: Subject) -> bool:
+    async def presence(self, subject: Subject) -> Presence:
         """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
         known = await self._states.get(subject)
         if known is None:
-            return _is_there(await self._ask(subject))
+            return _presence(await self._ask(subject))
         if known.state is State.ACTIVE:
             age = self._clock() - known.checked_at
             if age > FRESH:
-                return _is_there(await self._ask_or(subject, known))
+                return _presence(await self._ask_or(subject, known))
             if age > _RECENT:
                 self._begin(subject)
-        return known.state is State.ACTIVE
+        return _presence(_as_known(known))
 
     async def confirm(self, subject: Subject) -> bool:
         """For what lasts, such as a refresh: asks Supabase, unless it has just been asked. A state that is older than
@@ -98,15 +99,16 @@ class Liveness:
             look = await self._ask(subject)
         else:
             look = await self._ask_or(subject, known)
-        return _is_there(look) and not (look is not None and look.signed_out)
+        return look is None or (look.state is State.ACTIVE and not look.signed_out)
 
     async def note(self, subject: Subject, state: State) -> None:
         """Supabase has said so by itself, through the webhook."""
-        await self._learn(subject, state, self._clock())
+        await self._learn(subject, Known(state, self._clock()))
 
     async def note_session(self, subject: Subject, session: Mapping[str, Any]) -> None:
         """Somebody has signed in here. session: Supabase's answer."""
-        await self._learn(subject, State.ACTIVE, self._clock())
+        now = self._clock()
+        await self._learn(subject, Known(State.ACTIVE, now, Look.at(session.get("user"), now).has_factor))
         if self._held is not None:
             await self._held.keep(subject, session)
 
@@ -129,11 +131,11 @@ class Liveness:
 
     async def _ask_or(self, subject: Subject, known: Known) -> Look | None:
         if self._clock() < self._paused_until:
-            return Look(known.state)
+            return _as_known(known)
         try:
             return await self._ask(subject)
         except ProviderUnavailable:
-            return Look(known.state)
+            return _as_known(known)
 
     async def _ask(self, subject: Subject) -> Look | None:
         """None: there is nobody to ask."""
@@ -164,7 +166,7 @@ class Liveness:
             raise
         if look is None:
             return None
-        await self._learn(subject, look.state, asked_at)
+        await self._learn(subject, Known(look.state, asked_at, look.has_factor))
         if look.signed_out:
             log.info("access_ended", subject=subject, reason="supabase_signed_out")
             await self._access_end.of_grants(subject)
@@ -174,21 +176,27 @@ class Liveness:
         """The session of somebody tells most; who has none is asked for by name."""
         look = None if self._held is None else await self._held.look(subject)
         if look is None and self._admin is not None:
-            look = Look(state_of(await self._admin.get_user(subject), now))
+            look = Look.at(await self._admin.get_user(subject), now)
         return look
 
-    async def _learn(self, subject: Subject, state: State, when: datetime) -> None:
+    async def _learn(self, subject: Subject, known: Known) -> None:
         self._just_seen.pop(subject, None)
-        before = await self._states.put(subject, Known(state, when))
-        if state is State.ACTIVE:
+        before = await self._states.put(subject, known)
+        if known.state is State.ACTIVE:
             if len(self._just_seen) >= _MOST:
                 del self._just_seen[next(iter(self._just_seen))]
-            self._just_seen[subject] = when
-        if state is not State.ACTIVE and before is not state:
-            log.info("access_ended", subject=subject, reason=f"supabase_{state}")
+            self._just_seen[subject] = known.checked_at
+        elif before is not known.state:
+            log.info("access_ended", subject=subject, reason=f"supabase_{known.state}")
             await self._access_end.of_everything(subject)
 
 
-def _is_there(look: Look | None) -> bool:
+def _presence(look: Look | None) -> Presence:
     """Where there is nobody to ask, somebody of whom nothing bad is known counts as there."""
-    return look is None or look.state is State.ACTIVE
+    if look is None:
+        return Presence(there=True)
+    return Presence(look.state is State.ACTIVE, bool(look.has_factor))
+
+
+def _as_known(known: Known) -> Look:
+    return Look(known.state, has_factor=known.has_factor)

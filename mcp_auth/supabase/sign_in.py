@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import structlog
@@ -29,19 +28,16 @@ from oauth.resource_owners import (
     Recipient,
     ResourceOwner,
     Return,
-    SecondFactor,
     SignInMethods,
     SignInRefusal,
     Standing,
 )
-from oauth.vocabulary import Subject
+from oauth.vocabulary import AAL2, Subject
 
 log = structlog.get_logger()
 
 _OK = 200
 _TOO_MANY = 429
-_SECOND_FACTOR = "aal2"
-_FACTORS = frozenset({"totp", "phone"})
 _REFUSALS = {
     "invalid_credentials": SignInRefusal.WRONG_CREDENTIALS,
     "user_not_found": SignInRefusal.WRONG_CREDENTIALS,
@@ -227,8 +223,8 @@ class SupabaseResourceOwners:
         if isinstance(session, Rejection) or session.subject != person.supabase_id:
             log.warning("sign_in_token_refused", reason=session.reason if isinstance(session, Rejection) else "subject")
             return SignInRefusal.ACCOUNT_BLOCKED
-        factors = _verified_factors(user)
-        if factors and session.acr != _SECOND_FACTOR:
+        factors = identity.verified_factors(user)
+        if factors and session.acr != AAL2:
             return FirstFactor(person.supabase_id, token, factors)
         await self._liveness.note_session(person.supabase_id, answer.body)
         local = await self._users.get_or_create(person, self._clock())
@@ -274,15 +270,3 @@ def _challenge(back: Return) -> dict[str, str]:
 
 def _captcha(token: str | None) -> dict[str, object]:
     return {} if token is None else {"gotrue_meta_security": {"captcha_token": token}}
-
-
-def _verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:
-    enrolled = user.get("factors")
-    return tuple(
-        SecondFactor(factor["id"], factor["factor_type"], str(factor.get("friendly_name") or ""))
-        for factor in (enrolled if isinstance(enrolled, list) else [])
-        if isinstance(factor, dict)
-        and factor.get("status") == "verified"
-        and factor.get("factor_type") in _FACTORS
-        and isinstance(factor.get("id"), str)
-    )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Index,
+    Integer,
     Table,
     Text,
     delete,
@@ -40,10 +41,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A state, and when it was true."""
+    """A state, and when it was true. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
 
     state: State
     checked_at: datetime
+    has_factor: bool | None = None
 
 
 supabase_states = Table(
@@ -52,6 +54,7 @@ supabase_states = Table(
     Column("supabase_id", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("checked_at", BigInteger, nullable=False),
+    Column("has_factor", Integer, nullable=False, server_default="0"),
     CheckConstraint("state IN ('active', 'banned', 'deleted')", name="state"),
     # For the rounds: whoever was asked about longest ago.
     Index(None, "state", "checked_at"),
@@ -82,11 +85,13 @@ class StateStore:
         """What is known, if anything."""
         query = select(supabase_states).where(supabase_states.c.supabase_id == subject)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else Known(State(row[1]), from_micros(row[2]))
+        return None if row is None else Known(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
 
     async def put(self, subject: Subject, known: Known) -> State | None:
         """Replace what is known, unless that is newer. → the state before; None where there was none."""
-        values = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
+        values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
+        if known.has_factor is not None:
+            values["has_factor"] = int(known.has_factor)
 
         def work(connection: Connection) -> State | None:
             mine = supabase_states.c.supabase_id == subject

@@ -1,6 +1,7 @@
 """Where people stand (active, still there in Supabase, in which role), remembered for a short while so that a verified
 call costs no read."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -15,10 +16,18 @@ _MOST = 100_000
 UNKNOWN = Standing(active=False, role=Role.USER)
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """What Supabase says of a person: whether they are there, and whether they have enrolled a second factor."""
+
+    there: bool
+    has_factor: bool = False
+
+
 class Liveness(Protocol):
     """Does Supabase still have the person? (D-14)"""
 
-    async def is_alive(self, subject: Subject) -> bool:
+    async def presence(self, subject: Subject) -> Presence:
         """Raises Outage when nobody can tell."""
         ...
 
@@ -42,7 +51,8 @@ class Standings:
         if user is None:
             standing = UNKNOWN
         else:
-            standing = Standing(user.is_active and await self._liveness.is_alive(subject), user.role)
+            presence = await self._liveness.presence(subject)
+            standing = Standing(user.is_active and presence.there, user.role, presence.has_factor)
         self._remembered.pop(subject, None)
         if len(self._remembered) >= _MOST:
             del self._remembered[next(iter(self._remembered))]

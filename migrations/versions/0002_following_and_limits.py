@@ -16,6 +16,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("supabase_id", name=op.f("pk_supabase_sessions")),
     )
+    op.add_column("supabase_states", sa.Column("has_factor", sa.Integer(), server_default="0", nullable=False))
     op.create_index(
         op.f("ix_supabase_states_state_checked_at"), "supabase_states", ["state", "checked_at"], unique=False
     )
@@ -23,4 +24,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_supabase_states_state_checked_at"), table_name="supabase_states")
+    op.drop_column("supabase_states", "has_factor")
     op.drop_table("supabase_sessions")

@@ -11,7 +11,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
 from oauth.endpoints import pending as pending_request
 from oauth.endpoints.body import read_form
-from oauth.endpoints.browser import current_session
+from oauth.endpoints.browser import current_session, end_session
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.revocation import revoke_grant
@@ -20,7 +20,9 @@ from oauth.errors import OAuthError, access_denied
 from oauth.models import AuthorizationCode, Grant, SignInSession
 from oauth.pages import Message
 from oauth.resource_indicator import check_resource_owner
-from oauth.vocabulary import OFFLINE_ACCESS, GrantId
+from oauth.resource_owners import Standing
+from oauth.resources import Resource
+from oauth.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
 
 log = structlog.get_logger()
 
@@ -39,10 +41,8 @@ async def show_consent(request: Request, server: AuthorizationServer) -> Respons
     session = await current_session(request, server)
     if session is None:
         return redirect(f"/signin?request={pending.handle}")
-    why_not = await _why_not(pending, session, server)
-    if why_not is not None:
-        return await _turned_away(pending, session, why_not, request, server)
-    return _question(pending, session, server)
+    turned_away = await _turned_away(pending, session, request, server)
+    return turned_away or _question(pending, session, server)
 
 
 async def decide(request: Request, server: AuthorizationServer) -> Response:
@@ -68,9 +68,9 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
         session = await current_session(request, server)
         if session is None:
             return redirect(f"/signin?request={pending.handle}")
-        why_not = await _why_not(pending, session, server)
-        if why_not is not None:
-            return await _turned_away(pending, session, why_not, request, server)
+        turned_away = await _turned_away(pending, session, request, server)
+        if turned_away is not None:
+            return turned_away
         plain_code = credentials.new_secret(CODE_PREFIX, server.entropy)
         code = _code(plain_code, pending, session, server, now)
     answered = await server.store.answer_authorization_request(
@@ -133,22 +133,36 @@ def _code(
     )
 
 
-async def _why_not(pending: Pending, session: SignInSession, server: AuthorizationServer) -> str | None:
-    """Why this person cannot have this resource, as the end of a sentence; None when they can (D-13)."""
+async def _turned_away(
+    pending: Pending, session: SignInSession, request: Request, server: AuthorizationServer
+) -> Response | None:
+    """The answer to somebody who cannot have this resource, or not with this sign-in."""
     standing = await server.resource_owners.standing(session.subject)
+    sign_in = redirect(f"/signin?request={pending.handle}")
+    # To look where somebody stands may be to find out that they have signed out everywhere: they may sign in again.
+    if not standing.active and await current_session(request, server) is None:
+        return sign_in
+    # A factor that was enrolled after this sign-in is asked for by the next one.
+    if standing.has_factor and session.acr != AAL2:
+        log.info("sign_in_outdated", reason="second_factor_enrolled", subject=session.subject)
+        await end_session(request, sign_in, server)
+        return sign_in
+    why = _why_not(pending.resource, session, standing)
+    return None if why is None else _not_permitted(pending, session, why, server)
+
+
+def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> str | None:
+    """Why this person cannot have this resource, as the end of a sentence; None when they can (D-13)."""
     if not standing.active:
         return "has been deactivated."
-    if check_resource_owner(pending.resource, standing.role) is not None:
+    if check_resource_owner(resource, standing.role) is not None:
         return "does not have the role that it needs."
+    if not resource.is_assured(session.acr, has_factor=standing.has_factor):
+        return "has no second factor, which it needs. Add one where the account is managed, then sign in again."
     return None
 
 
-async def _turned_away(
-    pending: Pending, session: SignInSession, why: str, request: Request, server: AuthorizationServer
-) -> Response:
-    # To look where somebody stands may be to find out that they have signed out everywhere: they may sign in again.
-    if await current_session(request, server) is None:
-        return redirect(f"/signin?request={pending.handle}")
+def _not_permitted(pending: Pending, session: SignInSession, why: str, server: AuthorizationServer) -> Response:
     log.info("consent_refused", reason="not_permitted", subject=session.subject, resource=pending.resource.path)
     return page(
         server,

@@ -87,6 +87,9 @@ async def _refresh(
     if not standing.active or resource is None or check_resource_owner(resource, standing.role) is not None:
         ended = invalid_grant("The person may no longer use this resource.", reason="resource_owner_not_permitted")
         return Refuse(ended, revoke=decision.grant)
+    if not resource.is_assured(decision.grant.acr, has_factor=standing.has_factor):
+        weak = invalid_grant("This needs a new sign-in with a second factor.", reason="second_factor_required")
+        return Refuse(weak, revoke=decision.grant)
     return decision
 
 

@@ -35,16 +35,18 @@ class AppPerson:
         headers = {"Authorization": f"Bearer {self.access_token}"}
         assert self._supabase.post(f"/logout?scope={scope}", headers=headers).status_code == 204
 
-    def enroll(self) -> None:
-        """A second factor, and a session that has given it."""
+    def enroll(self) -> str:
+        """A second factor, and a session that has given it. → the secret of the authenticator app."""
         headers = {"Authorization": f"Bearer {self.access_token}"}
         factor = self._supabase.post("/factors", json={"factor_type": "totp"}, headers=headers).json()
         challenge = self._supabase.post(f"/factors/{factor['id']}/challenge", headers=headers).json()
-        code = totp(factor["totp"]["secret"], self.gateway.clock().timestamp())
+        secret: str = factor["totp"]["secret"]
+        code = totp(secret, self.gateway.clock().timestamp())
         body = {"challenge_id": challenge["id"], "code": code}
         session = self._supabase.post(f"/factors/{factor['id']}/verify", json=body, headers=headers)
         assert session.status_code == 200, session.text
         self.access_token = session.json()["access_token"]
+        return secret
 
     def call(
         self, method: str, path: str, *, json: object | None = None, token: str | None = None, **headers: str

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from mcp_auth.users.models import Identity, User
+from mcp_auth.users.standings import Presence
 from mcp_auth.users.store import UserStore
 from oauth.outages import StoreUnavailable
 from oauth.vocabulary import Role, Subject
@@ -22,6 +23,7 @@ class People(UserStore):
         self.reads = 0
         self.is_down = False
         self.gone: set[Subject] = set()
+        self.with_factor: set[Subject] = set()
         self.during_read: Callable[[], None] = _nothing
 
     def put(self, subject: str = "subject_1", role: Role = Role.USER, *, is_active: bool = True) -> Subject:
@@ -29,8 +31,8 @@ class People(UserStore):
         self.rows[known] = User(f"user_{subject}", known, None, None, role, is_active, NOW)
         return known
 
-    async def is_alive(self, subject: Subject) -> bool:
-        return subject not in self.gone
+    async def presence(self, subject: Subject) -> Presence:
+        return Presence(subject not in self.gone, subject in self.with_factor)
 
     async def get(self, subject: Subject) -> User | None:
         if self.is_down:

@@ -28,7 +28,8 @@ from tests.support.scripted_server import RESET, Reply, ScriptedServer
 from tests.support.tokens import ISSUED_AT, make_session_claims, make_session_token
 
 ADA, EVE = Subject("subject_1"), Subject("subject_2")
-HERE = Reply(json.dumps({"id": ADA}).encode())
+TOTP = {"id": "factor_1", "factor_type": "totp", "status": "verified"}
+HERE_NOW = Look(State.ACTIVE, has_factor=False)
 OTHER_SECRET = "another-root-secret-0123456789-abcdefghij"
 
 
@@ -38,6 +39,13 @@ def encryption(*root_secrets: str) -> KeyEncryption:
 
 def refused(code: str, status: int = 400) -> Reply:
     return Reply(json.dumps({"code": code, "message": "no"}).encode(), status)
+
+
+def user(**members: object) -> Reply:
+    return Reply(json.dumps({"id": ADA, **members}).encode())
+
+
+HERE = user()
 
 
 class AccessEnd:
@@ -117,7 +125,7 @@ async def test_person_with_a_session_is_there(world: World) -> None:
     session = world.session()
     await world.held.keep(ADA, session)
     world.will_answer(HERE)
-    assert await world.held.look(ADA) == Look(State.ACTIVE)
+    assert await world.held.look(ADA) == HERE_NOW
     assert world.asked == ["/user"]
     assert world.project.received[0].headers["authorization"] == f"Bearer {session['access_token']}"
 
@@ -126,7 +134,7 @@ async def test_session_is_refreshed_before_its_access_token_runs_out(world: Worl
     await world.held.keep(ADA, world.session())
     world.clock.advance(minutes=59, seconds=31)
     world.will_answer(world.session(2), HERE)
-    assert await world.held.look(ADA) == Look(State.ACTIVE)
+    assert await world.held.look(ADA) == HERE_NOW
     assert world.asked == [REFRESH, "/user"]
     assert json.loads(world.project.received[0].body) == {"refresh_token": "canary-refresh-1"}
     world.clock.advance(hours=1)
@@ -139,7 +147,7 @@ async def test_session_is_refreshed_before_its_access_token_runs_out(world: Worl
 async def test_access_token_that_supabase_no_longer_believes_is_refreshed(world: World) -> None:
     await world.held.keep(ADA, world.session())
     world.will_answer(refused("bad_jwt", 403), world.session(2), HERE)
-    assert await world.held.look(ADA) == Look(State.ACTIVE)
+    assert await world.held.look(ADA) == HERE_NOW
     assert world.asked == ["/user", REFRESH, "/user"]
 
 
@@ -149,7 +157,7 @@ async def test_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(wor
     with pytest.raises(ProviderUnavailable):
         await world.held.look(ADA)
     world.will_answer(world.session(2), HERE)
-    assert await world.held.look(ADA) == Look(State.ACTIVE)
+    assert await world.held.look(ADA) == HERE_NOW
     assert json.loads(world.project.received[1].body) == {"refresh_token": "canary-refresh-1"}
 
 
@@ -159,8 +167,11 @@ async def test_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(wor
         (refused("session_not_found", 403), Look(State.ACTIVE, signed_out=True)),
         (refused("user_not_found", 403), Look(State.DELETED)),
         (refused("user_banned", 403), Look(State.BANNED)),
-        (Reply(json.dumps({"id": ADA, "banned_until": "2126-01-01T00:00:00Z"}).encode()), Look(State.BANNED)),
-        (Reply(json.dumps({"id": ADA, "deleted_at": "2026-01-01T00:00:00Z"}).encode()), Look(State.DELETED)),
+        (user(banned_until="2126-01-01T00:00:00Z"), Look(State.BANNED, has_factor=False)),
+        (user(deleted_at="2026-01-01T00:00:00Z"), Look(State.DELETED, has_factor=False)),
+        (user(factors=[TOTP]), Look(State.ACTIVE, has_factor=True)),
+        (user(factors=[{**TOTP, "status": "unverified"}]), HERE_NOW),
+        (user(factors=[{**TOTP, "factor_type": "webauthn"}]), HERE_NOW),
     ],
 )
 async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look: Look) -> None:
@@ -247,7 +258,7 @@ async def test_two_nodes_that_refresh_at_once_hold_the_same_session(world: World
     successor = world.session(2)
     world.will_answer(successor, successor, HERE)
     looks = await asyncio.gather(world.held.look(ADA), world.holder().look(ADA))
-    assert list(looks) == [Look(State.ACTIVE)] * 2
+    assert list(looks) == [HERE_NOW] * 2
 
 
 async def test_session_that_cannot_be_refreshed_is_not_kept(world: World) -> None:
@@ -269,7 +280,7 @@ async def test_sessions_at_rest_are_sealed_for_their_person(world: World) -> Non
     assert await world.holder(encryption(OTHER_SECRET)).look(ADA) is None
     world.will_answer(HERE)
     rotated = world.holder(encryption(OTHER_SECRET, SECRET))
-    assert await rotated.look(ADA) == Look(State.ACTIVE)
+    assert await rotated.look(ADA) == HERE_NOW
 
 
 # -- acting on it
@@ -291,21 +302,21 @@ async def test_ban_and_deletion_end_everything(world: World, code: str) -> None:
     await world.liveness().note_session(ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
-    assert await world.liveness().is_alive(ADA) is False
+    assert not (await world.liveness().presence(ADA)).there
     assert world.access_end.ended == [("everything", ADA)]
 
 
 async def test_person_without_a_session_is_asked_for_by_name(world: World) -> None:
     world.will_answer({"id": ADA})
-    assert await world.liveness(has_secret_key=True).is_alive(ADA) is True
+    assert (await world.liveness(has_secret_key=True).presence(ADA)).there
     assert world.asked == [f"/admin/users/{ADA}"]
 
 
 async def test_person_whom_nobody_can_be_asked_about_is_there(world: World) -> None:
-    assert await world.liveness().is_alive(ADA) is True
+    assert (await world.liveness().presence(ADA)).there
     assert await world.liveness().confirm(ADA) is True
     await world.liveness().note(ADA, State.BANNED)
-    assert await world.liveness().is_alive(ADA) is False
+    assert not (await world.liveness().presence(ADA)).there
     assert world.asked == []
 
 
@@ -344,7 +355,7 @@ async def test_round_remembers_whose_access_was_ended(world: World) -> None:
     await world.liveness().note(ADA, State.BANNED)
     world.clock.advance(hours=2)
     await world.liveness().sweep()
-    assert await world.liveness().is_alive(ADA) is False
+    assert not (await world.liveness().presence(ADA)).there
 
 
 async def test_round_in_an_outage_ends_nothing_and_goes_on_later(world: World) -> None:
