@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 from servers import log
 from servers.api.app import AddRoutes
 from servers.app import AddTools, create_app
+from servers.error_reports import ErrorReports
 from servers.loading import UnusableSettings, load
 from servers.settings import GatewaySettings
 
@@ -22,7 +23,8 @@ def create() -> ASGIApp:
     """The application of one worker, set up from the environment."""
     gc.disable()
     settings = load()
-    log.configure(json=True)
+    reports = ErrorReports(settings.sentry_dsn.get_secret_value()) if settings.sentry_dsn is not None else None
+    log.configure(json=True, report=reports.report if reports is not None else None)
     return create_app(settings, add_tools=load_tools(settings), add_routes=load_routes(settings), when_started=freeze)
 
 

@@ -2,18 +2,23 @@
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from starlette.types import Scope
+from structlog.typing import EventDict, Processor
 
 current_scope: ContextVar[Scope] = ContextVar("scope")
 
 
-def configure(*, json: bool) -> None:
-    """json: for machines (serve); otherwise for people (dev)."""
+Report = Callable[[BaseException, Scope | None], None]
+
+
+def configure(*, json: bool, report: Report | None = None) -> None:
+    """json: for machines (serve); otherwise for people (dev). report: told of every error that is logged with its
+    exception, and of the request that it belongs to."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
@@ -26,6 +31,7 @@ def configure(*, json: bool) -> None:
         processors=[
             structlog.processors.add_log_level,
             _add_request,
+            *([_reporting(report)] if report is not None else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([structlog.processors.format_exc_info] if json else []),
             renderer,
@@ -38,7 +44,17 @@ def configure(*, json: bool) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
-def _add_request(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _reporting(report: Report) -> Processor:
+    def pass_on(_: object, __: str, event: EventDict) -> EventDict:
+        error = sys.exception()
+        if event.get("exc_info") and error is not None:
+            report(error, current_scope.get(None))
+        return event
+
+    return pass_on
+
+
+def _add_request(_: object, __: str, event: EventDict) -> EventDict:
     """The id that the answer carries, and the address that it went to."""
     scope = current_scope.get(None)
     if scope is not None:

@@ -139,6 +139,9 @@ class GatewaySettings(DatabaseSettings):
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Keys of your other services, as name:key with at least 32 characters, separated by commas."
     )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where errors of this program are reported: the DSN of a Sentry project. Nothing personal is."
+    )
     google_web_client_id: str | None = _google_client_id("web")
     google_ios_client_id: str | None = _google_client_id("ios")
     google_android_client_id: str | None = _google_client_id("android")
@@ -196,7 +199,7 @@ class GatewaySettings(DatabaseSettings):
             raise ValueError("is empty: set it to the output of `openssl rand -base64 48`")
         return value
 
-    @field_validator("supabase_secret_key", "supabase_jwt_secret")
+    @field_validator("supabase_secret_key", "supabase_jwt_secret", "sentry_dsn")
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None
@@ -216,6 +219,15 @@ class GatewaySettings(DatabaseSettings):
             raise ValueError("has a key without a name, or a short one: set each to name:`openssl rand -hex 32`")
         if len({name for name, _, _ in pairs}) < len(pairs):
             raise ValueError("has two keys of one name: give each its own")
+        return value
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _is_dsn(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in {"https", "http"} or not parts.username or not parts.path.strip("/").isdecimal():
+                raise ValueError("is no DSN: copy it from the settings of the Sentry project, under Client Keys")
         return value
 
     @field_validator("supabase_jwt_secret")

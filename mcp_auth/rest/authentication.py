@@ -1,6 +1,5 @@
 """What the dependencies of an application work with."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcp_auth.guard import Verify
@@ -12,16 +11,11 @@ from mcp_auth.users.store import UserStore
 from oauth.resources import Resource
 
 
-def _nothing(_: str) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class RestAuthentication:
     """The REST resource, its verifier's `verify`, and the people.
 
-    service_keys: of other services (SEED-52). on_user: told the local id of whoever makes a request, for an error
-    reporter's user context (SEED-10)."""
+    service_keys: of other services (SEED-52)."""
 
     resource: Resource
     verify: Verify
@@ -30,4 +24,3 @@ class RestAuthentication:
     filling: Filling
     tickets: StreamTickets
     service_keys: ServiceKeys = NO_SERVICES
-    on_user: Callable[[str], None] = _nothing

@@ -85,7 +85,7 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
         raise of_outage(outage) from outage
     if user_id is None:
         raise _no_account(authentication.resource)
-    _note(request, authentication, user_id)
+    request.state.user_id = user_id
     return UserSnapshot(user_id, principal.subject, principal.role, is_active=True)
 
 
@@ -188,7 +188,7 @@ async def row_of(connection: HTTPConnection, subject: Subject) -> User:
         raise of_outage(outage) from outage
     if user is None or user.deleted_at is not None:
         raise _no_account(authentication.resource)
-    _note(connection, authentication, user.id)
+    connection.state.user_id = user.id
     return user
 
 
@@ -226,8 +226,3 @@ def _no_account(resource: Resource) -> ApiError:
 
 def _inactive() -> ApiError:
     return ApiError(403, "USER_INACTIVE", "The account is not active.")
-
-
-def _note(connection: HTTPConnection, authentication: RestAuthentication, user_id: str) -> None:
-    connection.state.user_id = user_id
-    authentication.on_user(user_id)

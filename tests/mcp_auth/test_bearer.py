@@ -58,11 +58,14 @@ def test_time_is_told_with_half_a_minute_of_leeway(claims: dict[str, object], ex
 
 
 # STD-74, RFC 6750 §3: they stand in a header, between quotes.
-@pytest.mark.parametrize("description", [
+@pytest.mark.parametrize(
+    "description",
+    [
         value.description if isinstance(value, rejection.Rejection) else value
         for name, value in sorted(vars(rejection).items())
         if name.isupper()
-    ])
+    ],
+)
 def test_every_description_fits_into_a_challenge(description: str) -> None:
     assert description.isascii()
     assert description.isprintable()

@@ -17,7 +17,11 @@ from servers.settings import GatewaySettings
 def environment_of(settings: GatewaySettings, port: int) -> dict[str, str]:
     """The variables that would give these settings."""
     secret_key = settings.supabase_secret_key
+    optional = {"MCP_AUTH_ROUTES": settings.routes} if settings.routes is not None else {}
+    if settings.sentry_dsn is not None:
+        optional["MCP_AUTH_SENTRY_DSN"] = settings.sentry_dsn.get_secret_value()
     return {
+        **optional,
         "MCP_AUTH_SUPABASE_SECRET_KEY": secret_key.get_secret_value() if secret_key is not None else "",
         "MCP_AUTH_WEBHOOK_SECRET": ",".join(secret.get_secret_value() for secret in settings.webhook_secret),
         "MCP_AUTH_PUBLIC_URL": settings.public_url,

@@ -68,6 +68,11 @@ def add_routes(api: FastAPI) -> None:
     async def second_factor(principal: Annotated[Principal, Depends(require_aal2)]) -> dict[str, str]:
         return {"subject": principal.subject}
 
+    @api.get("/v1/try/broken/{part}")
+    async def broken(request: Request, user: Annotated[User, Depends(get_current_user)], part: str) -> None:
+        secret = request.headers["authorization"]
+        raise RuntimeError(f"{user.email} {part} {secret} {request.url}")
+
     @api.get("/v1/try/number")
     async def number(number: int) -> dict[str, int]:
         return {"number": number}
