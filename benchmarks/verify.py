@@ -1,4 +1,5 @@
-"""verify-cached and verify-fresh: what the verifier adds to the arithmetic that cannot be left out."""
+"""verify-cached and verify-fresh: what the verifier adds to the arithmetic that cannot be left out.
+verify-checked: what revocations and the states of people add to a call whose token was seen before."""
 
 import hashlib
 import secrets
@@ -22,6 +23,7 @@ from oauth import jws
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
+from oauth.models import Revocation, RevocationKind
 from oauth.stores.opening import store_on
 from oauth.vocabulary import Subject
 from servers.resources import USER_PATH, create_resources
@@ -29,6 +31,9 @@ from servers.resources import USER_PATH, create_resources
 ROUNDS = 9
 _CACHED = 20_000
 _FRESH = 1_500
+# Of a day on which much is revoked: so many are known, and between two polls there are thousands of calls.
+_REVOCATIONS = 10_000
+_CALLS_BETWEEN_NEWS = 1_000
 _URL = "http://127.0.0.1:8000"
 
 
@@ -41,14 +46,14 @@ class _NobodyEnds:
 
 
 async def verify(database_url: str, secret: str) -> list[Result]:
-    """Both, in this process: CPU microseconds per verification."""
+    """All three, in this process: CPU microseconds per verification."""
     async with seeder(database_url, _URL, secret) as seed:
         ring = KeyRing(store_on(seed.database), KeyEncryption((secret,), secrets.token_bytes), timedelta(minutes=30))
         await ring.load(system_clock())
         users = UserStore(seed.database)
         resource = next(each for each in create_resources(_URL, "benchmark") if each.path == USER_PATH)
 
-        def verifier() -> SupabaseTokenVerifier:
+        def verifier(revocations: Revocations | None = None) -> SupabaseTokenVerifier:
             liveness = Liveness(None, None, StateStore(seed.database), _NobodyEnds(), system_clock, timedelta(hours=1))
             standings = Standings(users, liveness, system_clock)
             return SupabaseTokenVerifier(
@@ -57,7 +62,7 @@ async def verify(database_url: str, secret: str) -> list[Result]:
                 keys=ring,
                 sessions=None,
                 standings=standings,
-                revocations=Revocations(standings.forget),
+                revocations=revocations or Revocations(standings.forget),
                 clock=system_clock,
                 on_first_sight=lambda _: None,
             )
@@ -65,7 +70,33 @@ async def verify(database_url: str, secret: str) -> list[Result]:
         token = await seed.access_token()
         fresh = [await seed.access_token() for _ in range(_FRESH)]
         cached = await _cached(verifier(), token)
-        return [cached, await _fresh(verifier, fresh, ring)]
+        busy = Revocations(lambda _: None)
+        busy.add_all([_revocation() for _ in range(_REVOCATIONS)], system_clock())
+        checked = await _checked(verifier(), verifier(busy), busy, token)
+        return [cached, await _fresh(verifier, fresh, ring), checked]
+
+
+async def _checked(
+    quiet: SupabaseTokenVerifier, busy: SupabaseTokenVerifier, revocations: Revocations, token: str
+) -> Result:
+    """A verified call at a node that knows of many revocations and hears of more, against one where nothing happens."""
+
+    async def calls(verifier: SupabaseTokenVerifier, news: Callable[[Revocation], None]) -> None:
+        for number in range(_CACHED):
+            if number % _CALLS_BETWEEN_NEWS == 0:
+                news(_revocation())
+            await verifier.verify(token)
+
+    floors, subjects = [], []
+    for _ in range(ROUNDS):
+        floors.append(await _cpu_of(calls(quiet, lambda _: None)) / _CACHED)
+        subjects.append(await _cpu_of(calls(busy, revocations.add)) / _CACHED)
+    return of_rounds("verify-checked", "µs", floors, subjects, 1.1)
+
+
+def _revocation() -> Revocation:
+    now = system_clock()
+    return Revocation(RevocationKind.GRANT, secrets.token_urlsafe(32), now, now + timedelta(hours=1))
 
 
 async def _cached(verifier: SupabaseTokenVerifier, token: str) -> Result:

@@ -42,6 +42,7 @@ from servers.edge import CorsPolicy, Edge, EdgeSettings
 from servers.mcp_server import http_app, index_tools
 from servers.origin import is_loopback
 from servers.people import open_people
+from servers.rate_limit import RateLimiter
 from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
 from servers.settings import GatewaySettings
 from servers.status import StatusProbe
@@ -82,20 +83,22 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _open_routes(settings, resources, clock, entropy, add_tools, add_routes) as routes:
+        async with _open_routes(settings, resources, limiter, clock, entropy, add_tools, add_routes) as routes:
             app.router.routes[:] = routes
             direct.fill(routes)
             when_started()
             yield
 
+    limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
     direct = _Direct(Starlette(lifespan=lifespan))
-    return Edge(direct, _edge_settings(settings, resources), entropy, clock)
+    return Edge(direct, _edge_settings(settings, resources), entropy, limiter)
 
 
 @asynccontextmanager
 async def _open_routes(
     settings: GatewaySettings,
     resources: Resources,
+    limiter: RateLimiter | None,
     clock: Clock,
     entropy: Entropy,
     add_tools: AddTools,
@@ -116,6 +119,7 @@ async def _open_routes(
         feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)
         await feed.poll()
         await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
+        await stack.enter_async_context(background.sharing(limiter, store))
 
         def verifier(resource: Resource) -> SupabaseTokenVerifier:
             return SupabaseTokenVerifier(
@@ -252,5 +256,4 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
         policies=policies,
         unchecked=health.PATHS,
         hops=settings.trusted_proxy_hops,
-        requests_per_minute=settings.requests_per_minute,
     )

@@ -14,6 +14,7 @@ from oauth.clock import Clock
 from oauth.key_ring import KeyRing
 from oauth.outages import Outage
 from oauth.stores.ports import Sighting, Store
+from servers.rate_limit import EXCHANGE, RateLimiter
 
 log = structlog.get_logger()
 
@@ -102,6 +103,18 @@ async def running(
             await sightings.flush()
         except Outage as outage:
             log.warning("sightings_lost", cause=str(outage))
+
+
+@asynccontextmanager
+async def sharing(limiter: RateLimiter | None, store: Store) -> AsyncIterator[None]:
+    """Exchange with other nodes what busy clients have asked for."""
+
+    async def exchange_counts() -> None:
+        if limiter is not None:
+            await limiter.exchange(store)
+
+    async with repeating(EXCHANGE, exchange_counts):
+        yield
 
 
 @asynccontextmanager

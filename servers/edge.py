@@ -12,7 +12,6 @@ from enum import Enum
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from oauth.clock import Clock
 from oauth.credentials import Entropy
 from servers.log import current_scope
 from servers.rate_limit import RateLimiter, network_of
@@ -40,7 +39,7 @@ class CorsPolicy(Enum):
 class EdgeSettings:
     """hosts: accepted Host headers. origins: accepted origins of browser clients; `*` is all.
     unchecked: paths that load balancers ask by address; they are not counted either. hops: trusted reverse proxies
-    (F-13). requests_per_minute: of one client; 0 is no limit."""
+    (F-13)."""
 
     public_url: str
     hosts: frozenset[bytes]
@@ -49,15 +48,14 @@ class EdgeSettings:
     policies: Mapping[str, CorsPolicy]
     unchecked: frozenset[str]
     hops: int
-    requests_per_minute: int
 
 
 class Edge:
-    """Wraps the application."""
+    """Wraps the application. limiter: None is no limit of requests."""
 
-    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy, limiter: RateLimiter | None) -> None:
         self._app = app
-        self._limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
+        self._limiter = limiter
         self._settings = settings
         # A request id names a request among all of all nodes; it is no secret, so a counter will do.
         self._process = entropy(6).hex().encode()

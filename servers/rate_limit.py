@@ -1,21 +1,38 @@
-"""How many requests a client may make in a minute (SEED-50). Counted in this process alone: a request costs no I/O.
+"""How many requests a client may make in a minute (SEED-50). Counted in memory, since a request must cost no I/O;
+what a busy client has made of all processes and nodes is exchanged every two seconds.
 
 A client is the credential that it sends, once that was good, so that the users of a hosted assistant, who share its
 addresses, do not share one limit. Whatever comes without a good credential is counted for its address, and a refused
 credential counts several times: guessing is the slowest of all."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address
+from typing import Protocol
 
 from oauth.clock import Clock
+from oauth.credentials import digest
+from oauth.vocabulary import Digest
 
 WINDOW = timedelta(minutes=1)
 REFUSED_COSTS = 5
+EXCHANGE = timedelta(seconds=2)
 # Above this many clients in a window, new ones are not counted: memory is bounded, and nobody is shut out for it.
 _MOST = 100_000
 _NETWORK_BITS = 64
+# A client that makes less than this part of its limit here is nobody else's business.
+_SHARED_FROM = 0.1
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 Key = int | str
+
+
+class Counts(Protocol):
+    """Where processes and nodes add up what they counted."""
+
+    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+        """Add to each key. → what all have added to it. until: when it may be forgotten."""
+        ...
 
 
 class RateLimiter:
@@ -23,10 +40,16 @@ class RateLimiter:
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._most = per_minute
+        self._shared_from = per_minute * _SHARED_FROM
         self._clock = clock
-        self._began = clock()
+        # Windows begin at full minutes, so that all processes have the same.
+        self._began = _EPOCH + WINDOW * ((clock() - _EPOCH) // WINDOW)
         self._current: dict[Key, int] = {}
         self._previous: dict[Key, int] = {}
+        # Of the busy clients of this window: how others know them, what they were told, and what they told.
+        self._shared: dict[Key, Digest] = {}
+        self._told: dict[Key, int] = {}
+        self._elsewhere: dict[Key, int] = {}
 
     def admit(self, credential: bytes | None, network: str) -> int | None:
         """Count a request before it is served. → None, or for how many seconds its client has to wait.
@@ -38,7 +61,11 @@ class RateLimiter:
             own = hash(credential)
             if own in self._current or own in self._previous:
                 key = own
-        counted = self._current.get(key, 0) + self._previous.get(key, 0) * (1 - elapsed)
+        here = self._current.get(key, 0)
+        counted = here + self._elsewhere.get(key, 0) + self._previous.get(key, 0) * (1 - elapsed)
+        if here >= self._shared_from and key not in self._shared:
+            client = network if key is network else str(credential)
+            self._shared[key] = digest(f"requests {self._began} {client}")
         if counted >= self._most:
             return max(1, round((1 - elapsed) * WINDOW.total_seconds()))
         # A credential that nobody knows yet is counted when it is known what it is worth.
@@ -57,6 +84,21 @@ class RateLimiter:
         elif own not in self._current:
             self._add(network, REFUSED_COSTS if refused else 1)
 
+    async def exchange(self, counts: Counts) -> None:
+        """Tell the others of the busy clients, and hear of theirs. Raises StoreUnavailable."""
+        self._turn()
+        if not self._shared:
+            return
+        began = self._began
+        now = {key: self._current[key] for key in self._shared}
+        totals = await counts.add_attempts(
+            {shared: now[key] - self._told.get(key, 0) for key, shared in self._shared.items()}, began + WINDOW
+        )
+        if self._began == began:
+            for key, count in now.items():
+                self._told[key] = count
+                self._elsewhere[key] = totals[self._shared[key]] - count
+
     def _add(self, key: Key, cost: int) -> None:
         if key in self._current or len(self._current) < _MOST:
             self._current[key] = self._current.get(key, 0) + cost
@@ -65,8 +107,10 @@ class RateLimiter:
         """Begin a new window if it is time. → how much of the current one is over, 0 to 1."""
         passed = (self._clock() - self._began) / WINDOW
         if passed >= 1:
+            for key, count in self._elsewhere.items():
+                self._current[key] += count
             self._previous = self._current if passed < 2 else {}  # noqa: PLR2004 - the window before
-            self._current = {}
+            self._current, self._shared, self._told, self._elsewhere = {}, {}, {}, {}
             self._began += WINDOW * int(passed)
             passed -= int(passed)
         return max(0.0, passed)

@@ -158,7 +158,7 @@ class GatewaySettings(DatabaseSettings):
         description="How long it takes to answer a wish for a code, so that time does not tell who has an account.",
     )
     requests_per_minute: int = Field(
-        500, ge=0, description="Requests of one client in a minute, per process; 0 is no limit."
+        500, ge=0, description="Requests of one client in a minute, at all nodes; 0 is no limit."
     )
     registrations_per_address: int = Field(
         100, ge=1, description="Clients that may be registered from one address in a window of attempts."

@@ -1,7 +1,7 @@
 """What the endpoints ask of a store. Every call is one transaction, on disk when it returns; StoreUnavailable
 means that nothing was written. The contract tests run over every implementation."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -88,6 +88,11 @@ class Store(Protocol):
         """Count one more attempt for each key. → what has been counted of each in its window, this one included.
 
         A window begins with its first attempt."""
+        ...
+
+    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+        """Add to what has been counted of each key. → the new counts. until: the end of the window, whose keys are of
+        no other."""
         ...
 
     async def forget_attempts(self, key: Digest) -> None:

@@ -1,6 +1,6 @@
 """The Store on a Database. The token path has an implementation per driver; all else is written once."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
@@ -137,6 +137,19 @@ class SqlStore:
                 for key in sorted(set(keys))
             }
             return [Attempts(rows_of[key][0], from_micros(rows_of[key][1])) for key in keys]
+
+        return await self._database.write(work)
+
+    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+        def work(connection: Connection) -> dict[Digest, int]:
+            upsert = _UPSERTS[connection.dialect.name](attempts)
+            added = upsert.on_conflict_do_update(
+                index_elements=[attempts.c.key], set_={"count": attempts.c.count + upsert.excluded.count}
+            ).returning(attempts.c.count)
+            return {
+                key: connection.execute(added.values(key=key, count=count, expires_at=to_micros(until))).scalar_one()
+                for key, count in sorted(counts.items())
+            }
 
         return await self._database.write(work)
 

@@ -17,6 +17,7 @@ MOST = 30
 def limited(
     sqlite_template: SqliteTemplate, tmp_path: Path, supabase: RunningSupabase, clock: SettableClock
 ) -> Iterator[Gateway]:
+    clock.now = clock.now.replace(second=0)  # the beginning of a window
     with (
         sqlite_template.database(tmp_path) as url,
         running_gateway(

@@ -1,11 +1,16 @@
 """Requests of one client in a minute (SEED-50)."""
 
-from datetime import timedelta
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oauth.credentials import digest
+from oauth.stores.opening import open_database, store_on
+from oauth.vocabulary import Digest
 from servers.rate_limit import REFUSED_COSTS, RateLimiter, network_of
 from tests.support.clock import SettableClock
 
@@ -15,6 +20,8 @@ MOST = 10
 
 @pytest.fixture
 def limiter(clock: SettableClock) -> RateLimiter:
+    """At the beginning of a window."""
+    clock.now = clock.now.replace(second=0)
     return RateLimiter(MOST, clock)
 
 
@@ -103,3 +110,94 @@ def test_network_is_what_one_client_can_have_all_of(address: str, network: str) 
 @given(st.text(max_size=60))
 def test_every_address_has_a_network(written: str) -> None:
     assert isinstance(network_of(written), str)
+
+
+# -- several processes and nodes
+
+
+class Board:
+    """Where they add up."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Digest, int] = {}
+        self.writes = 0
+
+    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+        del until
+        self.writes += 1
+        for key, count in counts.items():
+            self.counts[key] = self.counts.get(key, 0) + count
+        return {key: self.counts[key] for key in counts}
+
+
+@pytest.fixture
+def others(limiter: RateLimiter, clock: SettableClock) -> list[RateLimiter]:
+    """Three processes in all."""
+    return [limiter, RateLimiter(MOST, clock), RateLimiter(MOST, clock)]
+
+
+async def exchange(limiters: list[RateLimiter], board: Board) -> None:
+    for _ in range(2):
+        for each in limiters:
+            await each.exchange(board)
+
+
+async def test_client_has_one_limit_at_all_nodes(others: list[RateLimiter]) -> None:
+    board = Board()
+    for credential in (None, b"Bearer good"):
+        for each in others:
+            each.settle(b"Bearer good", HERE, proven=True, refused=False)
+            assert admitted(each, 3, credential) == 3
+        await exchange(others, board)
+        assert sum(admitted(each, 50, credential) for each in others) <= 3 * (MOST - 9)
+
+
+async def test_what_was_told_once_is_not_counted_again(others: list[RateLimiter]) -> None:
+    board = Board()
+    assert admitted(others[0], 4) == 4
+    assert admitted(others[1], 2) == 2
+    for _ in range(10):
+        await exchange(others, board)
+    assert admitted(others[0], 50) == MOST - 6
+
+
+async def test_minute_before_counts_as_it_was_at_all_nodes(others: list[RateLimiter], clock: SettableClock) -> None:
+    board = Board()
+    for each in others:
+        admitted(each, 3)
+    await exchange(others, board)
+    clock.advance(seconds=60)
+    assert admitted(others[0], 50) == 1
+
+
+async def test_quiet_clients_cost_nothing(clock: SettableClock) -> None:
+    board, limiter = Board(), RateLimiter(500, clock)
+    for number in range(1000):
+        assert admitted(limiter, 40, network=f"203.0.113.{number}") == 40
+    await limiter.exchange(board)
+    assert board.writes == 0
+
+
+async def test_window_that_ends_during_the_exchange_is_over(others: list[RateLimiter], clock: SettableClock) -> None:
+    class Slow(Board):
+        async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+            totals = await super().add_attempts(counts, until)
+            clock.advance(minutes=2)
+            admitted(others[0], 1)
+            return totals
+
+    admitted(others[0], 5)
+    await others[0].exchange(Slow())
+    assert admitted(others[0], 50) == MOST - 1
+
+
+async def test_counts_of_nodes_add_up_in_the_database(database_url: str, clock: SettableClock) -> None:
+    database = await open_database(database_url)
+    store, until = store_on(database), clock() + timedelta(minutes=1)
+    ours, theirs = digest("a"), digest("b")
+    assert await store.add_attempts({ours: 3, theirs: 0}, until) == {ours: 3, theirs: 0}
+    assert await store.add_attempts({ours: 2}, until) == {ours: 5}
+    both = await asyncio.gather(*(store.add_attempts({ours: 1, theirs: 1}, until) for _ in range(10)))
+    assert max(each[ours] for each in both) == 15
+    assert await store.sweep(until + timedelta(seconds=1), 10) == 2
+    await database.close()
