@@ -1,10 +1,11 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.clock import SettableClock
 from tests.support.databases import PostgresqlTemplate, SqliteTemplate, start_postgresql
+from tests.support.log_scan import secrets_in
 
 
 @pytest.fixture
@@ -43,3 +44,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """Each test runs on both."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test fails whose program wrote a secret to its log, be it in this process or in one that it started."""
+    report = yield
+    if call.when == "teardown" and report.passed:
+        leaked = secrets_in("\n".join(text for _, text in report.sections))
+        if leaked:
+            report.outcome = "failed"
+            report.longrepr = f"Secrets were written to the log: {leaked}"
+    return report

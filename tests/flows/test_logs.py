@@ -12,6 +12,7 @@ from tests.support.browser import Browser, forms
 from tests.support.clock import SettableClock
 from tests.support.gateway import SECRET, USER, RunningSupabase, settings_for
 from tests.support.live_server import bind
+from tests.support.log_scan import secrets_in
 from tests.support.processes import port_of, serving
 from tests.support.raw_client import RawClient, answer_of
 
@@ -107,3 +108,10 @@ def test_nothing_secret_is_logged_and_every_line_is_an_event_with_its_request(lo
     assert refusals
     assert [event for event in refusals if not event.get("reason")] == []
     assert [event for event in events if event["level"] in {"error", "critical"}] == []
+
+
+# The whole suite is scanned (tests/conftest.py); what it scans for, it finds.
+@pytest.mark.parametrize("kind", ["code", "access_token", "refresh_token", "client_secret", "root_secret", "password"])
+def test_scan_of_the_suite_would_find(log: list[str], seen: Seen, kind: str) -> None:
+    assert secrets_in("\n".join(log)) == []
+    assert secrets_in(f'{{"event": "x", "y": "{seen.secrets[kind]}"}}') == [seen.secrets[kind]]

@@ -43,7 +43,9 @@ def test_people_of_the_project_sign_in_and_use_their_session(
     database: str, supabase: RunningSupabase, clock: SettableClock, algorithm: str, *, told: bool
 ) -> None:
     secret = supabase.running.call(supabase.stand_in.rotate_signing_key(algorithm, revoke_others=True))
-    with running_gateway(database, supabase, clock, supabase_jwt_secret=secret if told else None) as gateway:
+    with running_gateway(
+        database, supabase, clock, supabase_jwt_secret=secret if told else None, follow_sessions=False
+    ) as gateway:
         client = gateway.registered()
         assert client.call_tool(gateway.tokens(client)["access_token"]).status_code == 200
         before = asked_who(supabase)
