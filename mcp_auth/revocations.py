@@ -49,6 +49,12 @@ class Revocations:
             return True
         return principal.kind is TokenKind.FIRST_PARTY and self._ended(RevocationKind.SUBJECT_GRANTS, principal)
 
+    def ended_since(self, subject: Subject, instant: datetime) -> bool:
+        """Has everything that the person was given been ended, at or after an instant?"""
+        kinds = (RevocationKind.SUBJECT, RevocationKind.SUBJECT_GRANTS)
+        ended = (self._known.get((kind, subject)) for kind in kinds)
+        return any(known is not None and known.recorded_at >= instant for known in ended)
+
     def _ended(self, kind: RevocationKind, principal: Principal) -> bool:
         known = self._known.get((kind, principal.subject))
         # `iat` counts whole seconds: what was issued in the same second counts as before.

@@ -3,7 +3,7 @@
 A token is verified once. After that it costs a hash, a lookup and three comparisons: nothing of a verified call
 touches disk, network or another thread."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -26,7 +26,7 @@ from oauth.access_token import AccessToken
 from oauth.clock import Clock
 from oauth.jws import UnverifiedToken
 from oauth.resources import Resource, SupabaseTokens
-from oauth.vocabulary import Role
+from oauth.vocabulary import Role, Subject
 
 MOST_VERDICTS = 100_000
 # So long is a verdict good without a look at where its person stands, which is remembered for 45 s itself: together
@@ -99,6 +99,17 @@ class SupabaseTokenVerifier(TokenVerifier):
         else:
             outcome = await self._verify_again(verdict.principal, token, now)
         return self._remember(key, outcome, now, version)
+
+    def watch(self, subject: Subject) -> Callable[[], Awaitable[bool]]:
+        """For what lasts longer than a request: → asks whether the person may still have what they have now (D-14).
+        Raises Outage when nobody can tell."""
+        since = self._clock()
+
+        async def still_permitted() -> bool:
+            standing = await self._standings.of(subject)
+            return standing.active and not self._revocations.ended_since(subject, since)
+
+        return still_permitted
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:
         """The same in FastMCP's words, for servers that use it as their `auth`."""

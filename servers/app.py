@@ -160,9 +160,11 @@ async def _open_routes(
             )
 
         api_resource = by_path[API_PATH]
+        api_verifier = verifier(api_resource)
         authentication = RestAuthentication(
             api_resource,
-            verifier(api_resource).verify,
+            api_verifier.verify,
+            api_verifier.watch,
             people.users,
             KnownIds(people.users),
             Filling(people.introspection, people.users, clock),

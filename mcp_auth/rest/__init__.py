@@ -23,6 +23,7 @@ from mcp_auth.rest.dependencies import (
     require_aal2,
 )
 from mcp_auth.rest.errors import ApiError, api_error_response, install
+from mcp_auth.rest.lasting import while_permitted
 from mcp_auth.rest.streams import get_current_user_sse, get_current_user_sse_or_token
 from mcp_auth.rest.websockets import get_current_admin_ws, get_current_agent_ws, get_current_user_ws
 
@@ -46,4 +47,5 @@ __all__ = [
     "get_current_user_ws",
     "install",
     "require_aal2",
+    "while_permitted",
 ]

@@ -1,5 +1,6 @@
 """What the dependencies of an application work with."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mcp_auth.guard import Verify
@@ -9,16 +10,21 @@ from mcp_auth.users.filling import Filling
 from mcp_auth.users.known_ids import KnownIds
 from mcp_auth.users.store import UserStore
 from oauth.resources import Resource
+from oauth.vocabulary import Subject
+
+# For a person: a question that can be asked again and again, whether they may still have what they have now.
+Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 
 
 @dataclass(frozen=True, slots=True)
 class RestAuthentication:
-    """The REST resource, its verifier's `verify`, and the people.
+    """The REST resource, its verifier's `verify` and `watch`, and the people.
 
     service_keys: of other services (SEED-52)."""
 
     resource: Resource
     verify: Verify
+    watch: Watch
     users: UserStore
     known_ids: KnownIds
     filling: Filling

@@ -17,13 +17,17 @@ DOCS = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
 def test_example_protects_routes(
     tmp_path: Path, sqlite_url: str, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
-    (tmp_path / "notes_api.py").write_text(example)
+    notes, events = re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)
+    (tmp_path / "notes_api.py").write_text(notes)
+    (tmp_path / "events_api.py").write_text(events)
+    (tmp_path / "both_api.py").write_text(
+        "import events_api, notes_api\ndef add_routes(api):\n    notes_api.add_routes(api)\n    events_api.add_routes(api)\n"
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     with (
         running_supabase(tmp_path / "supabase", clock) as supabase,
-        running_gateway(sqlite_url, supabase, clock, routes="notes_api:add_routes") as gateway,
+        running_gateway(sqlite_url, supabase, clock, routes="both_api:add_routes") as gateway,
     ):
         person = AppPerson(gateway)
         assert httpx.get(f"{gateway.url}/api/v1/notes").status_code == 401
@@ -39,6 +43,7 @@ def test_example_protects_routes(
         person.enroll()
         assert person.call("DELETE", "/notes").status_code == 204
         assert person.get("/notes").json() == []
+        assert person.get("/events").text.startswith("data: ")
         other = AppPerson(gateway, ADMIN)
         assert other.get("/notes").json() == []
         for each in (person, other):

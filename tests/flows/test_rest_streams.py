@@ -1,17 +1,20 @@
 """Streams that a browser opens: a ticket in the URL, never a token (SEED-15, F-14)."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from mcp_auth.users.store import UserStore
 from oauth.stores.opening import OpenDatabase
 from oauth.vocabulary import Subject
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock
-from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway, settings_for
+from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway, settings_for
 from tests.support.live_server import free_ports
 from tests.support.processes import serving
 
@@ -146,3 +149,73 @@ def test_tokens_in_queries_reach_no_log(
     log = (tmp_path / "log").read_text()
     assert ticket[-20:] not in log
     assert person.access_token[-20:] not in log
+
+
+# D-14: open streams end with the access of their person.
+@pytest.mark.parametrize("path", ["/api/v1/try/endless", "/api/v1/try/silent"])
+@pytest.mark.parametrize("by_ticket", [True, False], ids=["by ticket", "by header"])
+def test_open_stream_ends_within_five_seconds_of_the_deactivation(
+    api: Gateway, person: AppPerson, path: str, *, by_ticket: bool
+) -> None:
+    given = {"params": {"token": ticket_of(person, path)}} if by_ticket else {"headers": bearer(person)}
+    with httpx.stream("GET", f"{api.url}{path}", timeout=30, **given) as stream:  # type: ignore[arg-type]
+        assert stream.status_code == 200
+        lines = stream.iter_lines()
+        assert next(lines) == "data: tick"
+        api.deactivate(USER)
+        began = time.monotonic()
+        for _ in lines:
+            pass
+    assert time.monotonic() - began < 5
+
+
+def test_open_stream_ends_when_its_person_signs_out_everywhere(api: Gateway, person: AppPerson) -> None:
+    api.tokens(api.registered())  # they use an assistant as well, so that their session is followed
+    with httpx.stream("GET", f"{api.url}/api/v1/try/endless", headers=bearer(person), timeout=30) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "data: tick"
+        person.sign_out("global")
+        api.clock.advance(seconds=61)
+        for _ in lines:
+            pass
+
+
+def test_open_stream_of_somebody_else_goes_on_and_one_that_ends_by_itself_ends(api: Gateway, person: AppPerson) -> None:
+    assert person.get("/try/finite").text == person.get("/try/events").text
+    with httpx.stream("GET", f"{api.url}/api/v1/try/endless", headers=bearer(person), timeout=30) as stream:
+        lines = stream.iter_lines()
+        api.deactivate(ADMIN)
+        began = time.monotonic()
+        for line in lines:
+            assert line in {"data: tick", ""}
+            if time.monotonic() - began > 3:
+                break
+
+
+def test_open_stream_outlasts_an_outage(api: Gateway, person: AppPerson) -> None:
+    with httpx.stream("GET", f"{api.url}/api/v1/try/endless", headers=bearer(person), timeout=30) as stream:
+        lines = stream.iter_lines()
+        api.supabase.stand_in.faults.set("500")
+        api.clock.advance(seconds=61)
+        began = time.monotonic()
+        for line in lines:
+            assert line in {"data: tick", ""}
+            if time.monotonic() - began > 3:
+                break
+
+
+def test_open_socket_ends_with_the_access_of_its_person(api: Gateway, person: AppPerson) -> None:
+    ticket = ticket_of(person, "/api/v1/try/endless-socket")
+    url = f"{api.url.replace('http', 'ws', 1)}/api/v1/try/endless-socket?token={ticket}"
+    with connect(url) as socket:
+        socket.send("hello")
+        assert socket.recv(timeout=5) == "hello"
+        api.deactivate(USER)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=5)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4001
+
+
+def bearer(person: AppPerson) -> dict[str, str]:
+    return {"Authorization": f"Bearer {person.access_token}"}

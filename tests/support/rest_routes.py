@@ -1,5 +1,6 @@
 """Routes as an operator writes them, one for each dependency; loaded by MCP_AUTH_ROUTES."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from mcp_auth.rest import (
     get_current_user_sse_or_token,
     get_current_user_ws,
     require_aal2,
+    while_permitted,
 )
 from mcp_auth.users.models import User
 
@@ -29,6 +31,13 @@ from mcp_auth.users.models import User
 async def plain(request: Request) -> Response:
     user = await get_current_active_user(request)
     return JSONResponse({"id": user.id, "state": request.state.user_id})
+
+
+async def ticks(seconds: float) -> AsyncIterator[str]:
+    """An event at once, and one after each pause."""
+    while True:
+        yield "data: tick\n\n"
+        await asyncio.sleep(seconds)
 
 
 async def one_event(user: User) -> AsyncIterator[str]:
@@ -80,6 +89,25 @@ def add_routes(api: FastAPI) -> None:
     @api.get("/v1/try/events")
     async def events(user: Annotated[User, Depends(get_current_user_sse)]) -> StreamingResponse:
         return StreamingResponse(one_event(user), media_type="text/event-stream")
+
+    @api.get("/v1/try/endless")
+    async def endless(request: Request, user: Annotated[User, Depends(get_current_user_sse)]) -> StreamingResponse:
+        return StreamingResponse(while_permitted(request, user, ticks(0.05)), media_type="text/event-stream")
+
+    @api.get("/v1/try/silent")
+    async def silent(request: Request, user: Annotated[User, Depends(get_current_user_sse)]) -> StreamingResponse:
+        return StreamingResponse(while_permitted(request, user, ticks(3600)), media_type="text/event-stream")
+
+    @api.get("/v1/try/finite")
+    async def finite(request: Request, user: Annotated[User, Depends(get_current_user_sse)]) -> StreamingResponse:
+        return StreamingResponse(while_permitted(request, user, one_event(user)), media_type="text/event-stream")
+
+    @api.websocket("/v1/try/endless-socket")
+    async def endless_socket(websocket: WebSocket, user: Annotated[User, Depends(get_current_user_ws)]) -> None:
+        await websocket.accept()
+        async for text in while_permitted(websocket, user, websocket.iter_text()):
+            await websocket.send_text(text)
+        await websocket.close(4001)
 
     @api.get("/v1/try/events/{_topic}")
     async def events_of(_topic: str, user: Annotated[User, Depends(get_current_user_sse)]) -> StreamingResponse:
