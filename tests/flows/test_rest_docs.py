@@ -21,7 +21,8 @@ def test_example_protects_routes(
     (tmp_path / "notes_api.py").write_text(notes)
     (tmp_path / "events_api.py").write_text(events)
     (tmp_path / "both_api.py").write_text(
-        "import events_api, notes_api\ndef add_routes(api):\n    notes_api.add_routes(api)\n    events_api.add_routes(api)\n"
+        "import events_api, notes_api\n"
+        "def add_routes(api):\n    notes_api.add_routes(api)\n    events_api.add_routes(api)\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
