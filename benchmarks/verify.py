@@ -4,7 +4,7 @@ verify-checked: what revocations and the states of people add to a call whose to
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,6 +43,9 @@ class _NobodyEnds:
     async def of_everything(self, _: Subject) -> None: ...
 
     async def of_grants(self, _: Subject) -> None: ...
+
+    async def would_matter_to(self, _: Collection[Subject]) -> Collection[Subject]:
+        return ()
 
 
 async def verify(database_url: str, secret: str) -> list[Result]:

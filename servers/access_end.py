@@ -1,6 +1,6 @@
 """When somebody's access ends: grants, sign-in sessions and tokens, here at once and elsewhere within 5 s (D-6)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 from mcp_auth.supabase.held_sessions import HeldSessions
@@ -37,6 +37,10 @@ class StoredAccessEnd:
     async def of_grants(self, subject: Subject) -> None:
         """See AccessEnd."""
         await self._end(RevocationKind.SUBJECT_GRANTS, subject)
+
+    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+        """See AccessEnd."""
+        return await self._store.subjects_with_access(subjects, self._clock())
 
     async def _end(self, kind: RevocationKind, subject: Subject) -> None:
         now = self._clock()

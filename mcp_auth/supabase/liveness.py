@@ -4,7 +4,7 @@ The local state answers at once while it is fresh; somebody who is active is ask
 gets old. While Supabase does not answer, the last known state holds: an outage is never an accusation (D-16)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -42,6 +42,10 @@ class AccessEnd(Protocol):
 
     async def of_grants(self, subject: Subject) -> None:
         """All grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
+        ...
+
+    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+        """Those of them who have a live grant, or a browser that is signed in."""
         ...
 
 
@@ -116,9 +120,10 @@ class Liveness:
         """Ask about those who have access and were not asked about for long; forget what is known of everybody else.
 
         A round is bounded; the next one goes on where it ended, on whichever node. Raises Outage."""
-        now = self._clock()
-        for subject, has_access in await self._states.overdue(now - _OVERDUE, now, _ROUND):
-            if not has_access or await self._ask(subject) is None:
+        overdue = await self._states.overdue(self._clock() - _OVERDUE, _ROUND)
+        have_access = await self._access_end.would_matter_to(overdue)
+        for subject in overdue:
+            if subject not in have_access or await self._ask(subject) is None:
                 await self._states.forget(subject)
                 if self._held is not None:
                     await self._held.forget(subject)

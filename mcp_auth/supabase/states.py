@@ -16,9 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    exists,
     insert,
-    or_,
     select,
     update,
 )
@@ -27,7 +25,6 @@ from sqlalchemy.exc import IntegrityError
 from mcp_auth.users.tables import metadata
 from oauth.stores.database import Database
 from oauth.stores.instants import from_micros, to_micros
-from oauth.stores.tables import grants, sign_in_sessions
 from oauth.vocabulary import Subject
 
 
@@ -108,22 +105,16 @@ class StateStore:
         except IntegrityError:  # another node wrote the first row in between
             return await self._database.write(work)
 
-    async def overdue(self, before: datetime, now: datetime, limit: int) -> Sequence[tuple[Subject, bool]]:
-        """Active people who were last asked about before an instant, longest ago first; each with whether they have
-        access now: a live grant, or a browser that is signed in."""
-        mine, instant = supabase_states.c.supabase_id, to_micros(now)
-        has_access = or_(
-            exists().where(grants.c.subject == mine, grants.c.revoked_at.is_(None), grants.c.expires_at > instant),
-            exists().where(sign_in_sessions.c.subject == mine, sign_in_sessions.c.expires_at > instant),
-        )
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
+        """Active people who were last asked about before an instant, longest ago first."""
         query = (
-            select(mine, has_access)
+            select(supabase_states.c.supabase_id)
             .where(supabase_states.c.state == State.ACTIVE.value, supabase_states.c.checked_at < to_micros(before))
             .order_by(supabase_states.c.checked_at)
             .limit(limit)
         )
-        found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [(Subject(subject), bool(access)) for subject, access in found]
+        found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return [Subject(subject) for subject in found]
 
     async def forget(self, subject: Subject) -> None:
         """Nothing is known of the person any more; somebody whose access was ended stays known."""

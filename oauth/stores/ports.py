@@ -129,6 +129,10 @@ class Store(Protocol):
         """End all grants and sign-in sessions of a person and tell every node. → the grants that were ended."""
         ...
 
+    async def subjects_with_access(self, subjects: Collection[Subject], now: datetime) -> Collection[Subject]:
+        """Those of them who have a live grant or sign-in session."""
+        ...
+
     async def add_revocation(self, revocation: Revocation) -> None:
         """Tell every node of an access token that ended by itself, or of a person whose state changed."""
         ...

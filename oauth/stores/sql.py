@@ -208,6 +208,19 @@ class SqlStore:
 
         return await self._database.write(work)
 
+    async def subjects_with_access(self, subjects: Collection[Subject], now: datetime) -> Collection[Subject]:
+        def work(connection: Connection) -> set[Subject]:
+            instant = to_micros(now)
+            live = select(grants.c.subject).where(
+                grants.c.subject.in_(subjects), grants.c.revoked_at.is_(None), grants.c.expires_at > instant
+            )
+            signed_in = select(sign_in_sessions.c.subject).where(
+                sign_in_sessions.c.subject.in_(subjects), sign_in_sessions.c.expires_at > instant
+            )
+            return {Subject(subject) for query in (live, signed_in) for subject in connection.execute(query).scalars()}
+
+        return await self._database.read(work)
+
     async def add_revocation(self, revocation: Revocation) -> None:
         await self._insert(revocations, rows.revocation_values(revocation))
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import timedelta
 
 import httpx
@@ -19,6 +19,7 @@ from oauth.credentials import KeyEncryption
 from oauth.models import SignInSession
 from oauth.outages import ProviderUnavailable
 from oauth.stores.opening import OpenDatabase, open_database, store_on
+from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Digest, Subject
 from tests.oauth.stores.tokens import add_codes
 from tests.support.builders import NOW
@@ -51,7 +52,9 @@ HERE = user()
 class AccessEnd:
     """Notes whose access ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: SqlStore, clock: SettableClock) -> None:
+        self.store = store
+        self.clock = clock
         self.ended: list[tuple[str, Subject]] = []
 
     async def of_everything(self, subject: Subject) -> None:
@@ -59,6 +62,9 @@ class AccessEnd:
 
     async def of_grants(self, subject: Subject) -> None:
         self.ended.append(("grants", subject))
+
+    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+        return await self.store.subjects_with_access(subjects, self.clock())
 
 
 class World:
@@ -73,7 +79,7 @@ class World:
         self.client = client
         self.clock = clock
         self.states = StateStore(database)
-        self.access_end = AccessEnd()
+        self.access_end = AccessEnd(store_on(database), clock)
         self.held = self.holder()
 
     def holder(self, sealing: KeyEncryption | None = None) -> HeldSessions:

@@ -1,6 +1,6 @@
 """Deleting an account, interrupted at every step (SEED-22)."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 
 import httpx
@@ -40,6 +40,9 @@ class Ending:
 
     async def of_grants(self, subject: Subject) -> None:
         raise AssertionError(f"of {subject} all has to end")
+
+    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+        return subjects
 
 
 class World:
