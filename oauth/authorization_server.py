@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from oauth.client_documents import ClientDocuments
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.key_ring import KeyRing
@@ -22,6 +23,7 @@ class AuthorizationServer:
     resources: Resources
     store: Store
     resource_owners: ResourceOwners
+    client_documents: ClientDocuments
     key_ring: KeyRing
     pages: Pages
     announce: Callable[[Revocation], None]

@@ -5,7 +5,7 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from oauth import credentials
+from oauth import client_assertion, credentials, jws
 from oauth.errors import OAuthError, invalid_client, invalid_request
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.parameters import Parameters
@@ -23,20 +23,26 @@ class PresentedClient:
     client_id: ClientId
     method: ClientAuthenticationMethod
     secret: str | None = field(default=None, repr=False)
+    assertion: str | None = field(default=None, repr=False)
+    # Has the assertion been checked? That takes the store, so it is done before the rest (see endpoints).
+    assertion_holds: bool = False
 
 
 def parse(parameters: Parameters, authorization: str | None) -> PresentedClient | OAuthError:
     """Body parameters and the Authorization header → one way of authenticating (OAuth 2.1 §2.4: not two)."""
     client_id = parameters.get("client_id")
     secret = parameters.get("client_secret")
+    assertion = parameters.get("client_assertion")
+    if assertion is not None:
+        if authorization is not None or secret is not None:
+            return _TWO_WAYS
+        return _with_assertion(assertion, parameters.get("client_assertion_type"), client_id)
     if authorization is not None:
         basic = _basic(authorization)
         if isinstance(basic, OAuthError):
             return basic
         if secret is not None:
-            return invalid_request(
-                "Use one way of client authentication, not two.", reason="two_client_authentications"
-            )
+            return _TWO_WAYS
         if client_id is not None and client_id != basic.client_id:
             return invalid_client("client_id differs from the Authorization header.", reason="client_id_differs")
         return basic
@@ -57,9 +63,29 @@ def authenticate(client: Client | None, presented: PresentedClient) -> Client | 
         )
     if client.authentication_method is _METHODS.NONE:
         return client
+    if client.authentication_method is _METHODS.PRIVATE_KEY_JWT:
+        if presented.assertion_holds:
+            return client
+        return invalid_client("Client authentication failed.", reason="client_assertion_unchecked")
     if client.secret_digest is None or not credentials.matches(presented.secret or "", client.secret_digest):
         return invalid_client("Client authentication failed.", reason="client_secret_wrong")
     return client
+
+
+def _with_assertion(assertion: str, kind: str | None, client_id: str | None) -> PresentedClient | OAuthError:
+    """RFC 7521 §4.2: the assertion says whose it is; client_id is not needed, and must not differ."""
+    if kind != client_assertion.TYPE:
+        return invalid_client("client_assertion_type must be jwt-bearer.", reason="client_assertion_type")
+    token = jws.read(assertion)
+    subject = None if isinstance(token, str) else token.claims.get("sub")
+    if not isinstance(subject, str):
+        return invalid_client("client_assertion is malformed.", reason="client_assertion_malformed")
+    if client_id is not None and client_id != subject:
+        return invalid_client("client_id differs from the assertion.", reason="client_id_differs")
+    return PresentedClient(ClientId(subject), _METHODS.PRIVATE_KEY_JWT, assertion=assertion)
+
+
+_TWO_WAYS = invalid_request("Use one way of client authentication, not two.", reason="two_client_authentications")
 
 
 def _basic(authorization: str) -> PresentedClient | OAuthError:

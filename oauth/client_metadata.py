@@ -1,6 +1,6 @@
 """Client metadata of a registration request (RFC 7591 §2): what is accepted of what a stranger says of itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from unicodedata import category
 
@@ -30,12 +30,24 @@ class ClientMetadata:
     name: str | None
 
 
-def parse(document: Mapping[str, object], known_scopes: frozenset[Scope]) -> ClientMetadata | OAuthError:
+# What can be registered dynamically: a secret of ours, or none.
+REGISTRABLE_METHODS = (
+    ClientAuthenticationMethod.NONE,
+    ClientAuthenticationMethod.CLIENT_SECRET_BASIC,
+    ClientAuthenticationMethod.CLIENT_SECRET_POST,
+)
+
+
+def parse(
+    document: Mapping[str, object],
+    known_scopes: frozenset[Scope],
+    methods: Sequence[ClientAuthenticationMethod] = REGISTRABLE_METHODS,
+) -> ClientMetadata | OAuthError:
     """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2)."""
     redirect_uris = _redirect_uris(document.get("redirect_uris"))
     if isinstance(redirect_uris, OAuthError):
         return redirect_uris
-    method = _authentication_method(document.get("token_endpoint_auth_method"))
+    method = _authentication_method(document.get("token_endpoint_auth_method"), methods)
     if isinstance(method, OAuthError):
         return method
     grant_types = _grant_types(document.get("grant_types"))
@@ -66,13 +78,13 @@ def _redirect_uris(value: object) -> tuple[str, ...] | OAuthError:
     return tuple(dict.fromkeys(value))
 
 
-def _authentication_method(value: object) -> ClientAuthenticationMethod | OAuthError:
+def _authentication_method(
+    value: object, methods: Sequence[ClientAuthenticationMethod]
+) -> ClientAuthenticationMethod | OAuthError:
     # RFC 7591 §2: the default is client_secret_basic.
     named = ClientAuthenticationMethod.CLIENT_SECRET_BASIC if value is None else value
-    if named not in list(ClientAuthenticationMethod):
-        return invalid_client_metadata(
-            "token_endpoint_auth_method must be none, client_secret_basic or client_secret_post."
-        )
+    if named not in methods:
+        return invalid_client_metadata(f"token_endpoint_auth_method must be one of {', '.join(methods)}.")
     return ClientAuthenticationMethod(str(named))
 
 

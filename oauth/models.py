@@ -13,6 +13,7 @@ class Registration(StrEnum):
 
     PREREGISTERED = "preregistered"
     DYNAMIC = "dynamic"
+    METADATA_DOCUMENT = "metadata_document"
 
 
 class ClientAuthenticationMethod(StrEnum):
@@ -21,6 +22,7 @@ class ClientAuthenticationMethod(StrEnum):
     NONE = "none"
     CLIENT_SECRET_BASIC = "client_secret_basic"  # noqa: S105 - the method's name
     CLIENT_SECRET_POST = "client_secret_post"  # noqa: S105 - the method's name
+    PRIVATE_KEY_JWT = "private_key_jwt"
 
 
 class GrantType(StrEnum):
@@ -35,7 +37,8 @@ class Client:
     """A registered client. name: its own claim. scope: its default, never a ceiling.
 
     expires_at: when the registration goes unless it is used; None while it has a grant, and for clients that the
-    operator registered (D-19)."""
+    operator registered (D-19). jwks: public keys of one that signs its requests, a JWK Set as JSON. fresh_until: of one
+    that publishes its metadata, how long that need not be fetched again."""
 
     client_id: ClientId
     registration: Registration
@@ -47,6 +50,8 @@ class Client:
     scope: frozenset[Scope]
     created_at: datetime
     expires_at: datetime | None = None
+    jwks: str | None = None
+    fresh_until: datetime | None = None
 
     @property
     def proves_its_identity(self) -> bool:

@@ -1,5 +1,6 @@
 """Authorization server metadata (RFC 8414): everything that works, and nothing that does not."""
 
+from oauth.jwk_set import ALGORITHMS
 from oauth.models import ClientAuthenticationMethod, GrantType
 from oauth.pkce import METHOD
 from oauth.resources import Resources
@@ -14,6 +15,7 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
     """The metadata. Issuer and endpoints are the public URL and paths at its root (D-2, D-3)."""
     issuer = settings.issuer
     methods = [str(method) for method in ClientAuthenticationMethod]
+    documents = {"client_id_metadata_document_supported": True} if settings.documents.is_open else {}
     registration = {"registration_endpoint": f"{issuer}/register"} if settings.dynamic_registration else {}
     return {
         "issuer": issuer,
@@ -27,7 +29,10 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
         "response_modes_supported": ["query"],
         "grant_types_supported": [str(grant_type) for grant_type in GrantType],
         "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        **documents,
         "code_challenge_methods_supported": [METHOD],
         # RFC 9207 §3: `iss` stands in every authorization response.
         "authorization_response_iss_parameter_supported": True,

@@ -17,6 +17,22 @@ class AttemptLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentPolicy:
+    """Whose client id metadata documents are believed. hosts: None for everybody's; an empty set for nobody's."""
+
+    hosts: frozenset[str] | None = None
+
+    def admits(self, host: str) -> bool:
+        """Before anything is fetched (STD-27)."""
+        return self.hosts is None or host in self.hosts
+
+    @property
+    def is_open(self) -> bool:
+        """Is there anybody whose document would be believed?"""
+        return self.hosts is None or bool(self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """issuer: the public URL, byte for byte (D-1, D-2)."""
 
@@ -33,6 +49,7 @@ class Settings:
     sign_in_session_lifetime: timedelta = timedelta(hours=8)
     unused_registration_lifetime: timedelta = timedelta(hours=24)
     dynamic_registration: bool = True
+    documents: DocumentPolicy = DocumentPolicy()
     attempts: AttemptLimits = AttemptLimits()
     # Generous: the assistants of one vendor come from few addresses (P-15).
     registrations_per_address: int = 100

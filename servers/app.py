@@ -22,10 +22,12 @@ from mcp_auth.users.known_ids import KnownIds
 from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
+from oauth.client_documents import ClientDocuments
 from oauth.clock import Clock, system_clock
 from oauth.credentials import Entropy, KeyEncryption
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
+from oauth.remote.fetching import INTERNET, Network
 from oauth.resources import Resource, Resources
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.database import check_revision
@@ -74,16 +76,17 @@ def create_app(
     add_tools: AddTools = _no_tools,
     add_routes: AddRoutes = _no_routes,
     when_started: Callable[[], None] = _nothing,
+    network: Network = INTERNET,
 ) -> ASGIApp:
     """The gateway. Its database is opened when the server starts it, and closed when it stops.
 
     add_tools: is given the user and the admin server, to add an operator's own tools. add_routes: the same for the
-    REST API."""
+    REST API. network: how documents of clients are fetched."""
     resources = create_resources(settings.public_url, settings.name, settings.second_factor_required)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _open_routes(settings, resources, limiter, clock, entropy, add_tools, add_routes) as routes:
+        async with _open_routes(settings, resources, limiter, network, clock, entropy, add_tools, add_routes) as routes:
             app.router.routes[:] = routes
             direct.fill(routes)
             when_started()
@@ -99,6 +102,7 @@ async def _open_routes(
     settings: GatewaySettings,
     resources: Resources,
     limiter: RateLimiter | None,
+    network: Network,
     clock: Clock,
     entropy: Entropy,
     add_tools: AddTools,
@@ -138,6 +142,7 @@ async def _open_routes(
             resources=resources,
             store=store,
             resource_owners=people.resource_owners,
+            client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             key_ring=key_ring,
             pages=Pages(),
             announce=people.revocations.add,

@@ -3,6 +3,7 @@
 Names say their unit. What is missing or unsafe is told in one sentence that says what to set."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -18,9 +19,11 @@ from pydantic_settings import (
 from mcp_auth.service_keys import ServiceKeys
 from mcp_auth.supabase import webhook
 from mcp_auth.supabase.jwks import shared_secret_key
+from oauth import known_clients
 from oauth.captcha import Captcha, CaptchaProvider
 from oauth.jws import VerificationKey
-from oauth.settings import AttemptLimits
+from oauth.known_clients import KnownClients
+from oauth.settings import AttemptLimits, DocumentPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers.origin import PUBLIC_URL, origin_problem
 from servers.resources import PATHS
@@ -126,6 +129,13 @@ class GatewaySettings(DatabaseSettings):
         description="Your own REST routes: module:function, called with the FastAPI application at /api.",
     )
     dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
+    client_document_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",),
+        description="Hosts whose client ID metadata documents are believed, separated by commas; * is all, empty none.",
+    )
+    known_clients: Path | None = Field(
+        None, description="File of client documents to fall back on, instead of the one that is shipped."
+    )
     default_phone_region: str = Field(
         "IN", pattern=r"^[A-Z]{2}$", description="Country whose phone numbers may be typed without a country code."
     )
@@ -182,6 +192,7 @@ class GatewaySettings(DatabaseSettings):
         "allowed_origins",
         "allowed_hosts",
         "second_factor_required",
+        "client_document_hosts",
         mode="before",
     )
     @classmethod
@@ -203,6 +214,15 @@ class GatewaySettings(DatabaseSettings):
     @classmethod
     def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
         return value if value is not None and value.get_secret_value().strip() else None
+
+    @field_validator("known_clients")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        try:
+            known_clients.load(value)
+        except OSError as error:
+            raise ValueError(f"cannot be read: {error.strerror}") from None
+        return value
 
     @field_validator("second_factor_required")
     @classmethod
@@ -287,6 +307,11 @@ class GatewaySettings(DatabaseSettings):
         return None if secret is None else shared_secret_key(secret.get_secret_value())
 
     @property
+    def known(self) -> KnownClients:
+        """Client documents to fall back on."""
+        return known_clients.load(self.known_clients)
+
+    @property
     def service_keys(self) -> ServiceKeys:
         """The keys of other services."""
         pairs = (secret.get_secret_value().partition(":") for secret in self.api_keys)
@@ -319,6 +344,11 @@ class GatewaySettings(DatabaseSettings):
             return None
         return Captcha(self.captcha_provider, self.captcha_site_key)
 
+    @property
+    def _documents(self) -> DocumentPolicy:
+        hosts = self.client_document_hosts
+        return DocumentPolicy(None if "*" in hosts else frozenset(hosts))
+
     def authorization_server(self) -> AuthorizationServerSettings:
         """The part that `oauth` knows."""
         return AuthorizationServerSettings(
@@ -331,6 +361,9 @@ class GatewaySettings(DatabaseSettings):
             grant_lifetime=timedelta(seconds=self.grant_lifetime_seconds),
             sign_in_session_lifetime=timedelta(seconds=self.sign_in_session_lifetime_seconds),
             dynamic_registration=self.dynamic_registration,
+            documents=DocumentPolicy(
+                None if "*" in self.client_document_hosts else frozenset(self.client_document_hosts)
+            ),
             attempts=AttemptLimits(
                 timedelta(seconds=self.sign_in_attempts_window_seconds),
                 self.sign_in_attempts_per_account,

@@ -4,17 +4,13 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK
 from jwt.algorithms import HMACAlgorithm
-from jwt.exceptions import PyJWTError
 
 from mcp_auth.supabase.client import SupabaseClient
 from oauth.clock import Clock
+from oauth.jwk_set import usable_keys
 from oauth.jws import UnverifiedToken, VerificationKey
 from oauth.outages import ProviderUnavailable
 
@@ -24,8 +20,6 @@ LIFETIME = timedelta(hours=1)
 # Whatever arrives, at most one fetch in this time (F-12).
 PAUSE = timedelta(seconds=30)
 _SHARED = "HS256"
-_ALGORITHMS = frozenset({"ES256", "RS256"})
-_MIN_RSA_BITS = 2048
 
 
 class JWKSUnavailable(ProviderUnavailable):
@@ -89,32 +83,9 @@ class SupabaseKeys:
         except ProviderUnavailable as outage:
             log.warning("jwks_unavailable", cause=str(outage), kept=len(self._keys))
             return
-        entries = answer.body.get("keys")
-        if not isinstance(entries, list):
+        usable = usable_keys(answer.body)
+        if usable is None:
             log.warning("jwks_unavailable", cause=f"status {answer.status} without keys", kept=len(self._keys))
             return
-        usable = [key for key in map(_usable, entries) if key is not None]
         self._keys = {key.kid: key for key in usable}
         self._fetched_at, self._failed = self._clock(), False
-
-
-def _usable(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from elsewhere
-    """A public key for signatures, of an algorithm and size that we accept (RFC 8725 §3.4)."""
-    if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or not isinstance(jwk.get("kid"), str | None):
-        return None
-    if not isinstance(jwk.get("alg"), str) or jwk["alg"] not in _ALGORITHMS:
-        return None
-    try:
-        parsed = PyJWK(jwk)
-    except (PyJWTError, ValueError):
-        return None
-    match parsed.key:
-        case RSAPublicKey(key_size=size) if size < _MIN_RSA_BITS:
-            return None
-        case EllipticCurvePublicKey(curve=curve) if not isinstance(curve, SECP256R1):
-            return None
-        case RSAPublicKey() | EllipticCurvePublicKey():
-            pass
-        case _:  # a private key has no business in a key set
-            return None
-    return VerificationKey(parsed.key_id, jwk["alg"], parsed.Algorithm, parsed.key)

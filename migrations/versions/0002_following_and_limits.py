@@ -1,4 +1,4 @@
-"""Sessions of the Supabase project that are followed, and request counts that nodes share."""
+"""Sessions of the Supabase project that are followed, second factors, and clients that publish their metadata."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("supabase_id", name=op.f("pk_supabase_sessions")),
     )
     op.add_column("supabase_states", sa.Column("has_factor", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("clients", sa.Column("jwks", sa.Text(), nullable=True))
+    op.add_column("clients", sa.Column("fresh_until", sa.BigInteger(), nullable=True))
     op.create_index(
         op.f("ix_supabase_states_state_checked_at"), "supabase_states", ["state", "checked_at"], unique=False
     )
@@ -24,5 +26,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_supabase_states_state_checked_at"), table_name="supabase_states")
+    op.drop_column("clients", "fresh_until")
+    op.drop_column("clients", "jwks")
     op.drop_column("supabase_states", "has_factor")
     op.drop_table("supabase_sessions")

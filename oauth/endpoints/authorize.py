@@ -4,11 +4,13 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, credentials, parameters, redirect_uri
+from oauth import authorization_request, client_id_url, credentials, parameters, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
+from oauth.endpoints import throttle
 from oauth.endpoints.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.responses import message_page, redirect
+from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
@@ -24,10 +26,9 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     params = parameters.parse_encoded(raw)
     if isinstance(params, OAuthError):
         return _shown(params, request, server)
-    client = await server.store.client(ClientId(params.get("client_id", "")))
-    if client is None:
-        log.info("authorization_refused", reason="client_unknown")
-        return message_page(request, server, _UNKNOWN_CLIENT)
+    client = await _client(params.get("client_id", ""), request, server)
+    if isinstance(client, Response):
+        return client
     # OAuth 2.1 §4.1.2.1: until here errors are shown, from here they can go to the client.
     target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
     if isinstance(target, OAuthError):
@@ -55,6 +56,31 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
     bind_browser(response, secret, server)
     return response
+
+
+async def _client(client_id: str, request: Request, server: AuthorizationServer) -> Client | Response:
+    """Who asks, or the page that says why nobody does."""
+    if not client_id_url.is_url(client_id):
+        client = await server.store.client(ClientId(client_id))
+        if client is None:
+            log.info("authorization_refused", reason="client_unknown")
+            return message_page(request, server, _UNKNOWN_CLIENT)
+        return client
+    if await server.store.client(ClientId(client_id)) is None:
+        # Somebody new, as if they registered: nobody makes us fetch without end (STD-133).
+        wait = await throttle.count_registration(request, server)
+        if wait is not None:
+            log.info("authorization_refused", reason="registrations_exceeded")
+            headers = {"Retry-After": str(wait.seconds)}
+            return message_page(request, server, _too_many(wait), status=429, headers=headers)
+    published = await server.client_documents.client(client_id)
+    if isinstance(published, OAuthError):
+        log.info("authorization_refused", error=published.code, reason=published.reason)
+        message = Message(
+            "This app cannot be identified", published.description, _NOT_IDENTIFIED, reason=published.reason
+        )
+        return message_page(request, server, message)
+    return published
 
 
 def _shown(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
@@ -100,6 +126,19 @@ def _refused(
     )
 
 
+def _too_many(wait: Wait) -> Message:
+    return Message(
+        "Too many new apps from this network",
+        wait.sentence,
+        "Nothing was shared. Apps that have been connected before are not affected.",
+        reason="registrations_exceeded",
+    )
+
+
+_NOT_IDENTIFIED = (
+    "Nothing was shared. Try again in a minute; if that does not help, tell the makers of the app, and the people who "
+    "run this service."
+)
 _UNKNOWN_CLIENT = Message(
     "This app is not registered here",
     "Its registration is unknown to this server: it may have expired because it was not used.",

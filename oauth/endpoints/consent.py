@@ -6,7 +6,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import credentials, parameters, redirect_uri
+from oauth import client_id_url, credentials, parameters, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
 from oauth.endpoints import pending as pending_request
@@ -17,7 +17,7 @@ from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.revocation import revoke_grant
 from oauth.endpoints.sign_in import malformed
 from oauth.errors import OAuthError, access_denied
-from oauth.models import AuthorizationCode, Grant, SignInSession
+from oauth.models import AuthorizationCode, Client, Grant, SignInSession
 from oauth.pages import Message
 from oauth.resource_indicator import check_resource_owner
 from oauth.resource_owners import Standing
@@ -190,12 +190,18 @@ def _question(pending: Pending, session: SignInSession, server: AuthorizationSer
         csrf=pending.form_token,
         client=pending.client_name,
         client_is_proven=pending.client.proves_its_identity,
+        client_host=_host(pending.client),
         account=session.account,
         resource=pending.resource.name,
         redirect_host=pending.asked.target.host,
         redirect_is_loopback=redirect_uri.is_loopback(pending.asked.target.uri),
         scopes=scopes,
     )
+
+
+def _host(client: Client) -> str | None:
+    """Who answers for what the app says of itself: the host that publishes its description."""
+    return client_id_url.host(client.client_id) if client_id_url.is_url(client.client_id) else None
 
 
 _UNDECIDED = Message(

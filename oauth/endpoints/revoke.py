@@ -7,6 +7,7 @@ from starlette.responses import Response
 from oauth import access_token, client_authentication, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
+from oauth.endpoints import assertion
 from oauth.endpoints.body import read_form
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_access_token, revoke_grant
@@ -26,6 +27,9 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(params, OAuthError):
         return _refused(params, authorization)
     presented = client_authentication.parse(params, authorization)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    presented = await assertion.checked(presented, server)
     if isinstance(presented, OAuthError):
         return _refused(presented, authorization)
     client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)

@@ -10,6 +10,7 @@ from oauth import access_token, client_authentication, credentials, token_reques
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
+from oauth.endpoints import assertion
 from oauth.endpoints.body import read_form
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
@@ -31,6 +32,9 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(params, OAuthError):
         return _refused(params, authorization)
     presented = client_authentication.parse(params, authorization)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    presented = await assertion.checked(presented, server)
     if isinstance(presented, OAuthError):
         return _refused(presented, authorization)
     asked = token_request.parse(params, presented.client_id)

@@ -41,7 +41,8 @@ def _digest(value: bytes | None) -> Digest | None:
 
 def client_of(row: Row) -> Client:
     """A row of `clients`."""
-    client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, expires_at = row
+    client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, *rest = row
+    expires_at, jwks, fresh_until = rest
     return Client(
         client_id=client_id,
         registration=Registration(registration),
@@ -53,6 +54,8 @@ def client_of(row: Row) -> Client:
         scope=_scopes(default_scope),
         created_at=from_micros(created_at),
         expires_at=optional_instant(expires_at),
+        jwks=jwks,
+        fresh_until=optional_instant(fresh_until),
     )
 
 
@@ -69,6 +72,8 @@ def client_values(client: Client) -> Values:
         "scope": scope.to_text(client.scope),
         "created_at": to_micros(client.created_at),
         "expires_at": optional_micros(client.expires_at),
+        "jwks": client.jwks,
+        "fresh_until": optional_micros(client.fresh_until),
     }
 
 

@@ -71,7 +71,7 @@ def _clients(connection: Connection, now: datetime, limit: int) -> int:
     # D-19: a client with a live grant is never deleted; the foreign key of grants sees to that as well.
     unused = (
         (clients.c.expires_at < to_micros(now))
-        & (clients.c.registration == Registration.DYNAMIC.value)
+        & (clients.c.registration != Registration.PREREGISTERED.value)
         & ~exists().where(grants.c.client_id == clients.c.client_id)
     )
     return len(_delete(connection, clients, clients.c.client_id, unused, limit))
@@ -92,7 +92,7 @@ def _end_grants(connection: Connection, which: ColumnElement[bool], now: datetim
             update(clients)
             .where(
                 clients.c.client_id.in_(set(client_ids)),
-                clients.c.registration == Registration.DYNAMIC.value,
+                clients.c.registration != Registration.PREREGISTERED.value,
                 ~exists().where(grants.c.client_id == clients.c.client_id),
             )
             .values(expires_at=to_micros(now + _KEEP_USED_CLIENTS))

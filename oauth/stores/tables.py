@@ -42,6 +42,10 @@ clients = Table(
     Column("created_at", BigInteger, nullable=False),
     # When an unused registration goes; null while there is a grant, and for clients that the operator registered.
     Column("expires_at", BigInteger, index=True),
+    # Public keys of a client that signs its requests, as JSON.
+    Column("jwks", Text),
+    # How long a published description need not be fetched again.
+    Column("fresh_until", BigInteger),
 )
 
 authorization_requests = Table(

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
 from oauth.models import Revocation, RevocationKind
+from oauth.remote.fetching import INTERNET, Network
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Role, Subject
@@ -171,12 +172,19 @@ def running_gateway(
     clock: SettableClock,
     port_to_bind: int = 0,
     as_node_of: Gateway | None = None,
+    network: Network = INTERNET,
     **settings: Any,  # noqa: ANN401
 ) -> Iterator[Gateway]:
     listening, url = bind(port_to_bind)
     public_url = as_node_of.url if as_node_of is not None else url
     configured = settings_for(public_url, database_url, supabase, **settings)
-    app = create_app(configured, clock=clock, add_tools=load_tools(configured), add_routes=load_routes(configured))
+    app = create_app(
+        configured,
+        clock=clock,
+        add_tools=load_tools(configured),
+        add_routes=load_routes(configured),
+        network=network,
+    )
     with serving(with_lifespan(app), listening):
         gateway = Gateway(public_url, configured, clock, supabase, listens_at=url)
         try:

@@ -1,0 +1,73 @@
+"""private_key_jwt: a client proves itself with a token that it signed (RFC 7523 §3, OAuth 2.1 §2.4)."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from oauth import jwk_set, jws
+from oauth.credentials import digest
+from oauth.errors import OAuthError, invalid_client
+from oauth.jws import UnverifiedToken
+from oauth.models import Client, ClientAuthenticationMethod
+from oauth.vocabulary import Digest
+
+TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# STD-172: an assertion is for one request.
+MAX_LIFETIME = timedelta(minutes=5)
+LEEWAY = timedelta(seconds=30)
+# A replay is known for one for as long as it could be taken for good.
+REMEMBERED = MAX_LIFETIME + 4 * LEEWAY
+_MAX_ID = 256
+# Other kinds of token name themselves; an assertion need not (STD-165).
+_TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
+
+
+def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> Digest | OAuthError:
+    """→ the digest by which the assertion is known, which has to be the first of its kind; or why it proves nothing.
+
+    issuer: ours; it or the token endpoint is the one audience (RFC 7523 §3, and its successor: the issuer)."""
+    if client is None:
+        return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+    if client.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT or client.jwks is None:
+        return invalid_client(
+            "This is not the client's registered authentication method.", reason="client_authentication_method"
+        )
+    token = jws.read(assertion)
+    if isinstance(token, str):
+        return _refused(token)
+    wrong = _check_claims(token, client, issuer, now)
+    if wrong is not None:
+        return _refused(wrong)
+    keys = jwk_set.usable_keys(json.loads(client.jwks)) or ()
+    if not any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid):
+        return _refused("bad_signature")
+    return digest(f"client assertion {client.client_id} {token.claims['jti']}")
+
+
+def _check_claims(token: UnverifiedToken, client: Client, issuer: str, now: datetime) -> str | None:
+    claims = token.claims
+    if (token.type.lower() if token.type is not None else None) not in _TYPES:
+        return "wrong_type"
+    if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
+        return "not_the_client"
+    if _sole_audience(claims.get("aud")) not in {issuer, f"{issuer}/token"}:
+        return "wrong_audience"
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_ID:
+        return "jti_missing"
+    untimely = jws.check_times(claims, now.timestamp(), LEEWAY.total_seconds())
+    if untimely is not None:
+        return untimely
+    if claims["exp"] > (now + MAX_LIFETIME + LEEWAY).timestamp():
+        return "lives_too_long"
+    return None
+
+
+def _sole_audience(audience: Any) -> object:  # noqa: ANN401 - a claim
+    if isinstance(audience, list) and len(audience) == 1:
+        return audience[0]
+    return audience if isinstance(audience, str) else None
+
+
+def _refused(reason: str) -> OAuthError:
+    return invalid_client("Client authentication failed.", reason=f"client_assertion_{reason}")

@@ -1,0 +1,162 @@
+"""Clients whose id is the URL of their metadata: fetched when somebody connects, kept, and never asked for by a token
+request (D-8, D-19)."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from oauth import client_id_url, client_metadata_document, jwk_set
+from oauth.client_metadata_document import PublishedClient
+from oauth.clock import Clock
+from oauth.errors import OAuthError, invalid_client
+from oauth.known_clients import KnownClients
+from oauth.models import Client, Registration
+from oauth.remote.fetching import Fetched, FetchFailed, Network, fetch_object
+from oauth.settings import Settings
+from oauth.stores.ports import Store
+from oauth.vocabulary import ClientId, Scope
+
+log = structlog.get_logger()
+
+_MOST_BYTES = 5 * 1024  # STD-207
+_MOST_KEY_BYTES = 32 * 1024
+# What the document's server says counts between these; the third is for one that says nothing.
+_LEAST_FRESH, _MOST_FRESH, _FRESH = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=1)
+# So long is a copy good whose server no longer answers (P-4).
+_LAST_GOOD = timedelta(days=7)
+# After a failure nobody asks again for a while; and so many documents are fetched in a window by one process.
+_PAUSE = timedelta(seconds=30)
+_WINDOW, _MOST_FETCHES = timedelta(minutes=1), 120
+_MOST_FAILURES = 10_000
+
+
+@dataclass
+class _Fetches:
+    """How many in this window."""
+
+    began: datetime
+    count: int = 0
+    failed_until: dict[str, datetime] = field(default_factory=dict)
+
+
+class ClientDocuments:
+    """known: documents of clients whose servers do not answer everybody."""
+
+    def __init__(
+        self,
+        store: Store,
+        network: Network,
+        settings: Settings,
+        known: KnownClients,
+        scopes: frozenset[Scope],
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._network = network
+        self._settings = settings
+        self._known = known
+        self._scopes = scopes
+        self._clock = clock
+        self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
+        self._fetches = _Fetches(clock())
+
+    async def client(self, url: str) -> Client | OAuthError:
+        """The client of a URL, as it is published now or was not long ago. Raises StoreUnavailable."""
+        refused = client_id_url.check(url)
+        if refused is not None:
+            return refused
+        if not self._settings.documents.admits(client_id_url.host(url)):
+            return invalid_client("Apps of this host cannot connect here.", reason="client_document_host")
+        stored = await self._store.client(ClientId(url))
+        if stored is not None and stored.fresh_until is not None and self._clock() < stored.fresh_until:
+            return stored
+        task = self._fetching.get(url)
+        if task is None:
+            task = asyncio.create_task(self._renew(url, stored))
+            self._fetching[url] = task
+            task.add_done_callback(lambda _: self._fetching.pop(url))
+        return await asyncio.shield(task)
+
+    async def _renew(self, url: str, stored: Client | None) -> Client | OAuthError:
+        try:
+            fetched = await self._fetch(url)
+        except FetchFailed as failure:
+            return await self._without_network(url, stored, failure.reason)
+        published = client_metadata_document.read(fetched.document, url, self._scopes)
+        if isinstance(published, OAuthError):
+            self._note_failure(url)
+            log.info("client_document_refused", client_id=url, reason=published.description)
+            return published
+        try:
+            jwks = await self._keys_of(published)
+        except FetchFailed as failure:
+            return await self._without_network(url, stored, f"jwks_{failure.reason}")
+        fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
+        return await self._keep(url, published, jwks, stored, self._clock() + fresh_for)
+
+    async def _fetch(self, url: str) -> Fetched:
+        now = self._clock()
+        if now < self._fetches.failed_until.get(url, now):
+            raise FetchFailed("failed_a_moment_ago")
+        if now - self._fetches.began >= _WINDOW:
+            self._fetches = _Fetches(now, failed_until=self._fetches.failed_until)
+        self._fetches.count += 1
+        if self._fetches.count > _MOST_FETCHES:
+            raise FetchFailed("too_many_fetches")
+        return await fetch_object(url, _MOST_BYTES, self._network)
+
+    async def _keys_of(self, published: PublishedClient) -> str | None:
+        if published.jwks_uri is None:
+            return published.jwks
+        fetched = await fetch_object(published.jwks_uri, _MOST_KEY_BYTES, self._network)
+        if not jwk_set.usable_keys(fetched.document):
+            raise FetchFailed("without_keys")
+        return json.dumps(fetched.document)
+
+    async def _without_network(self, url: str, stored: Client | None, reason: str) -> Client | OAuthError:
+        """The last good copy, or one that came with the program."""
+        self._note_failure(url)
+        log.info("client_document_unavailable", client_id=url, reason=reason)
+        now = self._clock()
+        if stored is not None and stored.fresh_until is not None and now < stored.fresh_until + _LAST_GOOD:
+            return stored
+        document = self._known.document(url)
+        published = None if document is None else client_metadata_document.read(dict(document), url, self._scopes)
+        if isinstance(published, PublishedClient) and published.jwks_uri is None:
+            return await self._keep(url, published, published.jwks, stored, now + _LEAST_FRESH)
+        # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
+        return invalid_client("The app's description could not be fetched.", reason="client_document_unavailable")
+
+    async def _keep(
+        self, url: str, published: PublishedClient, jwks: str | None, stored: Client | None, fresh_until: datetime
+    ) -> Client:
+        now, metadata = self._clock(), published.metadata
+        client = Client(
+            client_id=ClientId(url),
+            registration=Registration.METADATA_DOCUMENT,
+            name=metadata.name,
+            redirect_uris=metadata.redirect_uris,
+            authentication_method=metadata.authentication_method,
+            secret_digest=None,
+            grant_types=metadata.grant_types,
+            scope=metadata.scope,
+            created_at=now if stored is None else stored.created_at,
+            expires_at=None
+            if stored is not None and stored.expires_at is None
+            else now + self._settings.unused_registration_lifetime,
+            jwks=jwks,
+            fresh_until=fresh_until,
+        )
+        await self._store.put_client(client)
+        log.info("client_document_kept", client_id=url, is_new=stored is None)
+        return client
+
+    def _note_failure(self, url: str) -> None:
+        # STD-205: that it failed is not kept, only how soon it is tried again.
+        failures = self._fetches.failed_until
+        if len(failures) >= _MOST_FAILURES:
+            del failures[next(iter(failures))]
+        failures[url] = self._clock() + _PAUSE

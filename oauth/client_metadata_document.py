@@ -1,0 +1,62 @@
+"""What a client id metadata document has to say (draft-ietf-oauth-client-id-metadata-document §4, and MCP)."""
+
+import json
+from dataclasses import dataclass
+
+from oauth import client_id_url, client_metadata, jwk_set
+from oauth.client_metadata import ClientMetadata
+from oauth.errors import OAuthError, invalid_client_metadata
+from oauth.models import ClientAuthenticationMethod
+from oauth.vocabulary import Scope
+
+# STD-203: a document is public, so it can share no secret.
+METHODS = (ClientAuthenticationMethod.NONE, ClientAuthenticationMethod.PRIVATE_KEY_JWT)
+_SECRETS = ("client_secret", "client_secret_expires_at")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedClient:
+    """metadata: in force. jwks: the document's own key set, as JSON; jwks_uri: where it is instead."""
+
+    metadata: ClientMetadata
+    jwks: str | None
+    jwks_uri: str | None
+
+
+def read(document: dict[str, object], url: str, known_scopes: frozenset[Scope]) -> PublishedClient | OAuthError:
+    """A decoded document, found at a URL → the client that it describes."""
+    # STD-202: by simple string comparison.
+    if document.get("client_id") != url:
+        return _refused("client_id in the document is not its URL.")
+    if not isinstance(document.get("client_name"), str):
+        return _refused("The document has no client_name.")
+    if any(name in document for name in _SECRETS):
+        return _refused("The document must not contain a client secret.")
+    # What it says beyond our offers (a grant type of another protocol, say) is left out, not held against it.
+    grants = document.get("grant_types")
+    offered = {**document, "grant_types": _offered(grants)} if isinstance(grants, list) else {**document, **_DEFAULTS}
+    offered.setdefault("token_endpoint_auth_method", str(ClientAuthenticationMethod.NONE))
+    metadata = client_metadata.parse(offered, known_scopes, METHODS)
+    if isinstance(metadata, OAuthError):
+        return metadata
+    jwks, jwks_uri = document.get("jwks"), document.get("jwks_uri")
+    if metadata.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
+        return PublishedClient(metadata, None, None)
+    if jwks is not None:
+        if not jwk_set.usable_keys(jwks):
+            return _refused("jwks has no key that can be used here.")
+        return PublishedClient(metadata, json.dumps(jwks), None)
+    if not isinstance(jwks_uri, str) or client_id_url.check(jwks_uri) is not None:
+        return _refused("private_key_jwt needs jwks, or jwks_uri with an https URL.")
+    return PublishedClient(metadata, None, jwks_uri)
+
+
+_DEFAULTS = {"grant_types": ["authorization_code", "refresh_token"]}
+
+
+def _offered(grants: list[object]) -> list[object]:
+    return [grant for grant in grants if grant in {"authorization_code", "refresh_token"}]
+
+
+def _refused(description: str) -> OAuthError:
+    return invalid_client_metadata(description, reason="client_document_refused")

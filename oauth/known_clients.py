@@ -1,0 +1,30 @@
+"""Documents of widespread clients, for where they cannot be fetched: some answer 403 to data centres (P-4)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SHIPPED = Path(__file__).with_name("known_clients.json")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownClients:
+    """as_of: the date of the copies. documents: by client id."""
+
+    as_of: str
+    documents: Mapping[str, Mapping[str, Any]]
+
+    def document(self, url: str) -> Mapping[str, Any] | None:
+        """The copy for a client id."""
+        return self.documents.get(url)
+
+
+def load(path: Path | None = None) -> KnownClients:
+    """path: a file to read instead of the one that is shipped. Raises OSError, ValueError."""
+    try:
+        read = json.loads((path or _SHIPPED).read_text())
+        return KnownClients(read["as_of"], {document["client_id"]: document for document in read["clients"]})
+    except (KeyError, TypeError) as error:
+        raise ValueError("is not a file of known clients") from error

@@ -1,0 +1,1 @@
+"""What the authorization server asks of the network, on somebody else's word."""

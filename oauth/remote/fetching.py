@@ -1,0 +1,122 @@
+"""GET of a stranger's https URL: resolved once, connected to the address that was checked, small, quick, and without
+redirects (F-31; draft-ietf-oauth-client-id-metadata-document §6)."""
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import httpx
+
+from oauth.remote.addresses import is_public
+from oauth.strict_json import parse_object
+
+_TOTAL = timedelta(seconds=5)
+_MOST_ADDRESSES = 2
+_OK = 200
+_JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
+_MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
+_NOT_KEPT = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?:,|=|$)", re.IGNORECASE)
+
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+
+
+class FetchFailed(Exception):
+    """There is no document to be had. reason: for our log; the world hears the same whatever it was."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A JSON object. max_age: how long its server wants it to be kept; None: it does not say."""
+
+    document: dict[str, object]
+    max_age: timedelta | None
+
+
+async def resolve(host: str) -> Sequence[str]:
+    """The addresses of a host, by the system's resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]) for each in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Names, addresses, port and trust: the internet's, unless a test says otherwise."""
+
+    resolve: Resolve = resolve
+    is_public: Callable[[str], bool] = is_public
+    port: int = 443
+    context: ssl.SSLContext | None = field(default=None, repr=False)
+
+
+INTERNET = Network()
+
+
+async def fetch_object(url: str, most_bytes: int, network: Network) -> Fetched:
+    """The JSON object at an https URL that has been checked for its form. Raises FetchFailed."""
+    parts = urlsplit(url)
+    try:
+        async with asyncio.timeout(_TOTAL.total_seconds()):
+            addresses = await network.resolve(parts.netloc)
+            # One that is not public condemns them all: names that lead to both are an attack.
+            if not addresses or not all(map(network.is_public, addresses)):
+                raise FetchFailed("address_not_public")
+            return await _fetch_from(addresses[:_MOST_ADDRESSES], url, most_bytes, network)
+    except TimeoutError as error:
+        raise FetchFailed("timeout") from error
+    except (OSError, httpx.HTTPError) as error:
+        raise FetchFailed(type(error).__name__) from error
+
+
+async def _fetch_from(addresses: Sequence[str], url: str, most_bytes: int, network: Network) -> Fetched:
+    # A client for each fetch: two hosts behind one address must not share a connection.
+    async with httpx.AsyncClient(verify=network.context or True, trust_env=False, follow_redirects=False) as client:
+        for address in addresses[:-1]:
+            try:
+                return await _fetch(client, address, url, most_bytes, network)
+            except httpx.ConnectError:
+                continue
+        return await _fetch(client, addresses[-1], url, most_bytes, network)
+
+
+async def _fetch(client: httpx.AsyncClient, address: str, url: str, most_bytes: int, network: Network) -> Fetched:
+    parts = urlsplit(url)
+    literal = f"[{address}]" if ":" in address else address
+    target = f"https://{literal}:{network.port}{parts.path}{'?' + parts.query if parts.query else ''}"
+    headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
+    # The certificate is checked for the name, not for the address.
+    request = client.build_request("GET", target, headers=headers, extensions={"sni_hostname": parts.netloc})
+    response = await client.send(request, stream=True)
+    try:
+        if response.status_code != _OK:
+            raise FetchFailed(f"status_{response.status_code}")
+        content_type = response.headers.get("content-type", "").split(";", 1)[0].strip()
+        if not _JSON.fullmatch(content_type) or "content-encoding" in response.headers:
+            raise FetchFailed("not_json")
+        body = b""
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > most_bytes:
+                raise FetchFailed("oversized")
+    finally:
+        await response.aclose()
+    document = parse_object(body)
+    if document is None:
+        raise FetchFailed("not_json")
+    return Fetched(document, _max_age(response.headers.get("cache-control", "")))
+
+
+def _max_age(cache_control: str) -> timedelta | None:
+    """RFC 9111 §5.2.2."""
+    if _NOT_KEPT.search(cache_control):
+        return timedelta(0)
+    found = _MAX_AGE.search(cache_control)
+    return timedelta(seconds=int(found[1])) if found is not None else None
