@@ -5,6 +5,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 import structlog
 
@@ -71,16 +72,23 @@ class ClientDocuments:
         if not self._settings.documents.admits(client_id_url.host(url)):
             return invalid_client("Apps of this host cannot connect here.", reason="client_document_host")
         stored = await self._store.client(ClientId(url))
-        if stored is not None and stored.fresh_until is not None and self._clock() < stored.fresh_until:
+        if self._is_fresh(stored):
             return stored
         task = self._fetching.get(url)
         if task is None:
-            task = asyncio.create_task(self._renew(url, stored))
+            task = asyncio.create_task(self._renew(url))
             self._fetching[url] = task
             task.add_done_callback(lambda _: self._fetching.pop(url))
         return await asyncio.shield(task)
 
-    async def _renew(self, url: str, stored: Client | None) -> Client | OAuthError:
+    def _is_fresh(self, stored: Client | None) -> TypeGuard[Client]:
+        return stored is not None and stored.fresh_until is not None and self._clock() < stored.fresh_until
+
+    async def _renew(self, url: str) -> Client | OAuthError:
+        # Somebody who read before the last fetch was over comes here after it.
+        stored = await self._store.client(ClientId(url))
+        if self._is_fresh(stored):
+            return stored
         try:
             fetched = await self._fetch(url)
         except FetchFailed as failure:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oauth.remote.addresses import is_public
 
 INSIDE = [
-    "0.0.0.0",
+    "0.0.0.0",  # noqa: S104 - nothing listens there
     "0.1.2.3",
     "10.0.0.1",
     "10.255.255.255",

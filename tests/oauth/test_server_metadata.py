@@ -2,8 +2,10 @@ from oauth import server_metadata
 from oauth.settings import Settings
 from tests.support.builders import RESOURCES, SETTINGS
 
-
 # STD-6, STD-7, STD-8, STD-99, STD-103, STD-106, STD-117; D-2, D-3. No aspect is left to the reader's imagination.
+METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+
+
 def test_metadata_is_what_works_here_and_nothing_else() -> None:
     assert server_metadata.document(SETTINGS, RESOURCES) == {
         "issuer": "https://auth.test",
