@@ -1,5 +1,7 @@
 """The MCP SDK's OAuthClientProvider, in both protocol eras."""
 
+from pathlib import Path
+
 import pytest
 from mcp.client.auth import AuthorizationCodeResult, OAuthClientProvider
 from mcp.client.client import Client
@@ -9,7 +11,8 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 
 from tests.support.clock import SettableClock
-from tests.support.gateway import Gateway
+from tests.support.document_server import document_server
+from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.person import Person
 
 CALLBACK = "http://127.0.0.1:33418/callback"
@@ -84,3 +87,29 @@ async def test_confidential_client_authenticates_with_its_secret(gateway: Gatewa
         await client.call_tool("whoami", {})
     assert storage.client is not None
     assert storage.client.client_secret is not None
+
+
+async def test_client_that_publishes_its_metadata_does_not_register(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, tmp_path: Path
+) -> None:
+    url = "https://app.test/oauth/client.json"
+    with (
+        document_server(tmp_path) as hosts,
+        running_gateway(sqlite_url, supabase, clock, network=hosts.network(), dynamic_registration=False) as gateway,
+    ):
+        person, storage = Person(gateway), Storage()
+        provider = provider_of(gateway, person, storage)
+        provider.context.client_metadata_url = url
+        metadata = provider.context.client_metadata.model_dump(mode="json", exclude_none=True)
+        hosts.publish(url, {**metadata, "client_id": url})
+        async with (
+            create_mcp_http_client(auth=provider) as http,
+            Client(streamable_http_client(f"{gateway.url}/mcp", http_client=http)) as client,
+        ):
+            await client.call_tool("whoami", {})
+            clock.advance(minutes=31)
+            provider.context.token_expiry_time = 1
+            await client.call_tool("whoami", {})
+        assert hosts.asked == [url]
+    assert storage.client is not None
+    assert storage.client.client_id == url

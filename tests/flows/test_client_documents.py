@@ -262,7 +262,8 @@ def test_documents_can_be_switched_off(
 
 # F-31, STD-206: the default rules, and a trap that would notice.
 @pytest.mark.parametrize(
-    "addresses", [["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["93.184.215.14", "127.0.0.1"], ["0.0.0.0"], []]
+    "addresses",
+    [["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["93.184.215.14", "127.0.0.1"], ["0.0.0.0"], []],  # noqa: S104
 )
 def test_url_that_leads_inside_is_not_followed(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer, addresses: list[str]
