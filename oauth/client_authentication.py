@@ -57,6 +57,8 @@ def authenticate(client: Client | None, presented: PresentedClient) -> Client | 
     """The client, if the caller is it. Only the registered method counts (OAuth 2.1 §2.4)."""
     if client is None:
         return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+    if client.disabled_at is not None:
+        return invalid_client("The client has been switched off here.", reason="client_disabled")
     if presented.method is not client.authentication_method:
         return invalid_client(
             "This is not the client's registered authentication method.", reason="client_authentication_method"
@@ -67,7 +69,8 @@ def authenticate(client: Client | None, presented: PresentedClient) -> Client | 
         if presented.assertion_holds:
             return client
         return invalid_client("Client authentication failed.", reason="client_assertion_unchecked")
-    if client.secret_digest is None or not credentials.matches(presented.secret or "", client.secret_digest):
+    stored = (client.secret_digest, client.former_secret_digest)
+    if not any(known is not None and credentials.matches(presented.secret or "", known) for known in stored):
         return invalid_client("Client authentication failed.", reason="client_secret_wrong")
     return client
 

@@ -157,6 +157,7 @@ class ClientDocuments:
             else now + self._settings.unused_registration_lifetime,
             jwks=jwks,
             fresh_until=fresh_until,
+            disabled_at=None if stored is None else stored.disabled_at,
         )
         await self._store.put_client(client)
         log.info("client_document_kept", client_id=url, is_new=stored is None)

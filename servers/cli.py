@@ -1,28 +1,26 @@
-"""The command line: mcp-auth dev | serve | migrate | keys | users."""
+"""The command line: mcp-auth dev | serve | migrate | keys | users | clients."""
 
-import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
 from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
-from oauth.key_ring import KeyRing, UnreadableKeys
+from oauth.key_ring import KeyRing
 from oauth.models import Revocation, RevocationKind
-from oauth.outages import StoreUnavailable
-from oauth.stores.database import UnsuitableDatabase, check_revision, parse_url
-from oauth.stores.opening import OpenDatabase, open_database, store_on
+from oauth.stores.database import check_revision, parse_url
+from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role
-from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
-from servers.settings import PREFIX, DatabaseSettings, GatewaySettings
+from servers.clients import clients
+from servers.command import all_settings, database_settings, opened, run
+from servers.loading import UnusableSettings
+from servers.settings import DatabaseSettings, GatewaySettings
 from servers.version import VERSION
 
 app = App(
@@ -34,6 +32,7 @@ keys = App(name="keys", help="The keys that sign access tokens.")
 users = App(name="users", help="The local users and their roles.")
 app.command(keys)
 app.command(users)
+app.command(clients)
 
 Port = Annotated[int, Parameter(validator=validators.Number(gte=0, lte=65535))]
 
@@ -57,7 +56,7 @@ def dev(
     """
     from servers import development  # noqa: PLC0415 - `serve` must not import the stand-in
 
-    _run(development.run(development.DevelopmentOptions(host, port, supabase_port, data_dir)))
+    run(development.run(development.DevelopmentOptions(host, port, supabase_port, data_dir)))
 
 
 @app.command
@@ -71,8 +70,8 @@ def serve(*, workers: Annotated[int, Parameter(validator=validators.Number(gte=1
     """
     import uvicorn  # noqa: PLC0415 - the other commands do without
 
-    settings = _settings()
-    _run(_check(settings))
+    settings = all_settings()
+    run(_check(settings))
     uvicorn.run(
         "servers.asgi:create",
         factory=True,
@@ -93,21 +92,21 @@ def migrate() -> None:
     """Bring the database to the revision that this version needs."""
     import migrations  # noqa: PLC0415 - Alembic is slow to import
 
-    url = _database_settings().database_url
-    _run(migrations.upgrade(parse_url(url)))
+    url = database_settings().database_url
+    run(migrations.upgrade(parse_url(url)))
     sys.stderr.write(f"The database is at revision {REVISION}.\n")
 
 
 @keys.command(name="list")
 def list_keys() -> None:
     """List the signing keys, oldest first, with what each is for now."""
-    _run(_list_keys(_settings()))
+    run(_list_keys(all_settings()))
 
 
 @keys.command
 def rotate() -> None:
     """Make a new signing key. It is published now and signs in 15 minutes; the old one verifies what it signed."""
-    _run(_rotate(_settings()))
+    run(_rotate(all_settings()))
 
 
 @users.command(name="list")
@@ -119,7 +118,7 @@ def list_users(text: str = "") -> None:
     text
         What to look for; without it, the first users are listed.
     """
-    _run(_list_users(_database_settings(), text))
+    run(_list_users(database_settings(), text))
 
 
 @users.command
@@ -133,19 +132,19 @@ def set_role(user: str, role: Role) -> None:
     role
         user, agent or admin.
     """
-    _run(_set_role(_database_settings(), user, role))
+    run(_set_role(database_settings(), user, role))
 
 
 async def _check(settings: GatewaySettings) -> None:
     """Everything that would keep a worker from starting, told once and in a sentence."""
-    async with _open(settings) as database:
+    async with opened(settings) as database:
         await check_revision(database, REVISION)
         await _key_ring(settings, database).load(system_clock())
 
 
 async def _list_keys(settings: GatewaySettings) -> None:
     now = system_clock()
-    async with _open(settings) as database:
+    async with opened(settings) as database:
         await check_revision(database, REVISION)
         ring = _key_ring(settings, database)
         await ring.load(now)
@@ -156,14 +155,14 @@ async def _list_keys(settings: GatewaySettings) -> None:
 
 
 async def _rotate(settings: GatewaySettings) -> None:
-    async with _open(settings) as database:
+    async with opened(settings) as database:
         await check_revision(database, REVISION)
         key = await _key_ring(settings, database).rotate(system_clock())
     sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
 
 
 async def _list_users(settings: DatabaseSettings, text: str) -> None:
-    async with _open(settings) as database:
+    async with opened(settings) as database:
         for user in await UserStore(database).find(text, _MOST_LISTED):
             active = "active" if user.is_active else "inactive"
             sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
@@ -171,7 +170,7 @@ async def _list_users(settings: DatabaseSettings, text: str) -> None:
 
 async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
     now = system_clock()
-    async with _open(settings) as database:
+    async with opened(settings) as database:
         store = UserStore(database)
         found = [user for user in await store.find(name, 2) if name.lower() in {user.supabase_id, user.email}]
         subject = found[0].supabase_id if found else None
@@ -182,51 +181,9 @@ async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
     sys.stdout.write(f"{subject}\t{role}\n")
 
 
-@asynccontextmanager
-async def _open(settings: DatabaseSettings) -> AsyncIterator[OpenDatabase]:
-    database = await open_database(settings.database_url)
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
 def _key_ring(settings: GatewaySettings, database: OpenDatabase) -> KeyRing:
     lifetime = settings.authorization_server().access_token_lifetime
     return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, os.urandom), lifetime)
-
-
-def _settings() -> GatewaySettings:
-    try:
-        settings = load()
-    except UnusableSettings as problem:
-        _fail(problem)
-    for name in unknown_variables():
-        sys.stderr.write(f"mcp-auth: {name} is set, and there is no such setting: is it misspelt?\n")
-    return settings
-
-
-def _database_settings() -> DatabaseSettings:
-    try:
-        return load_database_settings()
-    except UnusableSettings as problem:
-        _fail(problem)
-
-
-def _run(work: Coroutine[object, object, None]) -> None:
-    try:
-        asyncio.run(work)
-    except (UnusableSettings, UnsuitableDatabase, UnreadableKeys) as problem:
-        _fail(problem)
-    except StoreUnavailable as outage:
-        _fail(f"The database at {PREFIX}DATABASE_URL cannot be used: {outage}.")
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _fail(problem: object) -> NoReturn:
-    sys.stderr.write("".join(f"mcp-auth: {line}\n" for line in str(problem).splitlines()))
-    sys.exit(2)
 
 
 _MOST_LISTED = 100

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clock import SettableClock
+from tests.support.command_line import Run, runner
 from tests.support.databases import PostgresqlTemplate, SqliteTemplate, start_postgresql
 from tests.support.log_scan import secrets_in
 
@@ -11,6 +12,13 @@ from tests.support.log_scan import secrets_in
 @pytest.fixture
 def clock() -> SettableClock:
     return SettableClock()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """A command, in an empty folder. → exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    return runner(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="session")

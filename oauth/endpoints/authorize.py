@@ -29,6 +29,9 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     client = await _client(params.get("client_id", ""), request, server)
     if isinstance(client, Response):
         return client
+    if client.disabled_at is not None:
+        log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
+        return message_page(request, server, _DISABLED, status=403)
     # OAuth 2.1 §4.1.2.1: until here errors are shown, from here they can go to the client.
     target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
     if isinstance(target, OAuthError):
@@ -138,6 +141,12 @@ def _too_many(wait: Wait) -> Message:
 _NOT_IDENTIFIED = (
     "Nothing was shared. Try again in a minute; if that does not help, tell the makers of the app, and the people who "
     "run this service."
+)
+_DISABLED = Message(
+    "This app has been switched off here",
+    "The people who run this service do not let it connect at the moment.",
+    "Nothing was shared. Ask them if you need it.",
+    reason="client_disabled",
 )
 _UNKNOWN_CLIENT = Message(
     "This app is not registered here",

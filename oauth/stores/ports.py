@@ -63,6 +63,18 @@ class Store(Protocol):
         """Add the client, or replace what is known of it."""
         ...
 
+    async def clients(self, limit: int) -> Sequence[Client]:
+        """The clients that there are, newest first."""
+        ...
+
+    async def end_client(
+        self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
+    ) -> Sequence[GrantId]:
+        """End all grants of a client and tell every node; with `remove`, forget it and them as well.
+
+        → the grants that were ended. news_until: when no access token of theirs can be good any more."""
+        ...
+
     async def add_authorization_request(self, request: AuthorizationRequest) -> None:
         """Keep a validated request until it is answered or expires."""
         ...

@@ -42,7 +42,7 @@ def _digest(value: bytes | None) -> Digest | None:
 def client_of(row: Row) -> Client:
     """A row of `clients`."""
     client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, *rest = row
-    expires_at, jwks, fresh_until = rest
+    expires_at, jwks, fresh_until, former_secret, disabled_at = rest
     return Client(
         client_id=client_id,
         registration=Registration(registration),
@@ -56,6 +56,8 @@ def client_of(row: Row) -> Client:
         expires_at=optional_instant(expires_at),
         jwks=jwks,
         fresh_until=optional_instant(fresh_until),
+        former_secret_digest=_digest(former_secret),
+        disabled_at=optional_instant(disabled_at),
     )
 
 
@@ -74,6 +76,8 @@ def client_values(client: Client) -> Values:
         "expires_at": optional_micros(client.expires_at),
         "jwks": client.jwks,
         "fresh_until": optional_micros(client.fresh_until),
+        "former_secret_digest": client.former_secret_digest,
+        "disabled_at": optional_micros(client.disabled_at),
     }
 
 

@@ -16,6 +16,7 @@ from oauth.models import (
     Client,
     Grant,
     Revocation,
+    RevocationKind,
     SignInSession,
 )
 from oauth.stores import rows, sweeping
@@ -72,6 +73,34 @@ class SqlStore:
             connection.execute(upsert.on_conflict_do_update(index_elements=[clients.c.client_id], set_=values))
 
         await self._database.write(work)
+
+    async def clients(self, limit: int) -> Sequence[Client]:
+        query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.client_of(row) for row in found]
+
+    async def end_client(
+        self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
+    ) -> Sequence[GrantId]:
+        mine = grants.c.client_id == client_id
+
+        def work(connection: Connection) -> list[GrantId]:
+            ended = connection.execute(
+                update(grants)
+                .where(mine, grants.c.revoked_at.is_(None))
+                .values(revoked_at=to_micros(now))
+                .returning(grants.c.grant_id)
+            )
+            grant_ids = [GrantId(row[0]) for row in ended]
+            for grant_id in grant_ids:
+                news = Revocation(RevocationKind.GRANT, grant_id, now, news_until)
+                connection.execute(insert(revocations).values(rows.revocation_values(news)))
+            if remove:
+                connection.execute(delete(grants).where(mine))
+                connection.execute(delete(clients).where(clients.c.client_id == client_id))
+            return grant_ids
+
+        return await self._database.write(work)
 
     # -- authorization requests
 

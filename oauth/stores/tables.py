@@ -46,6 +46,9 @@ clients = Table(
     Column("jwks", Text),
     # How long a published description need not be fetched again.
     Column("fresh_until", BigInteger),
+    # Good beside the newer one, while a secret is rotated.
+    Column("former_secret_digest", LargeBinary),
+    Column("disabled_at", BigInteger),
 )
 
 authorization_requests = Table(

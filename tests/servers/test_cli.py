@@ -1,11 +1,9 @@
 """The command line: what refuses to start says in a sentence what to set; keys and users are looked after."""
 
 import asyncio
-import os
 import re
 import sqlite3
 import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,34 +13,10 @@ from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
 from oauth.stores.opening import open_database
 from oauth.vocabulary import Subject
-from servers import cli
 from servers.version import VERSION
+from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, SECRET, USER
 from tests.support.processes import clean_environment, command
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """A command in this process. → exit status, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith("MCP_AUTH_")]:
-        monkeypatch.delenv(name)
-
-    def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
-        with monkeypatch.context() as patched:
-            for name, value in settings.items():
-                patched.setenv(f"MCP_AUTH_{name.upper()}", value)
-            status = 0
-            try:
-                cli.app(arguments)
-            except SystemExit as end:
-                status = int(end.code or 0)
-        printed = capsys.readouterr()
-        return status, printed.out, printed.err
-
-    return run
 
 
 def complete(database_url: str, **changed: str) -> dict[str, str]:
@@ -62,7 +36,7 @@ def test_version_is_told(run: Run) -> None:
 
 def test_help_names_every_command(run: Run) -> None:
     _, out, _ = run("--help")
-    assert all(name in out for name in ("dev", "serve", "migrate", "keys", "users"))
+    assert all(name in out for name in ("dev", "serve", "migrate", "keys", "users", "clients"))
 
 
 def test_misspelt_command_is_refused(run: Run) -> None:

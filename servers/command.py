@@ -1,0 +1,60 @@
+"""What the commands share: settings, the database, and problems told in sentences."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+from oauth.key_ring import UnreadableKeys
+from oauth.outages import StoreUnavailable
+from oauth.stores.database import UnsuitableDatabase
+from oauth.stores.opening import OpenDatabase, open_database
+from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
+from servers.settings import PREFIX, DatabaseSettings, GatewaySettings
+
+
+def run(work: Coroutine[object, object, None]) -> None:
+    """Do it; what keeps it from being done is told on standard error, with status 2."""
+    try:
+        asyncio.run(work)
+    except (UnusableSettings, UnsuitableDatabase, UnreadableKeys) as problem:
+        _fail(problem)
+    except StoreUnavailable as outage:
+        _fail(f"The database at {PREFIX}DATABASE_URL cannot be used: {outage}.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def all_settings() -> GatewaySettings:
+    """Every setting; a misspelt one is mentioned."""
+    try:
+        settings = load()
+    except UnusableSettings as problem:
+        _fail(problem)
+    for name in unknown_variables():
+        sys.stderr.write(f"mcp-auth: {name} is set, and there is no such setting: is it misspelt?\n")
+    return settings
+
+
+def database_settings() -> DatabaseSettings:
+    """What it takes to reach the database."""
+    try:
+        return load_database_settings()
+    except UnusableSettings as problem:
+        _fail(problem)
+
+
+@asynccontextmanager
+async def opened(settings: DatabaseSettings) -> AsyncIterator[OpenDatabase]:
+    """The database, for one command."""
+    database = await open_database(settings.database_url)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _fail(problem: object) -> NoReturn:
+    sys.stderr.write("".join(f"mcp-auth: {line}\n" for line in str(problem).splitlines()))
+    sys.exit(2)

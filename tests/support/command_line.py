@@ -1,0 +1,32 @@
+"""Commands of `mcp-auth`, run in this process. Its fixture `run` is in tests/conftest.py."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from servers import cli
+
+# Arguments and settings → exit status, standard output, standard error.
+Run = Callable[..., tuple[int, str, str]]
+
+
+def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """With the given settings and none of this shell's."""
+    for name in [name for name in os.environ if name.startswith("MCP_AUTH_")]:
+        monkeypatch.delenv(name)
+
+    def run(*arguments: str, **settings: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patched:
+            for name, value in settings.items():
+                patched.setenv(f"MCP_AUTH_{name.upper()}", value)
+            status = 0
+            capsys.readouterr()  # what a gateway in this process has logged
+            try:
+                cli.app(arguments)
+            except SystemExit as end:
+                status = int(end.code or 0)
+        printed = capsys.readouterr()
+        return status, printed.out, printed.err
+
+    return run
