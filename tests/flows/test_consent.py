@@ -23,6 +23,7 @@ def test_deny_is_told_to_the_client_with_state_and_issuer(gateway: Gateway) -> N
     assert "code" not in answer
 
 
+# F-4
 def test_consent_page_names_client_host_resource_scopes_and_account(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered(client_name="Tom & <b>Jerry</b>")
     browser = sqlite_gateway.browser()
@@ -91,6 +92,7 @@ def test_reloading_a_page_shows_it_again(sqlite_gateway: Gateway) -> None:
     assert browser.get(str(consent.url)).text == consent.text
 
 
+# F-4
 def test_page_of_another_browser_is_refused_and_says_why(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     victim, thief = sqlite_gateway.browser(), sqlite_gateway.browser()
@@ -104,6 +106,7 @@ def test_page_of_another_browser_is_refused_and_says_why(sqlite_gateway: Gateway
     assert posted.status_code == 403
 
 
+# F-4
 def test_form_without_its_token_is_refused(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     browser = sqlite_gateway.browser()
@@ -183,6 +186,7 @@ def test_session_ends_after_its_lifetime(sqlite_gateway: Gateway) -> None:
     assert any(form.action == "/signin" for form in forms(browser.get(client.authorization_url())))
 
 
+# SEED-51
 def test_pages_cannot_be_framed_cached_or_scripted(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     browser = sqlite_gateway.browser()

@@ -6,6 +6,7 @@ from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 from tests.support.gateway import Gateway
 
 
+# SEED-42, P-8
 def test_both_server_documents_are_the_same(sqlite_gateway: Gateway) -> None:
     oauth = httpx.get(f"{sqlite_gateway.url}/.well-known/oauth-authorization-server")
     openid = httpx.get(f"{sqlite_gateway.url}/.well-known/openid-configuration")

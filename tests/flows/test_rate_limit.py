@@ -32,6 +32,7 @@ def exhaust(gateway: Gateway) -> None:
         httpx.get(f"{gateway.url}/.well-known/jwks.json")
 
 
+# F-20
 @pytest.mark.parametrize(
     ("path", "origin"),
     [

@@ -136,12 +136,14 @@ def test_get_and_delete_are_405(sqlite_gateway: Gateway, method: str, version: s
     assert response.headers["allow"] == "POST"
 
 
+# SEED-40, P-18
 def test_trailing_slash_is_served_without_a_redirect(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     token = sqlite_gateway.tokens(client)["access_token"]
     assert client.call_tool(token, path="/mcp/").status_code == 200
 
 
+# SEED-45
 def test_every_tool_has_annotations_and_an_output_schema(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     for account, path, scope in ((USER, "/mcp", "mcp:read"), (ADMIN, "/mcp-admin", "mcp:admin")):
@@ -246,6 +248,7 @@ def test_browser_client_on_this_machine_can_connect(sqlite_gateway: Gateway) -> 
     assert "WWW-Authenticate" in refused.headers["access-control-expose-headers"]
 
 
+# F-20
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -277,6 +280,7 @@ def test_pages_can_be_read_by_no_other_origin(sqlite_gateway: Gateway, path: str
     assert "access-control-allow-origin" not in httpx.options(f"{sqlite_gateway.url}{path}").headers
 
 
+# SEED-51, P-16
 def test_request_id_is_taken_over_or_made(sqlite_gateway: Gateway) -> None:
     url = f"{sqlite_gateway.url}/health"
     assert httpx.get(url, headers={"X-Request-ID": "abc-123"}).headers["x-request-id"] == "abc-123"
@@ -304,6 +308,7 @@ def test_rest_refusals_have_a_code_and_a_challenge(sqlite_gateway: Gateway, head
     assert f"{sqlite_gateway.url}/.well-known/oauth-protected-resource/api" in response.headers["www-authenticate"]
 
 
+# SEED-25
 def test_health_and_readiness_answer_whatever_the_host_is_called(sqlite_gateway: Gateway) -> None:
     for path, status in (("/health", "ok"), ("/ready", "ready")):
         response = httpx.get(f"{sqlite_gateway.url}{path}", headers={"Host": "10.0.0.7"})

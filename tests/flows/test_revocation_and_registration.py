@@ -10,6 +10,7 @@ from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 
 
+# SEED-42, F-26
 def test_revoked_refresh_token_takes_the_access_token_with_it(gateway: Gateway) -> None:
     client = gateway.registered()
     tokens = gateway.tokens(client)
@@ -156,6 +157,7 @@ def test_body_that_is_no_json_object_is_refused(sqlite_gateway: Gateway, body: b
     assert response.json()["error"] == "invalid_client_metadata"
 
 
+# P-3
 def test_unused_registration_is_gone_after_a_day_and_the_client_is_told_to_register_again(
     gateway: Gateway, clock: SettableClock
 ) -> None:
@@ -176,6 +178,7 @@ def test_registration_with_a_live_grant_stays(gateway: Gateway, clock: SettableC
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
+# F-3
 def test_registrations_from_one_address_are_limited(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
 ) -> None:

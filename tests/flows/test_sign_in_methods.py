@@ -310,6 +310,7 @@ def wrong_passwords(browser: Browser, page: httpx.Response, email: str, count: i
     return [browser.sign_in(page, email, f"wrong-{number}").status_code for number in range(count)]
 
 
+# F-3
 def test_passwords_cannot_be_guessed_and_nobody_is_locked_out_for_good(
     gateway: Gateway, supabase: RunningSupabase, clock: SettableClock
 ) -> None:

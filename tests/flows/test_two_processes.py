@@ -63,6 +63,7 @@ def test_one_code_and_one_refresh_token_from_fifty_connections_to_two_processes(
         assert signed_up.client().call_tool(tokens["access_token"]).status_code == 200
 
 
+# P-11
 def test_workers_share_everything(signed_up: Gateway) -> None:
     client = signed_up.registered()
     (port,) = free_ports(1)

@@ -48,6 +48,7 @@ def test_minute_before_counts_in_proportion(limiter: RateLimiter, clock: Settabl
     assert admitted(limiter, 50) == MOST
 
 
+# P-15
 def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter) -> None:
     for number in range(5):
         credential = b"Bearer %d" % number
