@@ -39,7 +39,8 @@ class Client:
     expires_at: when the registration goes unless it is used; None while it has a grant, and for clients that the
     operator registered (D-19). jwks: public keys of one that signs its requests, a JWK Set as JSON. fresh_until: of one
     that publishes its metadata, how long that need not be fetched again. former_secret_digest: a secret that is good
-    beside the newer one. disabled_at: since when the operator has it switched off."""
+    beside the newer one. disabled_at: since when the operator has it switched off. introspects: the resources that it
+    serves elsewhere, and may ask about tokens for (RFC 7662)."""
 
     client_id: ClientId
     registration: Registration
@@ -55,6 +56,7 @@ class Client:
     fresh_until: datetime | None = None
     former_secret_digest: Digest | None = None
     disabled_at: datetime | None = None
+    introspects: frozenset[ResourceIndicator] = frozenset()
 
     @property
     def proves_its_identity(self) -> bool:

@@ -13,6 +13,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import (
     authorize,
     consent,
+    introspect,
     metadata,
     register,
     revoke,
@@ -40,6 +41,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
     programs: list[tuple[str, Endpoint, str]] = [
         ("/token", token.token, "POST"),
         ("/revoke", revoke.revoke, "POST"),
+        ("/introspect", introspect.introspect, "POST"),
         *([("/register", register.register, "POST")] if server.settings.dynamic_registration else []),
         (server_metadata.JWKS_PATH, metadata.jwks, "GET"),
         *((path, metadata.authorization_server_metadata, "GET") for path in server_metadata.PATHS),

@@ -32,6 +32,10 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+        "introspection_endpoint": f"{issuer}/introspect",
+        # RFC 7662 §2.1: nobody asks without authenticating.
+        "introspection_endpoint_auth_methods_supported": [name for name in methods if name != "none"],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         **documents,
         "code_challenge_methods_supported": [METHOD],
         # RFC 9207 §3: `iss` stands in every authorization response.

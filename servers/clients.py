@@ -20,8 +20,8 @@ from oauth.scope import to_text
 from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
-from oauth.vocabulary import ClientId, Scope
-from servers.command import database_settings, opened, run
+from oauth.vocabulary import ClientId, ResourceIndicator, Scope
+from servers.command import all_settings, database_settings, opened, run
 from servers.loading import UnusableSettings
 from servers.resources import create_resources
 
@@ -57,6 +57,29 @@ def add(
         File with its public keys (a JWK Set), for private_key_jwt.
     """
     run(_add(name, redirect_uri, auth, scope, jwks))
+
+
+@clients.command
+def add_resource_server(
+    name: str,
+    *resource: str,
+    auth: ClientAuthenticationMethod = ClientAuthenticationMethod.CLIENT_SECRET_BASIC,
+    jwks: Path | None = None,
+) -> None:
+    """Register a resource server elsewhere, which may ask at /introspect whether access tokens are good.
+
+    Parameters
+    ----------
+    name
+        What the list of clients calls it.
+    resource
+        What its tokens name as their audience, such as https://mcp.example.com/mcp; one or more.
+    auth
+        How it proves itself.
+    jwks
+        File with its public keys (a JWK Set), for private_key_jwt.
+    """
+    run(_add_resource_server(name, resource, auth, jwks))
 
 
 @clients.command(name="list")
@@ -142,6 +165,37 @@ async def _add(
         jwks=_read_jwks(auth, jwks),
     )
     async with opened(database_settings()) as database:
+        await check_revision(database, REVISION)
+        await store_on(database).put_client(client)
+    _print(client, secret)
+
+
+async def _add_resource_server(
+    name: str, resources: Sequence[str], auth: ClientAuthenticationMethod, jwks: Path | None
+) -> None:
+    settings = all_settings()
+    served = create_resources(settings.public_url, settings.name)
+    unknown = [resource for resource in resources if served.get(resource) is None]
+    if unknown or not resources:
+        known = ", ".join(resource.identifier for resource in served)
+        raise UnusableSettings(f"{' '.join(unknown) or 'Nothing'} is not among the resources {known}.")
+    if auth is ClientAuthenticationMethod.NONE:
+        raise UnusableSettings("A resource server has to authenticate: choose another --auth.")
+    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if auth in _SECRETS else None
+    client = Client(
+        client_id=ClientId(credentials.new_secret("client_", os.urandom)),
+        registration=Registration.PREREGISTERED,
+        name=name,
+        redirect_uris=(),
+        authentication_method=auth,
+        secret_digest=digest(secret) if secret is not None else None,
+        grant_types=frozenset(),
+        scope=frozenset(),
+        created_at=system_clock(),
+        jwks=_read_jwks(auth, jwks),
+        introspects=frozenset(map(ResourceIndicator, resources)),
+    )
+    async with opened(settings) as database:
         await check_revision(database, REVISION)
         await store_on(database).put_client(client)
     _print(client, secret)
@@ -233,6 +287,7 @@ def _print(client: Client, secret: str | None = None) -> None:
         "token_endpoint_auth_method": client.authentication_method,
         "grant_types": sorted(client.grant_types),
         "scope": to_text(client.scope),
+        **({"introspects": sorted(client.introspects)} if client.introspects else {}),
         "created_at": client.created_at.isoformat(),
         "disabled_at": client.disabled_at.isoformat() if client.disabled_at is not None else None,
         "former_secret_is_good": client.former_secret_digest is not None,

@@ -21,6 +21,7 @@ def upgrade() -> None:
     op.add_column("clients", sa.Column("fresh_until", sa.BigInteger(), nullable=True))
     op.add_column("clients", sa.Column("former_secret_digest", sa.LargeBinary(), nullable=True))
     op.add_column("clients", sa.Column("disabled_at", sa.BigInteger(), nullable=True))
+    op.add_column("clients", sa.Column("introspects", sa.Text(), server_default="", nullable=False))
     op.create_index(
         op.f("ix_supabase_states_state_checked_at"), "supabase_states", ["state", "checked_at"], unique=False
     )
@@ -28,6 +29,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index(op.f("ix_supabase_states_state_checked_at"), table_name="supabase_states")
+    op.drop_column("clients", "introspects")
     op.drop_column("clients", "disabled_at")
     op.drop_column("clients", "former_secret_digest")
     op.drop_column("clients", "fresh_until")

@@ -25,7 +25,7 @@ from oauth.models import (
 from oauth.redirect_uri import RedirectTarget
 from oauth.stores.instants import from_micros, optional_instant, optional_micros, to_micros
 from oauth.stores.tables import authorization_codes, clients, grants, refresh_tokens
-from oauth.vocabulary import Digest, Scope
+from oauth.vocabulary import Digest, ResourceIndicator, Scope
 
 Row = Sequence[Any]
 Values = dict[str, Any]
@@ -42,7 +42,7 @@ def _digest(value: bytes | None) -> Digest | None:
 def client_of(row: Row) -> Client:
     """A row of `clients`."""
     client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, *rest = row
-    expires_at, jwks, fresh_until, former_secret, disabled_at = rest
+    expires_at, jwks, fresh_until, former_secret, disabled_at, introspects = rest
     return Client(
         client_id=client_id,
         registration=Registration(registration),
@@ -58,6 +58,7 @@ def client_of(row: Row) -> Client:
         fresh_until=optional_instant(fresh_until),
         former_secret_digest=_digest(former_secret),
         disabled_at=optional_instant(disabled_at),
+        introspects=frozenset(map(ResourceIndicator, introspects.split())),
     )
 
 
@@ -78,6 +79,7 @@ def client_values(client: Client) -> Values:
         "fresh_until": optional_micros(client.fresh_until),
         "former_secret_digest": client.former_secret_digest,
         "disabled_at": optional_micros(client.disabled_at),
+        "introspects": " ".join(sorted(client.introspects)),
     }
 
 

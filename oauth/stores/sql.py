@@ -253,6 +253,10 @@ class SqlStore:
     async def add_revocation(self, revocation: Revocation) -> None:
         await self._insert(revocations, rows.revocation_values(revocation))
 
+    async def is_revoked(self, kind: RevocationKind, value: str) -> bool:
+        query = select(revocations.c.number).where(revocations.c.value == value, revocations.c.kind == kind.value)
+        return await self._first(query.limit(1)) is not None
+
     async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:
         query = select(revocations).where(
             revocations.c.recorded_at > to_micros(recorded_after), revocations.c.expires_at > to_micros(now)

@@ -49,6 +49,8 @@ clients = Table(
     # Good beside the newer one, while a secret is rotated.
     Column("former_secret_digest", LargeBinary),
     Column("disabled_at", BigInteger),
+    # Resources whose tokens it may ask about.
+    Column("introspects", Text, nullable=False, server_default=""),
 )
 
 authorization_requests = Table(

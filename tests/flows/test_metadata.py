@@ -6,6 +6,9 @@ from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 from tests.support.gateway import Gateway
 
 
+METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+
+
 # SEED-42, P-8
 def test_both_server_documents_are_the_same(sqlite_gateway: Gateway) -> None:
     oauth = httpx.get(f"{sqlite_gateway.url}/.well-known/oauth-authorization-server")
@@ -28,8 +31,14 @@ def test_server_document_says_what_clients_look_for(sqlite_gateway: Gateway) -> 
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
-        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint": f"{url}/introspect",
+        "token_endpoint_auth_methods_supported": METHODS,
+        "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+        "revocation_endpoint_auth_methods_supported": METHODS,
+        "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+        "introspection_endpoint_auth_methods_supported": METHODS[1:],
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+        "client_id_metadata_document_supported": True,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "protected_resources": [f"{url}/mcp", f"{url}/mcp-admin", f"{url}/api"],

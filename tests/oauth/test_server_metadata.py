@@ -32,6 +32,9 @@ def test_metadata_is_what_works_here_and_nothing_else() -> None:
         ],
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
         "revocation_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
+        "introspection_endpoint": "https://auth.test/introspect",
+        "introspection_endpoint_auth_methods_supported": METHODS[1:],
+        "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
         "client_id_metadata_document_supported": True,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
@@ -50,7 +53,7 @@ def test_every_url_begins_with_the_issuer_as_it_is() -> None:
     document = server_metadata.document(Settings("http://127.0.0.1:8000"), RESOURCES)
     assert document["issuer"] == "http://127.0.0.1:8000"
     urls = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(urls) == 5
+    assert len(urls) == 6
     assert all(str(url).startswith("http://127.0.0.1:8000/") for url in urls)
 
 

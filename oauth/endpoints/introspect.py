@@ -1,0 +1,111 @@
+"""POST /introspect (RFC 7662): is an access token good? For servers elsewhere, which hear of no revocations."""
+
+from datetime import datetime
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import access_token, client_authentication, jws
+from oauth.access_token import AccessToken
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints import assertion
+from oauth.endpoints.body import read_form
+from oauth.endpoints.responses import error_response, json_response
+from oauth.errors import OAuthError, invalid_client, invalid_request
+from oauth.models import Client, ClientAuthenticationMethod, RevocationKind
+from oauth.resource_indicator import check_resource_owner
+from oauth.scope import to_text
+
+log = structlog.get_logger()
+
+_LEEWAY_SECONDS = 30.0
+
+
+async def introspect(request: Request, server: AuthorizationServer) -> Response:
+    """A form with `token` → what the token says, or `active: false` and nothing else (§2.2).
+
+    A caller learns of tokens for the resources that it was registered for, and of its own; of any other it hears the
+    same as of one that never was. Refresh tokens are no resource server's business, so they are never active here."""
+    authorization = request.headers.get("authorization")
+    params = await read_form(request)
+    if isinstance(params, OAuthError):
+        return _refused(params, authorization)
+    presented = client_authentication.parse(params, authorization)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    presented = await assertion.checked(presented, server)
+    if isinstance(presented, OAuthError):
+        return _refused(presented, authorization)
+    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    if isinstance(client, OAuthError):
+        return _refused(client, authorization)
+    if client.authentication_method is ClientAuthenticationMethod.NONE:
+        # §2.1: the caller is authorized; whoever can say that it is this client is not.
+        return _refused(
+            invalid_client("Introspection is for clients that authenticate.", "public_client"), authorization
+        )
+    token = params.get("token")
+    if token is None:
+        return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
+    now = server.clock()
+    found = _read(token, server, now)
+    if found is None or not _may_know(client, found) or not await _is_active(found, server, now):
+        return json_response({"active": False})
+    return json_response(_document(found, server))
+
+
+def _read(token: str, server: AuthorizationServer, now: datetime) -> AccessToken | None:
+    """An access token of ours, by signature and clock."""
+    unverified = jws.read(token)
+    if isinstance(unverified, str) or unverified.type != access_token.TYPE:
+        return None
+    if not server.key_ring.verifies(unverified, now) or unverified.claims.get("iss") != server.settings.issuer:
+        return None
+    if jws.check_times(unverified.claims, now.timestamp(), _LEEWAY_SECONDS) is not None:
+        return None
+    claims = access_token.read(unverified.claims)
+    return None if isinstance(claims, str) else claims
+
+
+def _may_know(client: Client, token: AccessToken) -> bool:
+    return token.audience in client.introspects or token.client_id == client.client_id
+
+
+async def _is_active(token: AccessToken, server: AuthorizationServer, now: datetime) -> bool:
+    """§4: every check that a resource of ours makes."""
+    grant = await server.store.grant(token.grant_id)
+    if grant is None or grant.revoked_at is not None or now >= grant.expires_at:
+        return False
+    if await server.store.is_revoked(RevocationKind.ACCESS_TOKEN, token.token_id):
+        return False
+    client, resource = await server.store.client(token.client_id), server.resources.get(token.audience)
+    if client is None or client.disabled_at is not None or resource is None:
+        return False
+    standing = await server.resource_owners.standing(token.subject)
+    return (
+        standing.active
+        and check_resource_owner(resource, standing.role) is None
+        and resource.is_assured(token.acr, has_factor=standing.has_factor)
+    )
+
+
+def _document(token: AccessToken, server: AuthorizationServer) -> dict[str, object]:
+    return {
+        "active": True,
+        "iss": server.settings.issuer,
+        "sub": token.subject,
+        "aud": token.audience,
+        "client_id": token.client_id,
+        "scope": to_text(token.scope),
+        "iat": token.issued_at,
+        "exp": token.expires_at,
+        "jti": token.token_id,
+        "acr": token.acr,
+        "token_type": "Bearer",
+    }
+
+
+def _refused(error: OAuthError, authorization: str | None) -> Response:
+    log.info("introspection_refused", error=error.code, reason=error.reason)
+    return error_response(error, used_basic=authorization is not None)
