@@ -5,7 +5,6 @@ from mcp.shared.auth import OAuthMetadata, ProtectedResourceMetadata
 
 from tests.support.gateway import Gateway
 
-
 METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 
 
