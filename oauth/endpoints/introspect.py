@@ -6,11 +6,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, client_authentication, jws
+from oauth import access_token, jws
 from oauth.access_token import AccessToken
 from oauth.authorization_server import AuthorizationServer
-from oauth.endpoints import assertion
-from oauth.endpoints.body import read_form
+from oauth.endpoints import calling_client
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError, invalid_client, invalid_request
 from oauth.models import Client, ClientAuthenticationMethod, RevocationKind
@@ -28,18 +27,10 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
     A caller learns of tokens for the resources that it was registered for, and of its own; of any other it hears the
     same as of one that never was. Refresh tokens are no resource server's business, so they are never active here."""
     authorization = request.headers.get("authorization")
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return _refused(params, authorization)
-    presented = client_authentication.parse(params, authorization)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
-    presented = await assertion.checked(presented, server)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
-    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
-    if isinstance(client, OAuthError):
-        return _refused(client, authorization)
+    found = await calling_client.authenticated(request, server)
+    if isinstance(found, OAuthError):
+        return _refused(found, authorization)
+    params, client = found
     if client.authentication_method is ClientAuthenticationMethod.NONE:
         # §2.1: the caller is authorized; whoever can say that it is this client is not.
         return _refused(
@@ -49,10 +40,10 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
     now = server.clock()
-    found = _read(token, server, now)
-    if found is None or not _may_know(client, found) or not await _is_active(found, server, now):
+    claims = _read(token, server, now)
+    if claims is None or not _may_know(client, claims) or not await _is_active(claims, server, now):
         return json_response({"active": False})
-    return json_response(_document(found, server))
+    return json_response(_document(claims, server))
 
 
 def _read(token: str, server: AuthorizationServer, now: datetime) -> AccessToken | None:

@@ -4,11 +4,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, client_authentication, jws
+from oauth import access_token, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
-from oauth.endpoints import assertion
-from oauth.endpoints.body import read_form
+from oauth.endpoints import calling_client
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_access_token, revoke_grant
 from oauth.errors import OAuthError, invalid_request
@@ -23,18 +22,10 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
     not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
     authorization = request.headers.get("authorization")
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return _refused(params, authorization)
-    presented = client_authentication.parse(params, authorization)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
-    presented = await assertion.checked(presented, server)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
-    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
-    if isinstance(client, OAuthError):
-        return _refused(client, authorization)
+    found = await calling_client.authenticated(request, server)
+    if isinstance(found, OAuthError):
+        return _refused(found, authorization)
+    params, client = found
     token = params.get("token")
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)

@@ -10,8 +10,7 @@ from oauth import access_token, client_authentication, credentials, token_reques
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
-from oauth.endpoints import assertion
-from oauth.endpoints.body import read_form
+from oauth.endpoints import calling_client
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
@@ -28,15 +27,10 @@ log = structlog.get_logger()
 async def token(request: Request, server: AuthorizationServer) -> Response:
     """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
     authorization = request.headers.get("authorization")
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return _refused(params, authorization)
-    presented = client_authentication.parse(params, authorization)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
-    presented = await assertion.checked(presented, server)
-    if isinstance(presented, OAuthError):
-        return _refused(presented, authorization)
+    found = await calling_client.presented(request, server)
+    if isinstance(found, OAuthError):
+        return _refused(found, authorization)
+    params, presented = found
     asked = token_request.parse(params, presented.client_id)
     if isinstance(asked, OAuthError):
         return _refused(asked, authorization, presented)
