@@ -24,6 +24,7 @@ def me(gateway: Gateway, app: Client) -> httpx.Response:
     return httpx.get(f"{gateway.url}/api/v1/users/me", headers={"Authorization": f"Bearer {session.access_token}"})
 
 
+# SEED-17
 def test_session_of_an_app_opens_the_rest_routes_and_is_refreshed_by_the_app(gateway: Gateway, app: Client) -> None:
     app.auth.sign_in_with_password({"email": USER.email, "password": USER.password})
     assert me(gateway, app).json()["email"] == USER.email

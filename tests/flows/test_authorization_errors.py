@@ -49,6 +49,7 @@ def preregistered(gateway: Gateway) -> RawClient:
     return client
 
 
+# F-18
 @pytest.mark.parametrize(("fault", "error"), FAULTS)
 def test_known_client_is_told_at_its_redirect_uri(
     sqlite_gateway: Gateway, fault: dict[str, str | None], error: str
@@ -113,6 +114,7 @@ def test_any_port_of_the_registered_loopback_redirect_will_do(sqlite_gateway: Ga
     assert client.redeem(answer_of(redirect)["code"]).status_code == 200
 
 
+# F-18
 def test_redirect_uri_keeps_its_own_query(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.client(redirect_uri="https://app.example/cb?x=1&y=%20")
     assert client.register().status_code == 201

@@ -84,7 +84,7 @@ def test_metadata_says_that_documents_are_taken(sqlite_gateway: Gateway) -> None
     assert metadata["token_endpoint_auth_signing_alg_values_supported"] == ["ES256", "RS256"]
 
 
-# STD-2, STD-26, STD-208
+# SEED-42, STD-2, STD-26, STD-208
 def test_client_signs_in_with_its_url_and_refreshes_without_the_network(
     gateway: Gateway, hosts: DocumentServer
 ) -> None:
@@ -178,7 +178,7 @@ BAD: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 
 
-# STD-201, STD-205, STD-207, STD-212: the same answer for every failure, and nothing of it is kept.
+# SEED-42, STD-201, STD-205, STD-207, STD-212: the same answer for every failure, and nothing of it is kept.
 @pytest.mark.parametrize("name", BAD)
 def test_document_that_cannot_be_had_is_the_same_page_whatever_the_reason(
     sqlite_gateway: Gateway, hosts: DocumentServer, name: str
@@ -260,7 +260,7 @@ def test_documents_can_be_switched_off(
         assert hosts.resolved == []
 
 
-# F-31, STD-206: the default rules, and a trap that would notice.
+# SEED-42, F-31, STD-206: the default rules, and a trap that would notice.
 @pytest.mark.parametrize(
     "addresses",
     [["127.0.0.1"], ["::1"], ["::ffff:127.0.0.1"], ["93.184.215.14", "127.0.0.1"], ["0.0.0.0"], []],  # noqa: S104

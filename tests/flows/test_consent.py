@@ -12,6 +12,7 @@ from tests.support.gateway import ADMIN, AGENT, USER, Gateway
 from tests.support.raw_client import answer_of
 
 
+# F-4, F-18
 def test_deny_is_told_to_the_client_with_state_and_issuer(gateway: Gateway) -> None:
     client = gateway.registered()
     browser = gateway.browser()
@@ -161,6 +162,7 @@ def test_failed_sign_in_keeps_the_email_and_says_what_is_wrong(
     assert password == "" or password not in page.text
 
 
+# F-17
 def test_person_without_the_role_cannot_obtain_the_admin_audience(gateway: Gateway) -> None:
     client = gateway.registered()
     admin = {"resource": f"{gateway.url}/mcp-admin", "scope": "mcp:admin"}
@@ -186,7 +188,7 @@ def test_session_ends_after_its_lifetime(sqlite_gateway: Gateway) -> None:
     assert any(form.action == "/signin" for form in forms(browser.get(client.authorization_url())))
 
 
-# SEED-51
+# SEED-51, P-14
 def test_pages_cannot_be_framed_cached_or_scripted(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     browser = sqlite_gateway.browser()

@@ -66,6 +66,7 @@ def gateway(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock) ->
         yield running
 
 
+# SEED-10, SEED-53
 def test_error_is_reported_with_its_request_and_user_and_without_what_was_sent(
     gateway: Gateway, supabase: RunningSupabase, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def supabase_session(supabase: RunningSupabase) -> dict[str, Any]:
     return session
 
 
+# SEED-53, F-14
 def test_nothing_secret_is_logged_and_every_line_is_an_event_with_its_request(log: list[str], seen: Seen) -> None:
     text = "\n".join(log)
     assert {name for name, secret in seen.secrets.items() if secret in text} == set()

@@ -16,6 +16,7 @@ def test_both_server_documents_are_the_same(sqlite_gateway: Gateway) -> None:
     assert oauth.headers["content-type"] == "application/json"
 
 
+# SEED-42
 def test_server_document_says_what_clients_look_for(sqlite_gateway: Gateway) -> None:
     url = sqlite_gateway.url
     document = httpx.get(f"{url}/.well-known/oauth-authorization-server").json()
@@ -53,6 +54,7 @@ def test_every_endpoint_of_the_document_is_there(sqlite_gateway: Gateway) -> Non
     assert httpx.get(document["jwks_uri"]).status_code == 200
 
 
+# SEED-42, P-1, P-6
 def test_each_resource_has_a_document_of_its_own_and_the_root_has_none(sqlite_gateway: Gateway) -> None:
     well_known = f"{sqlite_gateway.url}/.well-known/oauth-protected-resource"
     for path, scopes in (("/mcp", ["mcp:read", "mcp:write"]), ("/mcp-admin", ["mcp:admin"]), ("/api", ["api"])):

@@ -40,6 +40,7 @@ def test_issued_tokens_go_on_working_while_supabase_is_down(sqlite_gateway: Gate
     assert status["data"] == {"overall": "degraded", "database": "operational", "sign_in": "down"}
 
 
+# SEED-7, F-19, F-23
 def test_supabase_session_is_a_503_and_not_a_401_while_its_keys_cannot_be_had(gateway: Gateway) -> None:
     session = httpx.post(
         f"{gateway.supabase.url}/auth/v1/token?grant_type=password",
@@ -63,6 +64,7 @@ def test_rotated_supabase_keys_are_learnt_without_a_restart(sqlite_gateway: Gate
     assert sqlite_gateway.tokens(client)["access_token"]
 
 
+# F-12
 def test_bad_tokens_cost_supabase_no_calls(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.client()
     forged = "eyJhbGciOiJFUzI1NiIsImtpZCI6InVua25vd24ifQ"
@@ -89,6 +91,7 @@ def test_locked_database_is_a_503_and_the_same_code_works_afterwards(sqlite_gate
     assert client.refresh(tokens.json()["refresh_token"]).status_code == 200
 
 
+# SEED-25
 def test_database_that_is_gone_is_a_503_everywhere_and_heals(
     postgresql_url: str, supabase: RunningSupabase, clock: SettableClock, postgresql_template: PostgresqlTemplate
 ) -> None:

@@ -37,6 +37,7 @@ def asked_who(supabase: RunningSupabase) -> int:
     return sum(count for path, count in supabase.stand_in.requests.items() if path == "/user")
 
 
+# SEED-1
 @pytest.mark.parametrize("algorithm", ["ES256", "RS256", "HS256"])
 @pytest.mark.parametrize("told", [True, False], ids=["told the secret", "not told"])
 def test_people_of_the_project_sign_in_and_use_their_session(

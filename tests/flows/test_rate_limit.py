@@ -32,7 +32,7 @@ def exhaust(gateway: Gateway) -> None:
         httpx.get(f"{gateway.url}/.well-known/jwks.json")
 
 
-# F-20
+# SEED-50, F-3, F-20, F-35
 @pytest.mark.parametrize(
     ("path", "origin"),
     [
@@ -53,6 +53,7 @@ def test_answer_is_readable_for_browser_clients(limited: Gateway, path: str, ori
     assert response.headers["x-request-id"]
 
 
+# SEED-50, F-20
 def test_api_answers_in_its_envelope(limited: Gateway, clock: SettableClock) -> None:
     exhaust(limited)
     response = httpx.get(f"{limited.url}/api/v1/users/me", headers={"Origin": "https://app.test"})
@@ -67,6 +68,7 @@ def test_health_is_never_refused(limited: Gateway) -> None:
     assert {httpx.get(f"{limited.url}/health").status_code for _ in range(MOST)} == {200}
 
 
+# SEED-50, P-15
 def test_signed_in_client_goes_on_while_its_address_is_full(limited: Gateway, clock: SettableClock) -> None:
     client = limited.registered()
     token = limited.tokens(client)["access_token"]
@@ -78,6 +80,7 @@ def test_signed_in_client_goes_on_while_its_address_is_full(limited: Gateway, cl
     assert {client.call_tool(token).status_code for _ in range(MOST)} == {200, 429}
 
 
+# SEED-50
 def test_invented_tokens_are_soon_refused_unread(limited: Gateway) -> None:
     client = limited.client()
     statuses = [client.call_tool(f"invented-{number}").status_code for number in range(MOST)]

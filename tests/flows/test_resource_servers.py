@@ -26,6 +26,7 @@ def call(gateway: Gateway, token: str, name: str, arguments: dict[str, Any], pat
     return result
 
 
+# SEED-42, F-17
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/", "/mcp-admin", "/mcp-admin/"])
 @pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
 def test_without_a_token_the_challenge_says_where_to_get_one(sqlite_gateway: Gateway, path: str, method: str) -> None:
@@ -55,6 +56,7 @@ def host(gateway: Gateway) -> bytes:
     return gateway.url.partition("://")[2].encode()
 
 
+# F-16, P-10
 def test_expired_token_is_a_401_and_never_a_guest(gateway: Gateway, clock: SettableClock) -> None:
     client = gateway.registered()
     token = gateway.tokens(client)["access_token"]
@@ -67,6 +69,7 @@ def test_expired_token_is_a_401_and_never_a_guest(gateway: Gateway, clock: Setta
     assert "expired" in refused.headers["www-authenticate"]
 
 
+# SEED-41, F-17
 def test_token_is_good_at_the_resource_that_it_names_and_nowhere_else(gateway: Gateway) -> None:
     client = gateway.registered()
     mcp = gateway.tokens(client, ADMIN)["access_token"]
@@ -94,6 +97,7 @@ def test_two_authorization_headers_are_none(sqlite_gateway: Gateway) -> None:
     assert httpx.post(f"{sqlite_gateway.url}/mcp", headers=headers).status_code == 401
 
 
+# SEED-40
 @pytest.mark.parametrize("version", HANDSHAKE)
 def test_handshake_era_is_served_without_sessions(sqlite_gateway: Gateway, version: str) -> None:
     client = sqlite_gateway.registered()
@@ -158,6 +162,7 @@ def test_every_tool_has_annotations_and_an_output_schema(sqlite_gateway: Gateway
             assert tool["description"]
 
 
+# SEED-45
 def test_user_system_status_tells_what_works(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     token = sqlite_gateway.tokens(client)["access_token"]
@@ -197,6 +202,7 @@ def test_demoted_administrator_is_refused_at_the_next_call_on_this_node_and_soon
     assert client.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
 
+# F-6
 def test_deactivated_person_is_refused_soon_at_every_resource(gateway: Gateway, eventually: Any) -> None:  # noqa: ANN401
     client = gateway.registered()
     token = gateway.tokens(client)["access_token"]
@@ -205,6 +211,7 @@ def test_deactivated_person_is_refused_soon_at_every_resource(gateway: Gateway, 
     eventually(lambda: client.call_tool(token).status_code == 401)
 
 
+# F-37
 @pytest.mark.parametrize("path", ["/mcp", "/.well-known/oauth-authorization-server", "/authorize", "/token"])
 def test_foreign_host_is_misdirected_and_told_the_right_address(sqlite_gateway: Gateway, path: str) -> None:
     response = httpx.get(f"{sqlite_gateway.url}{path}", headers={"Host": "evil.example"})
@@ -213,6 +220,7 @@ def test_foreign_host_is_misdirected_and_told_the_right_address(sqlite_gateway: 
     assert "evil.example" not in response.text
 
 
+# F-15
 def test_nothing_is_built_from_headers_that_anybody_can_send(sqlite_gateway: Gateway) -> None:
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
     for path in ("/.well-known/oauth-authorization-server", "/.well-known/oauth-protected-resource/mcp", "/mcp"):
@@ -220,6 +228,7 @@ def test_nothing_is_built_from_headers_that_anybody_can_send(sqlite_gateway: Gat
         assert "evil.example" not in response.text + json.dumps(dict(response.headers))
 
 
+# F-37
 def test_foreign_origin_is_refused_at_the_mcp_servers(sqlite_gateway: Gateway) -> None:
     for path in ("/mcp", "/mcp-admin"):
         response = httpx.post(f"{sqlite_gateway.url}{path}", headers={"Origin": "https://evil.example"})
@@ -227,6 +236,7 @@ def test_foreign_origin_is_refused_at_the_mcp_servers(sqlite_gateway: Gateway) -
         assert "access-control-allow-origin" not in response.headers
 
 
+# F-20
 def test_browser_client_on_this_machine_can_connect(sqlite_gateway: Gateway) -> None:
     origin = "http://localhost:6274"
     preflight = httpx.options(
@@ -289,6 +299,7 @@ def test_request_id_is_taken_over_or_made(sqlite_gateway: Gateway) -> None:
     assert httpx.get(url).headers["x-request-id"] != made
 
 
+# SEED-10
 @pytest.mark.parametrize(
     ("header", "code"),
     [

@@ -60,6 +60,7 @@ def exists(gateway: Gateway, subject: str = USER.id) -> bool:
 # -- SEED-20
 
 
+# SEED-20
 def test_config_is_public_and_null_where_nothing_is_set(sqlite_gateway: Gateway) -> None:
     answer = httpx.get(f"{sqlite_gateway.url}/api/v1/auth/config")
     assert answer.status_code == 200
@@ -87,18 +88,21 @@ def test_config_tells_the_client_ids_of_the_environment(
 # -- SEED-21, SEED-22
 
 
+# SEED-21
 def test_delete_me_says_so(person: AppPerson) -> None:
     answer = by_delete(person)
     assert answer.status_code == 200
     assert answer.json() == {"message": "Your account was deleted."}
 
 
+# SEED-21
 def test_delete_account_is_204_when_confirmed(person: AppPerson) -> None:
     answer = by_post(person)
     assert (answer.status_code, answer.content) == (204, b"")
     assert not exists(person.gateway)
 
 
+# SEED-21
 @pytest.mark.parametrize(
     "body", [None, {}, {"confirm": False}, {"confirm": "true"}, {"confirm": None}, [], "confirm", {"confirmed": True}]
 )
@@ -117,11 +121,13 @@ def test_deletion_needs_a_token(sqlite_gateway: Gateway, method: str, path: str)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_HEADER_MISSING")
 
 
+# SEED-21
 def test_there_is_one_way_to_delete_and_one_for_mobile_clients(shared_person: AppPerson) -> None:
     assert shared_person.post("/users/me/delete", CONFIRMED).status_code == 404
     assert shared_person.call("DELETE", "/users/me/delete").status_code == 404
 
 
+# SEED-22
 @pytest.mark.parametrize("delete", [by_delete, by_post])
 def test_deletion_leaves_nothing_personal_and_no_access(person: AppPerson, delete: Delete) -> None:
     gateway = person.gateway
@@ -161,6 +167,7 @@ def row_count(gateway: Gateway, person: AppPerson | None) -> int:
     return gateway.database(count)
 
 
+# SEED-22
 @pytest.mark.parametrize("fault", ["down", "500", "429", "html"])
 def test_deletion_while_supabase_is_in_trouble_is_a_503_and_touches_nothing(person: AppPerson, fault: str) -> None:
     gateway = person.gateway
@@ -178,6 +185,7 @@ def test_deletion_while_supabase_is_in_trouble_is_a_503_and_touches_nothing(pers
     assert row(gateway).deleted_at is not None
 
 
+# SEED-22
 def test_person_who_is_gone_at_supabase_can_still_delete_the_rest(person: AppPerson) -> None:
     gateway = person.gateway
     person.me()
@@ -221,6 +229,7 @@ def test_without_a_secret_key_accounts_cannot_be_deleted(
 # -- SEED-23
 
 
+# SEED-23
 @pytest.mark.parametrize("method", list(AuthMethod))
 def test_last_method_is_remembered(shared_person: AppPerson, method: AuthMethod) -> None:
     answer = shared_person.post("/auth/last-method", {"method": method})
@@ -260,10 +269,12 @@ def ask(gateway: Gateway, identifier: object) -> httpx.Response:
     return httpx.post(f"{gateway.url}/api/v1/auth/identifier-status", json={"identifier": identifier})
 
 
+# SEED-24
 def test_identifier_status_is_off_unless_configured(sqlite_gateway: Gateway) -> None:
     assert ask(sqlite_gateway, USER.email).status_code == 404
 
 
+# SEED-24, SEED-31
 def test_identifier_status_says_how_to_go_on(telling: Gateway) -> None:
     unknown: dict[str, Any] = {"exists": False, "verified": False, "has_password": False, "next_step": "otp"}
     assert ask(telling, "nobody@example.com").json() == {**unknown, "channel": "email"}
@@ -297,6 +308,7 @@ def test_row_that_waits_is_no_account(telling: Gateway) -> None:
     assert ask(telling, "boss@example.com").json()["exists"] is False
 
 
+# SEED-24
 @pytest.mark.parametrize(
     ("identifier", "code"),
     [
@@ -321,6 +333,7 @@ def test_half_a_character_is_refused(telling: Gateway) -> None:
     assert refused.json()["error"]["code"] in {"IDENTIFIER_INVALID", "VALIDATION_FAILED"}
 
 
+# SEED-24
 def test_one_address_may_ask_ten_times_a_minute(telling: Gateway) -> None:
     for number in range(10):
         assert ask(telling, f"somebody{number}@example.com").status_code == 200
@@ -331,6 +344,7 @@ def test_one_address_may_ask_ten_times_a_minute(telling: Gateway) -> None:
     assert ask(telling, "somebody@example.com").status_code == 200
 
 
+# SEED-24
 def test_one_identifier_may_be_asked_about_five_times_an_hour(telling: Gateway) -> None:
     for written in ("9876543210", "+919876543210", "00919876543210", "09876543210", "+91 98765 43210"):
         assert ask(telling, written).status_code == 200

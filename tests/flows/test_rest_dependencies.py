@@ -62,6 +62,7 @@ def users(gateway: Gateway, work: Callable[[UserStore], Any]) -> Any:  # noqa: A
 # -- SEED-10: the header
 
 
+# SEED-10
 @pytest.mark.parametrize(
     ("headers", "code"),
     [
@@ -128,6 +129,7 @@ def test_openapi_shows_the_bearer_scheme(api: Gateway) -> None:
 # -- SEED-10, SEED-32: the row follows what is verified
 
 
+# SEED-10, SEED-32
 @on_both_databases
 def test_phone_that_is_verified_later_comes_with_the_next_session(api: Gateway, signed_in: SignedIn) -> None:
     new = sign_up(api, "new@example.com")
@@ -186,6 +188,7 @@ def test_outage_while_a_row_is_filled_disturbs_nobody(api: Gateway, signed_in: S
 # -- SEED-10, SEED-7: outages
 
 
+# SEED-5, SEED-7, SEED-10, F-19, F-23
 @pytest.mark.parametrize("fault", ["down", "500", "429", "html"])
 def test_provider_in_trouble_is_a_503_with_retry_after(api: Gateway, signed_in: SignedIn, fault: str) -> None:
     person = signed_in(api, sign_up(api, "new@example.com"))
@@ -200,6 +203,7 @@ def test_provider_in_trouble_is_a_503_with_retry_after(api: Gateway, signed_in: 
     assert person.get("/try/user").status_code == 200
 
 
+# SEED-10, SEED-12, SEED-16
 def test_database_in_trouble_is_a_503_with_retry_after(
     postgresql_url: str,
     supabase: RunningSupabase,
@@ -222,6 +226,7 @@ def test_database_in_trouble_is_a_503_with_retry_after(
 # -- SEED-11
 
 
+# SEED-11, F-6
 @on_both_databases
 def test_person_who_was_deactivated_is_a_403_at_once(api: Gateway, signed_in: SignedIn) -> None:
     person = signed_in(api)
@@ -240,6 +245,7 @@ def test_person_who_was_deactivated_is_a_403_at_once(api: Gateway, signed_in: Si
 # -- SEED-12
 
 
+# SEED-12
 @on_both_databases
 def test_optional_user_is_none_without_a_good_token(api: Gateway, signed_in: SignedIn) -> None:
     url = f"{api.url}/api/v1/try/optional"
@@ -250,6 +256,7 @@ def test_optional_user_is_none_without_a_good_token(api: Gateway, signed_in: Sig
     assert person.get("/try/optional").json() == {"id": person.me()["id"]}
 
 
+# SEED-12
 @pytest.mark.parametrize("fault", ["down", "500", "html"])
 def test_optional_user_is_none_during_an_outage(api: Gateway, signed_in: SignedIn, fault: str) -> None:
     new = sign_up(api, "new@example.com")
@@ -262,6 +269,7 @@ def test_optional_user_is_none_during_an_outage(api: Gateway, signed_in: SignedI
 # -- SEED-13, SEED-14
 
 
+# SEED-13, SEED-14, SEED-33
 @pytest.mark.parametrize(
     ("account", "agent", "admin"), [(USER, False, False), (AGENT, True, False), (ADMIN, False, True)]
 )
@@ -283,6 +291,7 @@ def test_roles_open_what_they_are_for(
 # -- SEED-16
 
 
+# SEED-16
 def test_cached_user_has_id_role_and_state(api: Gateway, signed_in: SignedIn) -> None:
     person = signed_in(api, AGENT)
     assert person.get("/try/cached").json() == {
@@ -329,12 +338,14 @@ def test_websocket_takes_a_ticket_once(api: Gateway, signed_in: SignedIn) -> Non
     assert (again.said, again.code, again.reason) == ([], 4001, "TOKEN_INVALID")
 
 
+# SEED-16
 @pytest.mark.parametrize("query", ["", "?token=garbage", "?token=", "?token=a&token=b"])
 def test_websocket_without_a_good_token_is_closed_with_4001(api: Gateway, query: str) -> None:
     assert Socket(api, f"socket{query}").code == 4001
     assert Socket(api, f"socket{query}", subprotocols=["chat"]).code == 4001
 
 
+# SEED-16
 def test_websocket_of_somebody_who_may_not_is_closed_with_4003(api: Gateway, signed_in: SignedIn) -> None:
     person = signed_in(api)
     socket = Socket(api, "admin-socket", Authorization=f"Bearer {person.access_token}")

@@ -29,11 +29,13 @@ def ask(gateway: Gateway, *keys: str) -> httpx.Response:
     return httpx.get(f"{gateway.url}/api/v1/try/service", headers=[("x-api-key", key) for key in keys])
 
 
+# SEED-52
 @pytest.mark.parametrize(("key", "name"), [(BILLING, "billing"), (MAIL, "mail")])
 def test_service_is_known_by_its_key(api: Gateway, key: str, name: str) -> None:
     assert ask(api, key).json() == {"name": name, "state": name}
 
 
+# SEED-52
 @pytest.mark.parametrize(
     ("keys", "code"),
     [

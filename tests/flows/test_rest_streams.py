@@ -47,6 +47,7 @@ def opened(person: AppPerson, token: str, path: str = EVENTS, **headers: str) ->
     return httpx.get(f"{person.gateway.url}{path}", params={"token": token}, headers=headers)
 
 
+# SEED-15
 def test_ticket_opens_a_stream_once(person: AppPerson) -> None:
     ticket = ticket_of(person)
     stream = opened(person, ticket)
@@ -56,6 +57,7 @@ def test_ticket_opens_a_stream_once(person: AppPerson) -> None:
     assert (again.status_code, again.json()["error"]["code"]) == (401, "TOKEN_INVALID")
 
 
+# SEED-15
 def test_header_opens_a_stream_where_there_is_no_query(person: AppPerson) -> None:
     assert person.get("/try/events").text == f"data: {person.me()['id']}\n\n"
 
@@ -66,6 +68,7 @@ def test_bad_ticket_is_refused_whatever_the_header_says(person: AppPerson) -> No
     assert opened(person, "st_guessed", Authorization=good).status_code == 401
 
 
+# SEED-15
 def test_ticket_is_bound_to_its_path(person: AppPerson) -> None:
     ticket = ticket_of(person, "/api/v1/try/other")
     assert opened(person, ticket).status_code == 401
@@ -88,6 +91,7 @@ def test_path_that_no_ticket_can_have_is_refused(
         person.close()
 
 
+# SEED-15
 def test_ticket_expires_after_thirty_seconds(person: AppPerson) -> None:
     ticket = ticket_of(person)
     person.gateway.clock.advance(seconds=30)
@@ -110,6 +114,7 @@ def test_ticket_in_the_header_is_refused(person: AppPerson) -> None:
     assert person.call("GET", "/try/events", token=ticket_of(person)).status_code == 401
 
 
+# SEED-15, F-14
 def test_access_token_in_the_query_opens_only_routes_that_take_it(person: AppPerson) -> None:
     assert opened(person, person.access_token).status_code == 401
     assert opened(person, person.access_token, OR_TOKEN).status_code == 200
@@ -132,7 +137,7 @@ def test_ticket_is_for_a_path(person: AppPerson, path: object) -> None:
     assert (refused.status_code, refused.json()["error"]["code"]) == (422, "VALIDATION_FAILED")
 
 
-# F-14
+# SEED-15, F-14
 def test_tokens_in_queries_reach_no_log(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, tmp_path: Path
 ) -> None:

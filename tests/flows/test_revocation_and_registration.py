@@ -35,6 +35,7 @@ def test_revoked_access_token_ends_alone(gateway: Gateway) -> None:
     assert client.call_tool(fresh["access_token"]).status_code == 200
 
 
+# SEED-42
 def test_token_of_another_client_is_left_alone_and_the_answer_does_not_say_so(gateway: Gateway) -> None:
     owner, other = gateway.registered(), gateway.registered()
     tokens = gateway.tokens(owner)
@@ -77,6 +78,7 @@ def test_revocation_reaches_another_node(
         eventually(lambda: elsewhere.call_tool(tokens["access_token"]).status_code == 401)
 
 
+# SEED-42
 def test_registration_says_what_is_in_force(sqlite_gateway: Gateway) -> None:
     response = sqlite_gateway.client().register(scope="mcp:read unknown:scope", logo_uri="javascript:1", foo=[1])
     assert response.status_code == 201
@@ -157,7 +159,7 @@ def test_body_that_is_no_json_object_is_refused(sqlite_gateway: Gateway, body: b
     assert response.json()["error"] == "invalid_client_metadata"
 
 
-# P-3
+# P-3, P-13
 def test_unused_registration_is_gone_after_a_day_and_the_client_is_told_to_register_again(
     gateway: Gateway, clock: SettableClock
 ) -> None:
@@ -178,7 +180,7 @@ def test_registration_with_a_live_grant_stays(gateway: Gateway, clock: SettableC
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
-# F-3
+# SEED-50, F-3
 def test_registrations_from_one_address_are_limited(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
 ) -> None:

@@ -310,7 +310,7 @@ def wrong_passwords(browser: Browser, page: httpx.Response, email: str, count: i
     return [browser.sign_in(page, email, f"wrong-{number}").status_code for number in range(count)]
 
 
-# F-3
+# SEED-50, F-3
 def test_passwords_cannot_be_guessed_and_nobody_is_locked_out_for_good(
     gateway: Gateway, supabase: RunningSupabase, clock: SettableClock
 ) -> None:
@@ -353,6 +353,7 @@ def test_right_password_begins_the_count_anew(sqlite_gateway: Gateway, browser: 
         browser.submit(consent, "/signout")
 
 
+# F-3, F-13
 def test_fifty_guesses_at_once_are_no_better_than_one_after_the_other(
     gateway: Gateway, supabase: RunningSupabase
 ) -> None:

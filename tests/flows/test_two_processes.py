@@ -38,6 +38,7 @@ async def post_at_once(urls: list[str], host: str, form: dict[str, str]) -> list
         await asyncio.gather(*(client.aclose() for client in clients))
 
 
+# F-7, P-2
 def test_one_code_and_one_refresh_token_from_fifty_connections_to_two_processes(signed_up: Gateway) -> None:
     client = signed_up.registered()
     code = signed_up.code(client)
@@ -63,7 +64,7 @@ def test_one_code_and_one_refresh_token_from_fifty_connections_to_two_processes(
         assert signed_up.client().call_tool(tokens["access_token"]).status_code == 200
 
 
-# P-11
+# F-21, P-11
 def test_workers_share_everything(signed_up: Gateway) -> None:
     client = signed_up.registered()
     (port,) = free_ports(1)
@@ -80,6 +81,7 @@ def test_workers_share_everything(signed_up: Gateway) -> None:
     node.close()
 
 
+# F-21
 def test_killed_process_loses_nothing_that_it_acknowledged(signed_up: Gateway) -> None:
     client = signed_up.registered()
     (port,) = free_ports(1)

@@ -241,3 +241,32 @@ async def test_project_that_gets_keys_is_asked_no_more(node: Node) -> None:
     node.project.will_answer(SUPABASE_JWKS)
     assert await verdict(node, node.token(exp=ISSUED_AT + 7200)) == "good"
     assert await verdict(node, shared(node, exp=ISSUED_AT + 7200)) == "unknown_key"
+
+
+# D-14: a session whose token is proven here is asked about all the same, and calls do not wait for it again and again.
+async def test_followed_session_is_asked_about_in_the_background_before_its_answer_gets_old(node: Node) -> None:
+    node.know(followed=True)
+    node.project.replies = [Reply(json.dumps(SUPABASE_JWKS).encode()), SUBJECT]
+    verifier, token = node.verifier(), node.token()
+    assert isinstance(await verifier.verify(token), Principal)
+    assert node.asked == [JWKS, "/user"]
+    node.clock.advance(seconds=16)
+    node.project.replies = [REFUSED]
+    assert isinstance(await verifier.verify(token), Principal)
+    while node.asked.count("/user") < 2:  # noqa: ASYNC110 - what is waited for comes over a socket
+        await asyncio.sleep(0)
+    node.clock.advance(seconds=16)
+    while isinstance(outcome := await verifier.verify(token), Principal):
+        await asyncio.sleep(0)
+    assert outcome.reason == "supabase_session_ended"
+    assert node.asked.count("/user") == 2
+
+
+async def test_followed_session_is_good_while_nobody_can_be_asked(node: Node) -> None:
+    node.know(followed=True)
+    node.project.replies = [Reply(json.dumps(SUPABASE_JWKS).encode()), DOWN]
+    verifier, token = node.verifier(), node.token()
+    for _ in range(5):
+        assert isinstance(await verifier.verify(token), Principal)
+        node.clock.advance(seconds=20)
+    assert node.asked.count("/user") <= 5

@@ -86,6 +86,7 @@ OUTSIDE = [
 ]
 
 
+# F-31
 @pytest.mark.parametrize("address", INSIDE)
 def test_special_address_is_not_public(address: str) -> None:
     assert not is_public(address)
@@ -117,6 +118,7 @@ def test_what_the_standard_library_calls_private_is_not_public(number: int) -> N
         assert not is_public(str(address)) or address in ipaddress.ip_network("192.0.0.0/24")
 
 
+# F-31
 @given(st.integers(0, 2**32 - 1))
 def test_embedded_addresses_are_not_public(number: int) -> None:
     for network in ("::ffff:0:0", "::", "64:ff9b::"):

@@ -56,6 +56,7 @@ def registered(gateway: Gateway, uri: str, name: str = "Raw client") -> RawClien
     return client
 
 
+# P-14
 async def test_person_signs_in_agrees_and_lands_at_the_program_that_waits(
     gateway: Gateway, person: Person, waiting: Callback
 ) -> None:
@@ -78,6 +79,7 @@ async def test_person_denies_and_the_program_is_told(gateway: Gateway, person: P
     assert person.complaints == []
 
 
+# P-14
 @pytest.mark.parametrize("decision", [ALLOW, DENY])
 async def test_answer_reaches_an_app_through_its_own_scheme(gateway: Gateway, person: Person, decision: str) -> None:
     await person.sign_in(registered(gateway, "com.example.app:/callback").authorization_url())
@@ -207,6 +209,7 @@ async def test_client_cannot_write_html_with_its_name(gateway: Gateway, person: 
     assert "<b>Friendly</b>" in await person.page.inner_text("h1")
 
 
+# P-14
 async def test_person_comes_back_from_a_social_provider(gateway: Gateway, person: Person, waiting: Callback) -> None:
     await person.page.goto(registered(gateway, waiting.uri).authorization_url())
     await person.page.click("button[value=github]")  # Chromium follows it to another site and back (P-14)

@@ -15,6 +15,7 @@ def request(*forwarded: str) -> Scope:
     return {"type": "http", "client": (PEER, 1234), "headers": headers}
 
 
+# SEED-50, F-13
 @pytest.mark.parametrize(
     ("hops", "forwarded", "address"),
     [
@@ -33,6 +34,7 @@ def test_address_is_what_the_outermost_trusted_proxy_saw(hops: int, forwarded: l
     assert client_address(request(*forwarded), hops) == address
 
 
+# SEED-50, F-13
 @given(st.text(st.characters(codec="latin-1"), max_size=40))
 def test_nothing_that_a_caller_writes_moves_its_address(written: str) -> None:
     scope = request(f"{written},203.0.113.9, 10.0.0.2")

@@ -29,11 +29,13 @@ def admitted(limiter: RateLimiter, count: int, credential: bytes | None = None, 
     return sum(limiter.admit(credential, network) is None for _ in range(count))
 
 
+# SEED-50, F-35
 def test_address_has_its_limit_and_no_others(limiter: RateLimiter) -> None:
     assert admitted(limiter, 50) == MOST
     assert admitted(limiter, 50, network=THERE) == MOST
 
 
+# SEED-50
 def test_whoever_is_over_it_is_told_how_long_to_wait(limiter: RateLimiter, clock: SettableClock) -> None:
     admitted(limiter, MOST)
     clock.advance(seconds=20)
@@ -48,7 +50,7 @@ def test_minute_before_counts_in_proportion(limiter: RateLimiter, clock: Settabl
     assert admitted(limiter, 50) == MOST
 
 
-# P-15
+# SEED-50, P-15
 def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter) -> None:
     for number in range(5):
         credential = b"Bearer %d" % number

@@ -33,6 +33,7 @@ def admin(project: RunningSupabase, http: httpx.AsyncClient) -> SupabaseAdmin:
     return SupabaseAdmin(SupabaseClient(project.url, project.stand_in.secret_key, http))
 
 
+# SEED-22, F-36
 async def test_user_is_there_until_deleted_and_deleting_again_is_no_error(admin: SupabaseAdmin) -> None:
     found = await admin.get_user(ADA)
     assert found is not None

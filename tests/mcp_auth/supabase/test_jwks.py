@@ -36,6 +36,7 @@ async def found(keys: SupabaseKeys, *kids: str) -> list[bool]:
     return [await keys.verification_key(kid) is not None for kid in kids]
 
 
+# SEED-1
 async def test_key_is_fetched_from_the_project_and_verifies_its_tokens(
     keys: SupabaseKeys, supabase: ScriptedServer
 ) -> None:
@@ -49,6 +50,7 @@ async def test_key_is_fetched_from_the_project_and_verifies_its_tokens(
     assert received.headers["apikey"] == "sb_publishable_1"
 
 
+# SEED-2
 async def test_keys_are_kept_for_an_hour_and_then_fetched_again(
     keys: SupabaseKeys, supabase: ScriptedServer, clock: SettableClock
 ) -> None:
@@ -62,6 +64,7 @@ async def test_keys_are_kept_for_an_hour_and_then_fetched_again(
     assert len(supabase.received) == 2
 
 
+# SEED-2
 async def test_key_that_is_new_is_fetched_on_demand(
     keys: SupabaseKeys, supabase: ScriptedServer, clock: SettableClock
 ) -> None:

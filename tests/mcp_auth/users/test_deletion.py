@@ -95,6 +95,7 @@ async def world(database_url: str, project: RunningSupabase, clock: SettableCloc
     await database.close()
 
 
+# SEED-22
 async def test_person_is_deleted_everywhere_and_again_is_no_harm(world: World) -> None:
     await world.deletion.delete(ADA)
     assert await world.is_deleted_everywhere()

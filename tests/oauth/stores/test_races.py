@@ -176,6 +176,7 @@ async def test_signing_key_of_one_number_is_added_by_one_node(stores: Sequence[S
     assert Counter(added) == {True: 1, False: AT_ONCE - 1}
 
 
+# F-13
 async def test_attempts_counted_at_once_are_all_counted(stores: Sequence[SqlStore]) -> None:
     ada, address = digest("ada"), digest("192.0.2.1")
     window = timedelta(minutes=10)

@@ -155,6 +155,7 @@ def sqlite_dump(url: str) -> dict[str, bytes]:
         return {name: joined(connection.execute(f'SELECT * FROM "{name}"')) for (name,) in tables}  # noqa: S608
 
 
+# F-8
 def test_no_table_holds_a_secret_of_a_whole_life(gateway: Gateway, life: Life) -> None:
     url = gateway.settings.database_url
     dumped = sqlite_dump(url) if url.startswith("sqlite") else asyncio.run(postgresql_dump(url))
