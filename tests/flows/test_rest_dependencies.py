@@ -197,6 +197,7 @@ def test_provider_in_trouble_is_a_503_with_retry_after(api: Gateway, signed_in: 
         response = person.get(f"/try/{route}")
         assert (response.status_code, response.headers["retry-after"]) == (503, "5"), route
         assert code_of(response) == "AUTH_PROVIDER_UNREACHABLE"
+        assert response.json()["error"]["message"].endswith("Repeat it in a few seconds.")
         assert "www-authenticate" not in response.headers
     api.supabase.stand_in.faults.clear()
     api.clock.advance(seconds=31)  # keys are asked for at most every 30 s
@@ -221,9 +222,6 @@ def test_database_in_trouble_is_a_503_with_retry_after(
             assert person.get("/try/optional").json() == {"id": None}  # SEED-12
             assert person.get("/try/cached").status_code == 200  # SEED-16: not a read
         assert person.get("/try/user").status_code == 200
-
-
-# -- SEED-11
 
 
 # SEED-11, F-6
@@ -264,9 +262,6 @@ def test_optional_user_is_none_during_an_outage(api: Gateway, signed_in: SignedI
     api.supabase.stand_in.faults.set(fault)
     assert person.get("/try/optional").json() == {"id": None}
     assert users(api, lambda store: store.get(Subject(new.id))) is None
-
-
-# -- SEED-13, SEED-14
 
 
 # SEED-13, SEED-14, SEED-33
