@@ -7,6 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from servers.local_supabase.factors import totp
+from tests.support.app_person import AppPerson, sign_up
 from tests.support.callback import Callback
 from tests.support.gateway import ADMIN, USER, Gateway
 from tests.support.raw_client import RawClient
@@ -236,6 +238,40 @@ async def test_person_signs_in_with_a_code_from_the_keyboard(
     await keyboard.type(gateway.supabase.stand_in.messages[USER.email]["code"])
     await keyboard.press("Enter")
     await page.wait_for_url("**/consent?*")
+    assert person.complaints == []
+
+
+async def test_person_signs_in_with_a_code_to_the_telephone(
+    gateway: Gateway, person: Person, waiting: Callback
+) -> None:
+    sign_up(gateway, "telephone@example.com", phone="919876543210")
+    page = person.page
+    await page.goto(registered(gateway, waiting.uri).authorization_url())
+    await page.fill("#email", "98765 43210")  # as people in the default region write it
+    await page.click("button[formaction='/signin/code']")
+    await page.wait_for_url("**/signin/code?*")
+    await page.fill("#code", gateway.supabase.stand_in.messages["919876543210"]["code"])
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/consent?*")
+    assert person.complaints == []
+
+
+async def test_person_gives_a_second_factor(gateway: Gateway, person: Person, waiting: Callback) -> None:
+    account = sign_up(gateway, "factor@example.com")
+    app = AppPerson(gateway, account)
+    secret = app.enroll()
+    app.close()
+    page = person.page
+    await page.goto(registered(gateway, waiting.uri).authorization_url())
+    await page.fill("#email", account.email)
+    await page.fill("#password", account.password)
+    await page.click("button.primary")
+    await page.wait_for_url("**/signin/factor?*")
+    await page.fill("input[name=code]", totp(secret, gateway.clock().timestamp()))
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/consent?*")
+    await page.click(ALLOW)
+    await page.wait_for_url(f"{waiting.uri}?*")
     assert person.complaints == []
 
 
