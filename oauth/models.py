@@ -40,7 +40,10 @@ class Client:
     operator registered (D-19). jwks: public keys of one that signs its requests, a JWK Set as JSON. fresh_until: of one
     that publishes its metadata, how long that need not be fetched again. former_secret_digest: a secret that is good
     beside the newer one. disabled_at: since when the operator has it switched off. introspects: the resources that it
-    serves elsewhere, and may ask about tokens for (RFC 7662)."""
+    serves elsewhere, and may ask about tokens for (RFC 7662). jwks_uri: where it publishes the keys in jwks.
+    registration_token_digest: of the token with which it may manage its registration (RFC 7592). registered_as: what an
+    identical registration from the same source is known by. requires_pushed_requests: RFC 9126 §6. dpop_bound: RFC 9449
+    §5.2. is_configured: declared in the operator's file."""
 
     client_id: ClientId
     registration: Registration
@@ -57,6 +60,12 @@ class Client:
     former_secret_digest: Digest | None = None
     disabled_at: datetime | None = None
     introspects: frozenset[ResourceIndicator] = frozenset()
+    jwks_uri: str | None = None
+    registration_token_digest: Digest | None = None
+    registered_as: Digest | None = None
+    requires_pushed_requests: bool = False
+    dpop_bound: bool = False
+    is_configured: bool = False
 
     @property
     def proves_its_identity(self) -> bool:
@@ -71,7 +80,9 @@ class AuthorizationRequest:
     digest: of the handle that the browser carries. browser: digest of the cookie that it is bound to.
     query: as it came, so that an expired request can be started again.
     sealed_answer: the URL that the browser was sent to, readable with the handle alone; set once decided.
-    sealed_progress: how far a sign-in of several steps has come, readable with the handle alone."""
+    sealed_progress: how far a sign-in of several steps has come, readable with the handle alone.
+    dpop_jkt: thumbprint of the key that its code is bound to (RFC 9449 §10). flow_id: what the log and the pages call
+    this attempt to connect."""
 
     digest: Digest
     browser: Digest
@@ -85,13 +96,27 @@ class AuthorizationRequest:
     decided_at: datetime | None = None
     sealed_answer: bytes | None = None
     sealed_progress: bytes | None = None
+    dpop_jkt: str | None = None
+    flow_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRequest:
+    """Parameters of an authorization request that the client sent ahead (RFC 9126). digest: of its request_uri's
+    secret. query: the parameters, form-encoded."""
+
+    digest: Digest
+    client_id: ClientId
+    query: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What ties a person, a client, one resource and the granted scopes together (D-6).
 
-    auth_time, acr: when and how strongly the person proved who they are. expires_at: the absolute end."""
+    auth_time, acr: when and how strongly the person proved who they are. expires_at: the absolute end.
+    flow_id: of the attempt to connect that it came from."""
 
     grant_id: GrantId
     subject: Subject
@@ -103,11 +128,12 @@ class Grant:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None = None
+    flow_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """A code, waiting for its one redemption."""
+    """A code, waiting for its one redemption. dpop_jkt: thumbprint of the key that has to redeem it, if it is bound."""
 
     digest: Digest
     grant: Grant
@@ -115,6 +141,7 @@ class AuthorizationCode:
     code_challenge: str
     expires_at: datetime
     redeemed_at: datetime | None = None
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +149,8 @@ class RefreshToken:
     """One generation of a grant's refresh tokens; the one that is not superseded is the head.
 
     sealed_successor: the next token, readable with this one's plain value alone (D-8).
-    successor_seen: has the client shown that the successor reached it?"""
+    successor_seen: has the client shown that the successor reached it? dpop_jkt: thumbprint of the key that has to
+    present it, if it is bound (RFC 9449 §5)."""
 
     digest: Digest
     grant: Grant
@@ -131,6 +159,7 @@ class RefreshToken:
     superseded_at: datetime | None = None
     sealed_successor: bytes | None = None
     successor_seen: bool = False
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

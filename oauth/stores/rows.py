@@ -42,7 +42,8 @@ def _digest(value: bytes | None) -> Digest | None:
 def client_of(row: Row) -> Client:
     """A row of `clients`."""
     client_id, registration, name, uris, method, secret, grant_types, default_scope, created_at, *rest = row
-    expires_at, jwks, fresh_until, former_secret, disabled_at, introspects = rest
+    expires_at, jwks, fresh_until, former_secret, disabled_at, introspects, *rest = rest
+    jwks_uri, registration_token, registered_as, pushed, dpop_bound, configured = rest
     return Client(
         client_id=client_id,
         registration=Registration(registration),
@@ -59,6 +60,12 @@ def client_of(row: Row) -> Client:
         former_secret_digest=_digest(former_secret),
         disabled_at=optional_instant(disabled_at),
         introspects=frozenset(map(ResourceIndicator, introspects.split())),
+        jwks_uri=jwks_uri,
+        registration_token_digest=_digest(registration_token),
+        registered_as=_digest(registered_as),
+        requires_pushed_requests=bool(pushed),
+        dpop_bound=bool(dpop_bound),
+        is_configured=bool(configured),
     )
 
 
@@ -80,6 +87,12 @@ def client_values(client: Client) -> Values:
         "former_secret_digest": client.former_secret_digest,
         "disabled_at": optional_micros(client.disabled_at),
         "introspects": " ".join(sorted(client.introspects)),
+        "jwks_uri": client.jwks_uri,
+        "registration_token_digest": client.registration_token_digest,
+        "registered_as": client.registered_as,
+        "requires_pushed_requests": int(client.requires_pushed_requests),
+        "dpop_bound": int(client.dpop_bound),
+        "is_configured": int(client.is_configured),
     }
 
 
@@ -99,6 +112,8 @@ def authorization_request_of(row: Row) -> AuthorizationRequest:
         decided_at,
         answer,
         progress,
+        dpop_jkt,
+        flow_id,
     ) = row
     return AuthorizationRequest(
         digest=Digest(handle),
@@ -113,6 +128,8 @@ def authorization_request_of(row: Row) -> AuthorizationRequest:
         decided_at=optional_instant(decided_at),
         sealed_answer=answer,
         sealed_progress=progress,
+        dpop_jkt=dpop_jkt,
+        flow_id=flow_id,
     )
 
 
@@ -132,12 +149,14 @@ def authorization_request_values(request: AuthorizationRequest) -> Values:
         "decided_at": optional_micros(request.decided_at),
         "sealed_answer": request.sealed_answer,
         "sealed_progress": request.sealed_progress,
+        "dpop_jkt": request.dpop_jkt,
+        "flow_id": request.flow_id,
     }
 
 
 def grant_of(row: Row) -> Grant:
     """A row of `grants`."""
-    grant_id, subject, client_id, resource, granted, auth_time, acr, created_at, expires_at, revoked_at = row
+    grant_id, subject, client_id, resource, granted, auth_time, acr, created_at, expires_at, revoked_at, flow_id = row
     return Grant(
         grant_id=grant_id,
         subject=subject,
@@ -149,6 +168,7 @@ def grant_of(row: Row) -> Grant:
         created_at=from_micros(created_at),
         expires_at=from_micros(expires_at),
         revoked_at=optional_instant(revoked_at),
+        flow_id=flow_id,
     )
 
 
@@ -165,12 +185,13 @@ def grant_values(grant: Grant) -> Values:
         "created_at": to_micros(grant.created_at),
         "expires_at": to_micros(grant.expires_at),
         "revoked_at": optional_micros(grant.revoked_at),
+        "flow_id": grant.flow_id,
     }
 
 
 def authorization_code_of(row: Row, grant: Grant) -> AuthorizationCode:
     """A row of `authorization_codes`, with its grant."""
-    code, _, redirect_uri, challenge, expires_at, redeemed_at = row
+    code, _, redirect_uri, challenge, expires_at, redeemed_at, dpop_jkt = row
     return AuthorizationCode(
         digest=Digest(code),
         grant=grant,
@@ -178,6 +199,7 @@ def authorization_code_of(row: Row, grant: Grant) -> AuthorizationCode:
         code_challenge=challenge,
         expires_at=from_micros(expires_at),
         redeemed_at=optional_instant(redeemed_at),
+        dpop_jkt=dpop_jkt,
     )
 
 
@@ -190,12 +212,13 @@ def authorization_code_values(code: AuthorizationCode) -> Values:
         "code_challenge": code.code_challenge,
         "expires_at": to_micros(code.expires_at),
         "redeemed_at": optional_micros(code.redeemed_at),
+        "dpop_jkt": code.dpop_jkt,
     }
 
 
 def refresh_token_of(row: Row, grant: Grant, *, successor_seen: bool) -> RefreshToken:
     """A row of `refresh_tokens`, with its grant and what its successor's row says."""
-    token, _, generation, expires_at, superseded_at, sealed_successor, _ = row
+    token, _, generation, expires_at, superseded_at, sealed_successor, _, dpop_jkt = row
     return RefreshToken(
         digest=Digest(token),
         grant=grant,
@@ -204,6 +227,7 @@ def refresh_token_of(row: Row, grant: Grant, *, successor_seen: bool) -> Refresh
         superseded_at=optional_instant(superseded_at),
         sealed_successor=sealed_successor,
         successor_seen=successor_seen,
+        dpop_jkt=dpop_jkt,
     )
 
 

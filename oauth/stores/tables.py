@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 
 # The newest migration: a database at any other is refused at start.
-REVISION = "0002"
+REVISION = "0003"
 
 NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
@@ -51,6 +51,16 @@ clients = Table(
     Column("disabled_at", BigInteger),
     # Resources whose tokens it may ask about.
     Column("introspects", Text, nullable=False, server_default=""),
+    # Where the keys in jwks come from.
+    Column("jwks_uri", Text),
+    # Of the token that manages the registration.
+    Column("registration_token_digest", LargeBinary),
+    # The same metadata from the same source is the same client.
+    Column("registered_as", LargeBinary, index=True, unique=True),
+    Column("requires_pushed_requests", Integer, nullable=False, server_default="0"),
+    Column("dpop_bound", Integer, nullable=False, server_default="0"),
+    # Declared in the operator's file, by which it comes and goes.
+    Column("is_configured", Integer, nullable=False, server_default="0"),
 )
 
 authorization_requests = Table(
@@ -69,6 +79,17 @@ authorization_requests = Table(
     Column("decided_at", BigInteger),
     Column("sealed_answer", LargeBinary),
     Column("sealed_progress", LargeBinary),
+    Column("dpop_jkt", Text),
+    Column("flow_id", Text),
+)
+
+pushed_requests = Table(
+    "pushed_requests",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("query", Text, nullable=False),
+    Column("expires_at", BigInteger, nullable=False, index=True),
 )
 
 grants = Table(
@@ -85,6 +106,7 @@ grants = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("revoked_at", BigInteger, index=True),
+    Column("flow_id", Text),
 )
 
 authorization_codes = Table(
@@ -96,6 +118,7 @@ authorization_codes = Table(
     Column("code_challenge", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("redeemed_at", BigInteger),
+    Column("dpop_jkt", Text),
 )
 
 refresh_tokens = Table(
@@ -109,6 +132,8 @@ refresh_tokens = Table(
     Column("sealed_successor", LargeBinary),
     # When an access token that was minted with this one was first seen at a resource (D-8).
     Column("seen_at", BigInteger),
+    # The key that has to present it.
+    Column("dpop_jkt", Text),
     # A family cannot fork: a generation exists once.
     UniqueConstraint("grant_id", "generation"),
 )
@@ -154,5 +179,34 @@ revocations = Table(
     Column("kind", Text, nullable=False),
     Column("value", Text, nullable=False),
     Column("recorded_at", BigInteger, nullable=False, index=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+
+# Who somebody is that another identity provider vouches for: by issuer and subject, never by an address.
+linked_subjects = Table(
+    "linked_subjects",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("issuer_subject", Text, primary_key=True),
+    Column("subject", Text, nullable=False, index=True),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+# What happened on the way from a first refusal to a first call.
+flow_steps = Table(
+    "flow_steps",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("flow_id", Text, nullable=False, index=True),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    # Null where the step was taken; otherwise why it was not.
+    Column("reason", Text),
+    Column("client_id", Text, index=True),
+    Column("resource", Text),
+    # A digest: an address is nobody's business.
+    Column("network", LargeBinary, index=True),
+    Column("request_id", Text, index=True),
+    Column("grant_id", Text, index=True),
     Column("expires_at", BigInteger, nullable=False, index=True),
 )

@@ -344,7 +344,7 @@ async def test_every_reference_has_an_index_so_that_a_deletion_finds_what_belong
         }
         indexes = {(t, each["column_names"][0]) for t in tables for each in found.get_indexes(t)}
         uniques = {(t, each["column_names"][0]) for t in tables for each in found.get_unique_constraints(t)}
-        assert len(references) == 4
+        assert len(references) == 5
         return references - indexes - uniques
 
     assert await database.read(unindexed) == set()
