@@ -154,7 +154,7 @@ class ClientDocuments:
             created_at=now if stored is None else stored.created_at,
             expires_at=None
             if stored is not None and stored.expires_at is None
-            else now + self._settings.unused_registration_lifetime,
+            else now + self._settings.registration.unused_lifetime,
             jwks=jwks,
             fresh_until=fresh_until,
             disabled_at=None if stored is None else stored.disabled_at,

@@ -21,13 +21,14 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
-    """The metadata in force. name is None where the client gave none."""
+    """The metadata in force. name is None where the client gave none. requires_pushed_requests: RFC 9126 §6."""
 
     redirect_uris: tuple[str, ...]
     authentication_method: ClientAuthenticationMethod
     grant_types: frozenset[GrantType]
     scope: frozenset[Scope]
     name: str | None
+    requires_pushed_requests: bool = False
 
 
 # What can be registered dynamically: a secret of ours, or none.
@@ -63,7 +64,10 @@ def parse(
         return invalid_client_metadata("response_types must be an array that holds code alone.")
     if "jwks" in document and "jwks_uri" in document:
         return invalid_client_metadata("jwks and jwks_uri must not both be present.")
-    return ClientMetadata(redirect_uris, method, grant_types, default_scope, name)
+    pushed = document.get("require_pushed_authorization_requests", False)
+    if not isinstance(pushed, bool):
+        return invalid_client_metadata("require_pushed_authorization_requests must be true or false.")
+    return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, pushed)
 
 
 def _redirect_uris(value: object) -> tuple[str, ...] | OAuthError:

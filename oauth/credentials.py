@@ -21,6 +21,7 @@ _NONCE_BYTES = 12
 CODE_PREFIX = "ac_"
 REFRESH_TOKEN_PREFIX = "rt_"  # noqa: S105 - a prefix
 CLIENT_SECRET_PREFIX = "cs_"  # noqa: S105 - a prefix
+REGISTRATION_TOKEN_PREFIX = "rg_"  # noqa: S105 - a prefix
 
 
 def new_secret(prefix: str, entropy: Entropy) -> str:

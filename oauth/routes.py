@@ -16,6 +16,7 @@ from oauth.endpoints import (
     introspect,
     metadata,
     register,
+    registered_client,
     revoke,
     second_factor,
     sign_in,
@@ -42,7 +43,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
         ("/token", token.token, "POST"),
         ("/revoke", revoke.revoke, "POST"),
         ("/introspect", introspect.introspect, "POST"),
-        *([("/register", register.register, "POST")] if server.settings.dynamic_registration else []),
+        *(_REGISTRATION if server.settings.registration.enabled else ()),
         (server_metadata.JWKS_PATH, metadata.jwks, "GET"),
         *((path, metadata.authorization_server_metadata, "GET") for path in server_metadata.PATHS),
     ]
@@ -69,6 +70,14 @@ def routes(server: AuthorizationServer) -> list[Route]:
             for resource in server.resources
         ),
     ]
+
+
+_REGISTRATION: tuple[tuple[str, Endpoint, str], ...] = (
+    ("/register", register.register, "POST"),
+    (registered_client.PATH, registered_client.show, "GET"),
+    (registered_client.PATH, registered_client.change, "PUT"),
+    (registered_client.PATH, registered_client.remove, "DELETE"),
+)
 
 
 def _route(path: str, handler: Handler, method: str) -> Route:

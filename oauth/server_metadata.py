@@ -16,7 +16,7 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
     issuer = settings.issuer
     methods = [str(method) for method in ClientAuthenticationMethod]
     documents = {"client_id_metadata_document_supported": True} if settings.documents.is_open else {}
-    registration = {"registration_endpoint": f"{issuer}/register"} if settings.dynamic_registration else {}
+    registration = {"registration_endpoint": f"{issuer}/register"} if settings.registration.enabled else {}
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from oauth.captcha import Captcha
+from oauth.vocabulary import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,24 @@ class DocumentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationPolicy:
+    """Who may register by themselves (RFC 7591), how many, and with which redirects.
+
+    initial_access_tokens: digests; where there are some, nobody registers without one (§3). redirect_hosts: None for
+    all; `localhost` stands for loopback, an app's own scheme is written with its colon. per_address: within a window
+    of attempts, generous because the assistants of one vendor come from few addresses (P-15). unused: how many clients
+    that came by themselves may be kept without a grant; the oldest goes, unless it is younger than spared_for."""
+
+    enabled: bool = True
+    initial_access_tokens: frozenset[Digest] = frozenset()
+    redirect_hosts: frozenset[str] | None = None
+    per_address: int = 100
+    unused: int = 10_000
+    unused_lifetime: timedelta = timedelta(hours=24)
+    spared_for: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """issuer: the public URL, byte for byte (D-1, D-2)."""
 
@@ -47,12 +66,9 @@ class Settings:
     # D-8: how long a superseded refresh token is taken for a retry.
     refresh_retry_window: timedelta = timedelta(seconds=60)
     sign_in_session_lifetime: timedelta = timedelta(hours=8)
-    unused_registration_lifetime: timedelta = timedelta(hours=24)
-    dynamic_registration: bool = True
     documents: DocumentPolicy = DocumentPolicy()
     attempts: AttemptLimits = AttemptLimits()
-    # Generous: the assistants of one vendor come from few addresses (P-15).
-    registrations_per_address: int = 100
+    registration: RegistrationPolicy = RegistrationPolicy()
     captcha: Captcha | None = None
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None

@@ -125,7 +125,7 @@ class Edge:
             return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
         if origin is None:
             return None
-        policy = settings.policies.get(path) or (CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None)
+        policy = settings.policies.get(path) or _policy_below(path)
         if policy is None:
             return None
         allowed = policy is CorsPolicy.PUBLIC or self._allows(origin)
@@ -165,6 +165,12 @@ def client_address(scope: Scope, hops: int) -> str:
     return named[-hops] if len(named) >= hops else address
 
 
+def _policy_below(path: str) -> CorsPolicy | None:
+    if path.startswith("/register/"):
+        return CorsPolicy.PUBLIC
+    return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
+
+
 def _limited(path: str, seconds: int | None) -> tuple[int, Headers, bytes] | None:
     """429 with the body that clients of the path know (SEED-50)."""
     if seconds is None:
@@ -183,7 +189,7 @@ def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:
     """Every method and header that is asked for: access is decided by the token, not by the browser."""
     asked = next((value for name, value in headers if name == b"access-control-request-headers"), b"")
     return [
-        (b"access-control-allow-methods", b"GET, POST, DELETE"),
+        (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
         (b"access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else b"Authorization, Content-Type"),
         (b"access-control-max-age", _PREFLIGHT_MAX_AGE),
     ]

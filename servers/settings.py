@@ -21,9 +21,10 @@ from mcp_auth.supabase import webhook
 from mcp_auth.supabase.jwks import shared_secret_key
 from oauth import known_clients
 from oauth.captcha import Captcha, CaptchaProvider
+from oauth.credentials import digest
 from oauth.jws import VerificationKey
 from oauth.known_clients import KnownClients
-from oauth.settings import AttemptLimits, DocumentPolicy
+from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers.origin import PUBLIC_URL, origin_problem
 from servers.resources import PATHS
@@ -129,6 +130,16 @@ class GatewaySettings(DatabaseSettings):
         description="Your own REST routes: module:function, called with the FastAPI application at /api.",
     )
     dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
+    initial_access_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Where set, only who sends one of these may register: at least 32 characters each, separated by "
+        "commas.",
+    )
+    registration_redirect_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("*",),
+        description="Hosts that clients may register redirects to, separated by commas; * is all, localhost is the "
+        "person's own machine, and an app's own scheme is written with its colon.",
+    )
     client_document_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("*",),
         description="Hosts whose client ID metadata documents are believed, separated by commas; * is all, empty none.",
@@ -173,6 +184,9 @@ class GatewaySettings(DatabaseSettings):
     registrations_per_address: int = Field(
         100, ge=1, description="Clients that may be registered from one address in a window of attempts."
     )
+    unused_registrations: int = Field(
+        10_000, ge=100, description="Clients without a grant that are kept; beyond them the oldest goes."
+    )
     access_token_lifetime_seconds: Seconds = Field(1800, le=86400, description="Life of an access token.")
     authorization_code_lifetime_seconds: Seconds = Field(60, le=600, description="Life of an authorization code.")
     authorization_request_lifetime_seconds: Seconds = Field(
@@ -193,6 +207,8 @@ class GatewaySettings(DatabaseSettings):
         "allowed_hosts",
         "second_factor_required",
         "client_document_hosts",
+        "initial_access_tokens",
+        "registration_redirect_hosts",
         mode="before",
     )
     @classmethod
@@ -239,6 +255,13 @@ class GatewaySettings(DatabaseSettings):
             raise ValueError("has a key without a name, or a short one: set each to name:`openssl rand -hex 32`")
         if len({name for name, _, _ in pairs}) < len(pairs):
             raise ValueError("has two keys of one name: give each its own")
+        return value
+
+    @field_validator("initial_access_tokens")
+    @classmethod
+    def _long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(token.get_secret_value()) < _MIN_SECRET for token in value):
+            raise ValueError("has a short one: set each to the output of `openssl rand -hex 32`")
         return value
 
     @field_validator("sentry_dsn")
@@ -360,7 +383,6 @@ class GatewaySettings(DatabaseSettings):
             refresh_retry_window=timedelta(seconds=self.refresh_retry_window_seconds),
             grant_lifetime=timedelta(seconds=self.grant_lifetime_seconds),
             sign_in_session_lifetime=timedelta(seconds=self.sign_in_session_lifetime_seconds),
-            dynamic_registration=self.dynamic_registration,
             documents=DocumentPolicy(
                 None if "*" in self.client_document_hosts else frozenset(self.client_document_hosts)
             ),
@@ -370,7 +392,17 @@ class GatewaySettings(DatabaseSettings):
                 self.sign_in_attempts_per_address,
                 self.sign_in_attempts_in_total,
             ),
-            registrations_per_address=self.registrations_per_address,
+            registration=RegistrationPolicy(
+                enabled=self.dynamic_registration,
+                initial_access_tokens=frozenset(
+                    digest(token.get_secret_value()) for token in self.initial_access_tokens
+                ),
+                redirect_hosts=None
+                if "*" in self.registration_redirect_hosts
+                else frozenset(self.registration_redirect_hosts),
+                per_address=self.registrations_per_address,
+                unused=self.unused_registrations,
+            ),
             captcha=self._captcha,
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from oauth import redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
 from oauth.endpoints.browser import browser_secret, form_token, form_token_matches, is_bound
 from oauth.endpoints.responses import message_page
+from oauth.errors import OAuthError
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
 from oauth.parameters import Parameters
@@ -48,6 +50,9 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     client = await server.store.client(asked.client_id)
     resource = server.resources.get(asked.resource)
     if client is None or resource is None:
+        return message_page(request, server, _UNKNOWN)
+    # A redirect that the client has given up since counts at once (STD-210).
+    if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
     return Pending(handle, asked, client, resource, form_token(secret, handle))
 

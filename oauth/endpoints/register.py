@@ -4,17 +4,17 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_metadata, credentials
+from oauth import client_metadata, client_registration, credentials
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_metadata import ClientMetadata
-from oauth.credentials import CLIENT_SECRET_PREFIX, digest
+from oauth.client_registration import Shown
+from oauth.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, digest
 from oauth.endpoints import throttle
 from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
-from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError, invalid_client_metadata
-from oauth.models import Client, ClientAuthenticationMethod, Registration
-from oauth.scope import to_text
+from oauth.models import Client, ClientAuthenticationMethod
+from oauth.settings import RegistrationPolicy
 from oauth.strict_json import parse_object
 from oauth.vocabulary import ClientId, ErrorCode
 
@@ -22,77 +22,108 @@ log = structlog.get_logger()
 
 
 async def register(request: Request, server: AuthorizationServer) -> Response:
-    """JSON metadata → 201 with the registration in force; a secret is shown this once (§3.2.1)."""
-    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
-    document = parse_object(await read_body(request)) if content_type == "application/json" else None
-    if document is None:
-        return _refused(
-            invalid_client_metadata("The body must be a JSON object, sent as application/json.", reason="not_json")
-        )
-    metadata = client_metadata.parse(document, server.resources.scopes)
+    """JSON metadata → 201 with the registration in force; secret and registration token are shown this once (§3.2.1).
+
+    A public client that is registered already, from the same source, gets its registration again."""
+    policy = server.settings.registration
+    if not _may_register(request, policy):
+        return unauthorized("initial_access_token", "Registration needs an initial access token.")
+    metadata = await read_metadata(request, server)
     if isinstance(metadata, OAuthError):
-        return _refused(metadata)
+        return refused(metadata)
+    expires_at = server.clock() + policy.unused_lifetime
+    registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
+    if registered_as is not None:
+        known = await server.store.renew_registration(registered_as, expires_at)
+        if known is not None:
+            return _registered(known, Shown(), server, is_new=False)
     wait = await throttle.count_registration(request, server)
     if wait is not None:
-        return _too_many(wait)
-    secret = (
-        None
-        if metadata.authentication_method is ClientAuthenticationMethod.NONE
-        else credentials.new_secret(CLIENT_SECRET_PREFIX, server.entropy)
+        return _too_many(wait.seconds, "Too many clients were registered from this address.", "registrations_exceeded")
+    shown = Shown(
+        secret=new_secret(metadata, server),
+        registration_token=credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy),
     )
-    client = _client(metadata, secret, server)
-    await server.store.put_client(client)
-    log.info("client_registered", client_id=client.client_id, name=client.name)
-    return json_response(_document(client, secret), 201)
-
-
-def _client(metadata: ClientMetadata, secret: str | None, server: AuthorizationServer) -> Client:
+    # Ours: never chosen by the client, never a URL (STD-132).
+    client_id = ClientId(credentials.new_secret("client_", server.entropy))
     now = server.clock()
-    return Client(
-        # Ours: never chosen by the client, never a URL (STD-132).
-        client_id=ClientId(credentials.new_secret("client_", server.entropy)),
-        registration=Registration.DYNAMIC,
-        name=metadata.name,
-        redirect_uris=metadata.redirect_uris,
-        authentication_method=metadata.authentication_method,
-        secret_digest=digest(secret) if secret is not None else None,
-        grant_types=metadata.grant_types,
-        scope=metadata.scope,
-        created_at=now,
-        expires_at=now + server.settings.unused_registration_lifetime,
+    client = client_registration.new_client(metadata, client_id, shown, registered_as, now, policy.unused_lifetime)
+    added = await server.store.add_registration(client, policy.unused, now - policy.spared_for)
+    if added is None:
+        seconds = int(policy.spared_for.total_seconds())
+        return _too_many(seconds, "Too many clients that nobody uses are registered.", "registrations_full")
+    if added.client_id != client_id:
+        # Another request of the same client came first.
+        return _registered(added, Shown(), server, is_new=False)
+    return _registered(added, shown, server, is_new=True)
+
+
+async def read_metadata(request: Request, server: AuthorizationServer) -> ClientMetadata | OAuthError:
+    """The body, by the rules for clients that speak for themselves."""
+    document = await read_document(request)
+    return document if isinstance(document, OAuthError) else parse_metadata(document, server)
+
+
+async def read_document(request: Request) -> dict[str, object] | OAuthError:
+    """The body as a JSON object."""
+    content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
+    document = parse_object(await read_body(request)) if content_type == "application/json" else None
+    return document or invalid_client_metadata(
+        "The body must be a JSON object, sent as application/json.", reason="not_json"
     )
 
 
-def _document(client: Client, secret: str | None) -> dict[str, object]:
-    """Every value that is in force, and nothing that was dropped (§3.2.1)."""
-    document: dict[str, object] = {
-        "client_id": client.client_id,
-        "client_id_issued_at": int(client.created_at.timestamp()),
-        "redirect_uris": list(client.redirect_uris),
-        "token_endpoint_auth_method": client.authentication_method,
-        "grant_types": sorted(client.grant_types),
-        "response_types": ["code"],
-    }
-    if client.name is not None:
-        document["client_name"] = client.name
-    if client.scope:
-        document["scope"] = to_text(client.scope)
-    if secret is not None:
-        # §3.2.1: zero means that it does not expire.
-        document |= {"client_secret": secret, "client_secret_expires_at": 0}
-    return document
+def parse_metadata(document: dict[str, object], server: AuthorizationServer) -> ClientMetadata | OAuthError:
+    """The metadata in force, if such a client may be registered here."""
+    metadata = client_metadata.parse(document, server.resources.scopes)
+    if isinstance(metadata, OAuthError):
+        return metadata
+    refused = client_registration.check_hosts(metadata, server.settings.registration.redirect_hosts)
+    return metadata if refused is None else refused
 
 
-def _too_many(wait: Wait) -> Response:
+def new_secret(metadata: ClientMetadata, server: AuthorizationServer) -> str | None:
+    """A secret, for a client that has one."""
+    if metadata.authentication_method is ClientAuthenticationMethod.NONE:
+        return None
+    return credentials.new_secret(CLIENT_SECRET_PREFIX, server.entropy)
+
+
+def bearer_token(request: Request) -> str | None:
+    """The token of the one Authorization header (RFC 6750 §2.1)."""
+    sent = request.headers.getlist("authorization")
+    scheme, _, token = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def unauthorized(reason: str, description: str) -> Response:
+    """RFC 7591 §3, RFC 7592 §2: the token that a registration needs is missing or no good."""
+    log.info("registration_refused", error=ErrorCode.INVALID_TOKEN, reason=reason)
+    body = {"error": ErrorCode.INVALID_TOKEN, "error_description": description}
+    return json_response(body, 401, {"WWW-Authenticate": f'Bearer error="{ErrorCode.INVALID_TOKEN}"'})
+
+
+def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
+    if not policy.initial_access_tokens:
+        return True
+    token = bearer_token(request)
+    return token is not None and digest(token) in policy.initial_access_tokens
+
+
+def _registered(client: Client, shown: Shown, server: AuthorizationServer, *, is_new: bool) -> Response:
+    log.info("client_registered", client_id=client.client_id, name=client.name, is_new=is_new)
+    return json_response(client_registration.document(client, shown, server.settings.issuer), 201)
+
+
+def _too_many(seconds: int, meaning: str, reason: str) -> Response:
     """RFC 6585 §4; the body has the shape that clients of this endpoint read."""
-    log.info("registration_refused", error=ErrorCode.TEMPORARILY_UNAVAILABLE, reason="registrations_exceeded")
-    body = {
-        "error": ErrorCode.TEMPORARILY_UNAVAILABLE,
-        "error_description": f"Too many clients were registered from this address. Try again in {wait.seconds} s.",
-    }
-    return json_response(body, 429, {"Retry-After": str(wait.seconds)})
+    log.info("registration_refused", error=ErrorCode.TEMPORARILY_UNAVAILABLE, reason=reason)
+    description = f"{meaning} Try again in {seconds} s."
+    body = {"error": ErrorCode.TEMPORARILY_UNAVAILABLE, "error_description": description}
+    return json_response(body, 429, {"Retry-After": str(seconds)})
 
 
-def _refused(error: OAuthError) -> Response:
+def refused(error: OAuthError) -> Response:
+    """The metadata cannot be registered."""
     log.info("registration_refused", error=error.code, reason=error.reason)
     return error_response(error)

@@ -1,11 +1,11 @@
 """Ending grants and tokens: what /revoke, a replay and a changed mind have in common (D-6)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.models import Grant, Revocation, RevocationKind
+from oauth.models import Client, Grant, Revocation, RevocationKind
 
 log = structlog.get_logger()
 
@@ -21,6 +21,13 @@ async def revoke_grant(grant: Grant, reason: str, server: AuthorizationServer) -
     log.info("grant_revoked", reason=reason, grant_id=grant.grant_id, client_id=grant.client_id, subject=grant.subject)
 
 
+async def remove_client(client: Client, server: AuthorizationServer) -> None:
+    """Forget a client, and end all that it was given."""
+    now, until = server.clock(), _matters_until(server)
+    for grant_id in await server.store.end_client(client.client_id, now, until, remove=True):
+        server.announce(Revocation(RevocationKind.GRANT, grant_id, now, until))
+
+
 async def revoke_access_token(token_id: str, server: AuthorizationServer) -> None:
     """End one access token by its jti; its grant lives on."""
     revocation = _revocation(RevocationKind.ACCESS_TOKEN, token_id, server)
@@ -30,5 +37,8 @@ async def revoke_access_token(token_id: str, server: AuthorizationServer) -> Non
 
 
 def _revocation(kind: RevocationKind, value: str, server: AuthorizationServer) -> Revocation:
-    now = server.clock()
-    return Revocation(kind, value, now, now + server.settings.access_token_lifetime + _CLOCKS_APART)
+    return Revocation(kind, value, server.clock(), _matters_until(server))
+
+
+def _matters_until(server: AuthorizationServer) -> datetime:
+    return server.clock() + server.settings.access_token_lifetime + _CLOCKS_APART

@@ -50,7 +50,7 @@ async def count_registration(request: Request, server: AuthorizationServer) -> W
     now, settings = server.clock(), server.settings
     key = digest(f"registration {_address(request)}")
     (counted,) = await server.store.count_attempts([key], now, settings.attempts.window)
-    if counted.count <= settings.registrations_per_address:
+    if counted.count <= settings.registration.per_address:
         return None
     return _wait_until(counted.until, now)
 

@@ -64,6 +64,21 @@ class Store(Protocol):
         """Add the client, or replace what is known of it."""
         ...
 
+    async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
+        """Add a client that came by itself, unless that would make too many without a grant: then the one that would
+        expire next goes, if it is from before evict_before. → the client; the one that is there already, where its
+        `registered_as` is taken; None when there is no room."""
+        ...
+
+    async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:
+        """Somebody registers what is registered already. → that client, if it is unused for as long as a new one, and
+        managed by nobody: it belongs to more than one."""
+        ...
+
+    async def change_registration(self, client: Client, registration_token: Digest) -> bool:
+        """Replace the metadata of a client, as long as this token manages it and it is not switched off."""
+        ...
+
     async def clients(self, limit: int) -> Sequence[Client]:
         """The clients that there are, newest first."""
         ...

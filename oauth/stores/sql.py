@@ -6,7 +6,20 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, Table, case, delete, exc, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Table,
+    case,
+    delete,
+    exc,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from oauth.grant_types.decision import Issue, Refuse
@@ -35,6 +48,20 @@ from oauth.stores.tables import (
     signing_keys,
 )
 from oauth.vocabulary import ClientId, Digest, GrantId, Subject
+
+# What a client says of itself, and what follows from it; not what has become of it here.
+_REGISTERED = (
+    "name",
+    "redirect_uris",
+    "authentication_method",
+    "secret_digest",
+    "former_secret_digest",
+    "grant_types",
+    "scope",
+    "registered_as",
+    "requires_pushed_requests",
+    "dpop_bound",
+)
 
 _UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -73,6 +100,47 @@ class SqlStore:
             connection.execute(upsert.on_conflict_do_update(index_elements=[clients.c.client_id], set_=values))
 
         await self._database.write(work)
+
+    async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
+        def work(connection: Connection) -> rows.Row | None:
+            if not _make_room(connection, most_unused, to_micros(evict_before)):
+                return None
+            added = _UPSERTS[connection.dialect.name](clients).values(rows.client_values(client))
+            connection.execute(added.on_conflict_do_nothing())
+            mine = clients.c.client_id == client.client_id
+            if client.registered_as is not None:
+                mine |= clients.c.registered_as == client.registered_as
+            return connection.execute(select(clients).where(mine)).one()
+
+        row = await self._database.write(work)
+        return None if row is None else rows.client_of(row)
+
+    async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:
+        unused = clients.c.expires_at.is_not(None)
+        renewed = (
+            update(clients)
+            .where(clients.c.registered_as == registered_as)
+            .values(
+                expires_at=case((unused, to_micros(expires_at)), else_=None),
+                registration_token_digest=None,
+            )
+            .returning(*clients.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
+        return None if row is None else rows.client_of(row)
+
+    async def change_registration(self, client: Client, registration_token: Digest) -> bool:
+        values = rows.client_values(client)
+        changed = (
+            update(clients)
+            .where(
+                clients.c.client_id == client.client_id,
+                clients.c.registration_token_digest == registration_token,
+                clients.c.disabled_at.is_(None),
+            )
+            .values({name: values[name] for name in _REGISTERED})
+        )
+        return await self._database.write(lambda connection: connection.execute(changed).rowcount == 1)
 
     async def clients(self, limit: int) -> Sequence[Client]:
         query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
@@ -340,3 +408,20 @@ class SqlStore:
 
     async def _insert(self, table: Table, values: rows.Values) -> None:
         await self._database.write(lambda connection: connection.execute(insert(table).values(values)))
+
+
+def _make_room(connection: Connection, most_unused: int, evict_before: int) -> bool:
+    """Is there room for one more client without a grant, now or after the next to expire has gone?"""
+    unused = clients.c.expires_at.is_not(None)
+    some = select(clients.c.client_id).where(unused).limit(most_unused).subquery()
+    if connection.execute(select(func.count()).select_from(some)).scalar_one() < most_unused:
+        return True
+    oldest = (
+        select(clients.c.client_id)
+        .where(unused, clients.c.created_at < evict_before, ~exists().where(grants.c.client_id == clients.c.client_id))
+        .order_by(clients.c.expires_at)
+        .limit(1)
+    )
+    # Asked twice: somebody may have agreed to it while we waited for its row.
+    evicted = delete(clients).where(clients.c.client_id.in_(oldest), unused)
+    return connection.execute(evicted).rowcount == 1

@@ -80,18 +80,23 @@ def test_revocation_reaches_another_node(
 
 # SEED-42
 def test_registration_says_what_is_in_force(sqlite_gateway: Gateway) -> None:
-    response = sqlite_gateway.client().register(scope="mcp:read unknown:scope", logo_uri="javascript:1", foo=[1])
+    response = sqlite_gateway.client().register(
+        client_name="An app", scope="mcp:read unknown:scope", logo_uri="javascript:1", foo=[1]
+    )
     assert response.status_code == 201
     assert response.headers["cache-control"] == "no-store"
     body = response.json()
-    assert body.pop("client_id").startswith("client_")
+    client_id = body.pop("client_id")
+    assert client_id.startswith("client_")
     assert body.pop("client_id_issued_at") > 0
+    assert body.pop("registration_access_token").startswith("rg_")
+    assert body.pop("registration_client_uri") == f"{sqlite_gateway.url}/register/{client_id}"
     assert body == {
         "redirect_uris": ["http://127.0.0.1:33418/callback"],
         "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
-        "client_name": "Raw client",
+        "client_name": "An app",
         "scope": "mcp:read",
     }
 

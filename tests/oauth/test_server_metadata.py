@@ -1,5 +1,5 @@
 from oauth import server_metadata
-from oauth.settings import Settings
+from oauth.settings import RegistrationPolicy, Settings
 from tests.support.builders import RESOURCES, SETTINGS
 
 # STD-6, STD-7, STD-8, STD-99, STD-103, STD-106, STD-117; D-2, D-3. No aspect is left to the reader's imagination.
@@ -44,7 +44,8 @@ def test_metadata_is_what_works_here_and_nothing_else() -> None:
 
 # STD-3
 def test_registration_endpoint_is_absent_where_registration_is_off() -> None:
-    off = server_metadata.document(Settings("https://auth.test", dynamic_registration=False), RESOURCES)
+    settings = Settings("https://auth.test", registration=RegistrationPolicy(enabled=False))
+    off = server_metadata.document(settings, RESOURCES)
     assert server_metadata.document(SETTINGS, RESOURCES).keys() - off.keys() == {"registration_endpoint"}
 
 

@@ -44,7 +44,8 @@ class RawClient:
                 "redirect_uris": [self.redirect_uri],
                 "token_endpoint_auth_method": "none",
                 "grant_types": ["authorization_code", "refresh_token"],
-                "client_name": "Raw client",
+                # A name of its own: the same metadata from the same source is the same client.
+                "client_name": f"Raw client {secrets.token_hex(4)}",
                 **metadata,
             },
         )

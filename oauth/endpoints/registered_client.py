@@ -1,0 +1,113 @@
+"""/register/{client_id}: a client reads, changes and deletes its own registration (RFC 7592)."""
+
+import hmac
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import client_registration
+from oauth.authorization_server import AuthorizationServer
+from oauth.client_registration import Shown
+from oauth.credentials import digest, matches
+from oauth.endpoints.register import (
+    bearer_token,
+    new_secret,
+    parse_metadata,
+    read_document,
+    refused,
+    unauthorized,
+)
+from oauth.endpoints.responses import json_response
+from oauth.endpoints.revocation import remove_client
+from oauth.errors import OAuthError, invalid_client_metadata
+from oauth.models import Client
+from oauth.vocabulary import ClientId, ErrorCode
+
+log = structlog.get_logger()
+
+PATH = "/register/{client_id}"
+# §2.2: what the server says of a registration is not for the client to say.
+_NOT_TO_BE_SENT = (
+    "registration_access_token",
+    "registration_client_uri",
+    "client_secret_expires_at",
+    "client_id_issued_at",
+)
+
+
+async def show(request: Request, server: AuthorizationServer) -> Response:
+    """§2.1 → 200 with what is in force. Secrets are not known here any more, so they are not in it."""
+    client = await _managed(request, server)
+    return client if isinstance(client, Response) else _in_force(client, None, request, server)
+
+
+async def change(request: Request, server: AuthorizationServer) -> Response:
+    """§2.2: the metadata in the body replaces all that there was, by the rules of a new registration."""
+    client = await _managed(request, server)
+    if isinstance(client, Response):
+        return client
+    document = await read_document(request)
+    if isinstance(document, OAuthError):
+        return refused(document)
+    wrong = _check_own_words(document, client)
+    if wrong is not None:
+        return refused(wrong)
+    metadata = parse_metadata(document, server)
+    if isinstance(metadata, OAuthError):
+        return refused(metadata)
+    secret = new_secret(metadata, server) if client.secret_digest is None else None
+    changed = client_registration.changed_client(client, metadata, secret)
+    if not await server.store.change_registration(changed, digest(bearer_token(request) or "")):
+        # It was switched off, shared or removed while we looked.
+        return _not_its_token()
+    log.info("registration_changed", client_id=client.client_id)
+    return _in_force(changed, secret, request, server)
+
+
+async def remove(request: Request, server: AuthorizationServer) -> Response:
+    """§2.3 → 204; its grants and tokens end with it, on every node (STD-137)."""
+    client = await _managed(request, server)
+    if isinstance(client, Response):
+        return client
+    await remove_client(client, server)
+    log.info("registration_removed", client_id=client.client_id)
+    return Response(status_code=204, headers={"Cache-Control": "no-store"})
+
+
+async def _managed(request: Request, server: AuthorizationServer) -> Client | Response:
+    """The client that the token manages; of any other nothing is said, not even that there is one (STD-135)."""
+    client = await server.store.client(ClientId(request.path_params["client_id"]))
+    token = bearer_token(request)
+    stored = None if client is None else client.registration_token_digest
+    if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):
+        return _not_its_token()
+    if client.disabled_at is not None:
+        log.info("registration_refused", reason="client_disabled", client_id=client.client_id)
+        body = {"error": ErrorCode.ACCESS_DENIED, "error_description": "The client has been switched off here."}
+        return json_response(body, 403)
+    return client
+
+
+def _check_own_words(document: dict[str, object], client: Client) -> OAuthError | None:
+    """What only repeats (§2.2): the id, and the secret if it is sent."""
+    if document.get("client_id") != client.client_id:
+        return invalid_client_metadata("client_id must be the id of the client.", reason="client_id_differs")
+    if any(name in document for name in _NOT_TO_BE_SENT):
+        return invalid_client_metadata(f"The body must not contain {', '.join(_NOT_TO_BE_SENT)}.")
+    secret = document.get("client_secret")
+    if secret is None:
+        return None
+    if not isinstance(secret, str) or client.secret_digest is None or not matches(secret, client.secret_digest):
+        return invalid_client_metadata("client_secret is not the client's.", reason="client_secret_wrong")
+    return None
+
+
+def _in_force(client: Client, secret: str | None, request: Request, server: AuthorizationServer) -> Response:
+    # §3: with the token that it has just shown.
+    shown = Shown(secret=secret, registration_token=bearer_token(request))
+    return json_response(client_registration.document(client, shown, server.settings.issuer))
+
+
+def _not_its_token() -> Response:
+    return unauthorized("registration_token_wrong", "The registration access token is missing or no good.")
