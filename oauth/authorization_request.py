@@ -31,7 +31,7 @@ def validate(parameters: Parameters, client: Client, resources: Resources) -> As
         return invalid_request("response_mode must be query.", reason="response_mode")
     # OpenID Connect Core §6, RFC 9101: parameters inside another document would go unchecked.
     if "request" in parameters or "request_uri" in parameters:
-        return invalid_request("request and request_uri are not supported.", reason="request_object")
+        return invalid_request("Request objects are not supported.", reason="request_object")
     if GrantType.AUTHORIZATION_CODE not in client.grant_types:
         return unauthorized_client("The client is not registered for authorization_code.")
     challenge = pkce.validate_code_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))

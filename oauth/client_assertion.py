@@ -25,7 +25,8 @@ _TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
 def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> Digest | OAuthError:
     """→ the digest by which the assertion is known, which has to be the first of its kind; or why it proves nothing.
 
-    issuer: ours; it or the token endpoint is the one audience (RFC 7523 §3, and its successor: the issuer)."""
+    issuer: ours; it, the token endpoint or the one for pushed requests is the one audience (RFC 7523 §3, and its
+    successor: the issuer; RFC 9126 §2)."""
     if client is None:
         return invalid_client("The client is unknown here: register again.", reason="client_unknown")
     if client.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT or client.jwks is None:
@@ -50,7 +51,7 @@ def _check_claims(token: UnverifiedToken, client: Client, issuer: str, now: date
         return "wrong_type"
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         return "not_the_client"
-    if _sole_audience(claims.get("aud")) not in {issuer, f"{issuer}/token"}:
+    if _sole_audience(claims.get("aud")) not in {issuer, f"{issuer}/token", f"{issuer}/par"}:
         return "wrong_audience"
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_ID:

@@ -22,6 +22,7 @@ CODE_PREFIX = "ac_"
 REFRESH_TOKEN_PREFIX = "rt_"  # noqa: S105 - a prefix
 CLIENT_SECRET_PREFIX = "cs_"  # noqa: S105 - a prefix
 REGISTRATION_TOKEN_PREFIX = "rg_"  # noqa: S105 - a prefix
+PUSHED_REQUEST_PREFIX = "pr_"
 
 
 def new_secret(prefix: str, entropy: Entropy) -> str:

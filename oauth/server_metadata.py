@@ -21,6 +21,7 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
+        "pushed_authorization_request_endpoint": f"{issuer}/par",
         **registration,
         "revocation_endpoint": f"{issuer}/revoke",
         "jwks_uri": f"{issuer}{JWKS_PATH}",

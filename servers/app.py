@@ -252,6 +252,7 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
             "/token",
             "/register",
             "/revoke",
+            "/par",
         ],
         CorsPolicy.PUBLIC,
     ) | dict.fromkeys([USER_PATH, f"{USER_PATH}/", ADMIN_PATH, f"{ADMIN_PATH}/"], CorsPolicy.ALLOWED_ORIGINS_ONLY)

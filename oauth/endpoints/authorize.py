@@ -4,16 +4,17 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, client_id_url, credentials, parameters, redirect_uri
+from oauth import authorization_request, client_id_url, credentials, parameters, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
 from oauth.endpoints import throttle
 from oauth.endpoints.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
-from oauth.errors import OAuthError
+from oauth.errors import OAuthError, invalid_request
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
+from oauth.parameters import Parameters
 from oauth.redirect_uri import RedirectTarget
 from oauth.vocabulary import ClientId
 
@@ -32,12 +33,18 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     if client.disabled_at is not None:
         log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
         return message_page(request, server, _DISABLED, status=403)
+    pushed = "request_uri" in params
+    sent = await _pushed(params, client, request, server) if pushed else params
+    if isinstance(sent, Response):
+        return sent
     # OAuth 2.1 §4.1.2.1: until here errors are shown, from here they can go to the client.
-    target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
+    target = redirect_uri.match(client.redirect_uris, sent.get("redirect_uri"), sent.get("state"))
     if isinstance(target, OAuthError):
         return _shown(target, request, server)
     session = await current_session(request, server)
-    asked = authorization_request.validate(params, client, server.resources)
+    asked = authorization_request.validate(sent, client, server.resources)
+    if client.requires_pushed_requests and not pushed:
+        asked = _MUST_BE_PUSHED
     if isinstance(asked, OAuthError):
         return _refused(asked, client, target, request, server, signed_in=session is not None)
 
@@ -52,13 +59,29 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             scope=asked.scope,
             resource=asked.resource.identifier,
             code_challenge=asked.code_challenge,
-            query=raw.decode(),
+            # What was pushed is good once: only the app can begin that again.
+            query="" if pushed else raw.decode(),
             expires_at=server.clock() + server.settings.authorization_request_lifetime,
         )
     )
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
     bind_browser(response, secret, server)
     return response
+
+
+async def _pushed(
+    params: Parameters, client: Client, request: Request, server: AuthorizationServer
+) -> Parameters | Response:
+    """The parameters that the client sent ahead; what stands beside their reference does not count (RFC 9126 §4)."""
+    secret = pushed_request.secret_of(params["request_uri"])
+    if secret is None:
+        return _shown(_NOT_PUSHED, request, server)
+    taken = await server.store.take_pushed_request(digest(secret), client.client_id, server.clock())
+    if taken is None:
+        log.info("authorization_refused", reason="request_uri_spent", client_id=client.client_id)
+        return message_page(request, server, _SPENT)
+    found = parameters.parse_encoded(taken.query.encode())
+    return _shown(found, request, server) if isinstance(found, OAuthError) else found
 
 
 async def _client(client_id: str, request: Request, server: AuthorizationServer) -> Client | Response:
@@ -138,6 +161,16 @@ def _too_many(wait: Wait) -> Message:
     )
 
 
+_NOT_PUSHED = invalid_request("request_uri is not one that was pushed here.", reason="request_uri_foreign")
+_MUST_BE_PUSHED = invalid_request(
+    "This client has to push its authorization requests.", reason="pushed_request_required"
+)
+_SPENT = Message(
+    "This link has been used or has expired",
+    "Apps that send their request ahead get a link that works once, and for a short time.",
+    "Nothing was shared. Go back to the app and start again from there.",
+    reason="request_uri_spent",
+)
 _NOT_IDENTIFIED = (
     "Nothing was shared. Try again in a minute; if that does not help, tell the makers of the app, and the people who "
     "run this service."

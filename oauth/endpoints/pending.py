@@ -88,7 +88,7 @@ def expired(pending: Pending, request: Request, server: AuthorizationServer) -> 
             f"It waited too long for an answer, so {pending.client_name} was not connected.",
             "Start again here, or from the app.",
             reason="authorization_request_expired",
-            link=f"/authorize?{pending.asked.query}",
+            link=_again(pending),
             link_text="Start again",
         ),
     )
@@ -103,11 +103,16 @@ def finished(pending: Pending, request: Request, server: AuthorizationServer) ->
             "You have already answered",
             f"{pending.client_name} has received your answer.",
             "You can close this page. If the connection did not work, start again here or from the app.",
-            link=f"/authorize?{pending.asked.query}",
+            link=_again(pending),
             link_text="Start again",
         ),
         status=200,
     )
+
+
+def _again(pending: Pending) -> str | None:
+    """Where the request can be begun again; a pushed one only by its app."""
+    return f"/authorize?{pending.asked.query}" if pending.asked.query else None
 
 
 _NOT_STARTED = Message(

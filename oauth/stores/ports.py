@@ -12,6 +12,7 @@ from oauth.models import (
     AuthorizationRequest,
     Client,
     Grant,
+    PushedRequest,
     RefreshToken,
     Revocation,
     RevocationKind,
@@ -89,6 +90,14 @@ class Store(Protocol):
         """End all grants of a client and tell every node; with `remove`, forget it and them as well.
 
         → the grants that were ended. news_until: when no access token of theirs can be good any more."""
+        ...
+
+    async def add_pushed_request(self, request: PushedRequest) -> None:
+        """Keep what a client sent ahead, until its browser comes or it expires."""
+        ...
+
+    async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+        """The request of that request_uri, once, if it is this client's and has not expired."""
         ...
 
     async def add_authorization_request(self, request: AuthorizationRequest) -> None:

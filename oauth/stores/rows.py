@@ -16,6 +16,7 @@ from oauth.models import (
     ClientAuthenticationMethod,
     Grant,
     GrantType,
+    PushedRequest,
     RefreshToken,
     Registration,
     Revocation,
@@ -151,6 +152,22 @@ def authorization_request_values(request: AuthorizationRequest) -> Values:
         "sealed_progress": request.sealed_progress,
         "dpop_jkt": request.dpop_jkt,
         "flow_id": request.flow_id,
+    }
+
+
+def pushed_request_of(row: Row) -> PushedRequest:
+    """A row of `pushed_requests`."""
+    reference, client_id, query, expires_at = row
+    return PushedRequest(Digest(reference), client_id, query, from_micros(expires_at))
+
+
+def pushed_request_values(request: PushedRequest) -> Values:
+    """For `pushed_requests`."""
+    return {
+        "digest": request.digest,
+        "client_id": request.client_id,
+        "query": request.query,
+        "expires_at": to_micros(request.expires_at),
     }
 
 

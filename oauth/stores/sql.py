@@ -28,6 +28,7 @@ from oauth.models import (
     AuthorizationRequest,
     Client,
     Grant,
+    PushedRequest,
     Revocation,
     RevocationKind,
     SignInSession,
@@ -42,6 +43,7 @@ from oauth.stores.tables import (
     authorization_requests,
     clients,
     grants,
+    pushed_requests,
     refresh_tokens,
     revocations,
     sign_in_sessions,
@@ -171,6 +173,23 @@ class SqlStore:
         return await self._database.write(work)
 
     # -- authorization requests
+
+    async def add_pushed_request(self, request: PushedRequest) -> None:
+        await self._insert(pushed_requests, rows.pushed_request_values(request))
+
+    async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+        # The gate: of any number of requests one deletes the row.
+        taken = (
+            delete(pushed_requests)
+            .where(
+                pushed_requests.c.digest == digest,
+                pushed_requests.c.client_id == client_id,
+                pushed_requests.c.expires_at > to_micros(now),
+            )
+            .returning(*pushed_requests.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(taken).one_or_none())
+        return None if row is None else rows.pushed_request_of(row)
 
     async def add_authorization_request(self, request: AuthorizationRequest) -> None:
         await self._insert(authorization_requests, rows.authorization_request_values(request))

@@ -13,6 +13,7 @@ from oauth.stores.tables import (
     authorization_requests,
     clients,
     grants,
+    pushed_requests,
     refresh_tokens,
     revocations,
     sign_in_sessions,
@@ -30,6 +31,11 @@ _KEEP_USED_CLIENTS = timedelta(days=30)
 def _requests(connection: Connection, now: datetime, limit: int) -> int:
     overdue = authorization_requests.c.expires_at < to_micros(now - _KEEP_REQUESTS)
     return len(_delete(connection, authorization_requests, authorization_requests.c.digest, overdue, limit))
+
+
+def _pushed_requests(connection: Connection, now: datetime, limit: int) -> int:
+    overdue = pushed_requests.c.expires_at < to_micros(now)
+    return len(_delete(connection, pushed_requests, pushed_requests.c.digest, overdue, limit))
 
 
 def _sessions(connection: Connection, now: datetime, limit: int) -> int:
@@ -77,7 +83,7 @@ def _clients(connection: Connection, now: datetime, limit: int) -> int:
     return len(_delete(connection, clients, clients.c.client_id, unused, limit))
 
 
-STEPS = (_requests, _sessions, _attempts, _revocations, _refresh_tokens, _codes, _grants, _clients)
+STEPS = (_requests, _pushed_requests, _sessions, _attempts, _revocations, _refresh_tokens, _codes, _grants, _clients)
 
 
 def _refreshable() -> ColumnElement[bool]:

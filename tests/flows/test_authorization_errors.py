@@ -26,7 +26,7 @@ FAULTS: list[tuple[dict[str, str | None], str]] = [
     ({"resource": "mcp"}, "invalid_target"),
     ({"resource": "javascript:1"}, "invalid_target"),
     ({"request": "eyJ"}, "invalid_request"),
-    ({"request_uri": "urn:x"}, "invalid_request"),
+    ({"request": "eyJ.e30."}, "invalid_request"),
 ]
 
 

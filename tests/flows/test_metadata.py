@@ -24,6 +24,7 @@ def test_server_document_says_what_clients_look_for(sqlite_gateway: Gateway) -> 
         "issuer": url,
         "authorization_endpoint": f"{url}/authorize",
         "token_endpoint": f"{url}/token",
+        "pushed_authorization_request_endpoint": f"{url}/par",
         "registration_endpoint": f"{url}/register",
         "revocation_endpoint": f"{url}/revoke",
         "jwks_uri": f"{url}/.well-known/jwks.json",
@@ -77,5 +78,5 @@ def test_jwks_publishes_public_members_only(sqlite_gateway: Gateway) -> None:
 
 def test_documents_may_be_kept_and_nothing_else(sqlite_gateway: Gateway) -> None:
     assert "public" in httpx.get(f"{sqlite_gateway.url}/.well-known/jwks.json").headers["cache-control"]
-    for path in ("/token", "/register", "/revoke"):
+    for path in ("/token", "/par", "/register", "/revoke"):
         assert httpx.post(f"{sqlite_gateway.url}{path}").headers["cache-control"] == "no-store"

@@ -11,6 +11,7 @@ def test_metadata_is_what_works_here_and_nothing_else() -> None:
         "issuer": "https://auth.test",
         "authorization_endpoint": "https://auth.test/authorize",
         "token_endpoint": "https://auth.test/token",
+        "pushed_authorization_request_endpoint": "https://auth.test/par",
         "registration_endpoint": "https://auth.test/register",
         "revocation_endpoint": "https://auth.test/revoke",
         "jwks_uri": "https://auth.test/.well-known/jwks.json",
@@ -54,7 +55,7 @@ def test_every_url_begins_with_the_issuer_as_it_is() -> None:
     document = server_metadata.document(Settings("http://127.0.0.1:8000"), RESOURCES)
     assert document["issuer"] == "http://127.0.0.1:8000"
     urls = [value for name, value in document.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(urls) == 6
+    assert len(urls) == 7
     assert all(str(url).startswith("http://127.0.0.1:8000/") for url in urls)
 
 

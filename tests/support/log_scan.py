@@ -6,7 +6,7 @@ from servers.local_supabase import DEMO_ACCOUNTS
 from tests.support.gateway import SECRET
 
 # Codes, refresh tokens, client secrets, sessions, tickets, browser secrets, handles: a prefix and 256 bits.
-_OPAQUE = re.compile(r"\b(?:ac|rt|cs|ss|st|br|ar|rg)_[A-Za-z0-9_-]{43}")
+_OPAQUE = re.compile(r"\b(?:ac|rt|cs|ss|st|br|ar|rg|pr)_[A-Za-z0-9_-]{43}")
 _JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}")
 _KNOWN = (SECRET, *(account.password for account in DEMO_ACCOUNTS))
 

@@ -1,0 +1,55 @@
+"""POST /par (RFC 9126): an authorization request that travels to us directly, and by reference through the browser."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth import authorization_request, credentials, pushed_request, redirect_uri
+from oauth.authorization_server import AuthorizationServer
+from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
+from oauth.endpoints import calling_client
+from oauth.endpoints.responses import error_response, json_response
+from oauth.errors import OAuthError
+from oauth.models import Client, PushedRequest
+from oauth.parameters import Parameters
+
+log = structlog.get_logger()
+
+
+async def push(request: Request, server: AuthorizationServer) -> Response:
+    """A form with the parameters of /authorize → 201 with the request_uri that stands for them, once (§2.2).
+
+    The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
+    authorization = request.headers.get("authorization")
+    found = await calling_client.authenticated(request, server)
+    if isinstance(found, OAuthError):
+        return _refused(found, authorization)
+    params, client = found
+    query = pushed_request.query_of(params, client.client_id)
+    if isinstance(query, OAuthError):
+        return _refused(query, authorization)
+    wrong = _check(params, client, server)
+    if wrong is not None:
+        return _refused(wrong, authorization)
+    secret = credentials.new_secret(PUSHED_REQUEST_PREFIX, server.entropy)
+    expires_at = server.clock() + pushed_request.LIFETIME
+    await server.store.add_pushed_request(PushedRequest(digest(secret), client.client_id, query, expires_at))
+    answer = {
+        "request_uri": pushed_request.PREFIX + secret,
+        "expires_in": int(pushed_request.LIFETIME.total_seconds()),
+    }
+    return json_response(answer, 201)
+
+
+def _check(params: Parameters, client: Client, server: AuthorizationServer) -> OAuthError | None:
+    """As at /authorize, where it is checked again: the client may have changed by then."""
+    target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
+    if isinstance(target, OAuthError):
+        return target
+    asked = authorization_request.validate(params, client, server.resources)
+    return asked if isinstance(asked, OAuthError) else None
+
+
+def _refused(error: OAuthError, authorization: str | None) -> Response:
+    log.info("pushed_request_refused", error=error.code, reason=error.reason)
+    return error_response(error, used_basic=authorization is not None)
