@@ -14,7 +14,7 @@ from oauth import access_token, credentials
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.models import AuthorizationCode, Client, ClientAuthenticationMethod, Grant, GrantType, Registration
+from oauth.models import GRANTS_OF_PEOPLE, AuthorizationCode, Client, ClientAuthenticationMethod, Grant, Registration
 from oauth.pkce import s256
 from oauth.stores import rows
 from oauth.stores.instants import to_micros
@@ -48,7 +48,7 @@ class Seeder:
                 redirect_uris=(REDIRECT_URI,),
                 authentication_method=ClientAuthenticationMethod.NONE,
                 secret_digest=None,
-                grant_types=frozenset(GrantType),
+                grant_types=GRANTS_OF_PEOPLE,
                 scope=frozenset(),
                 created_at=now,
             )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from fastmcp.exceptions import ToolError
+
 from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Role, Scope, Subject
 
 
@@ -20,10 +22,11 @@ class Principal:
     """A proven caller at one resource.
 
     client_id, grant_id, token_id: None where Supabase issued the token, which knows no such thing.
-    acr: Supabase's authenticator assurance level, `aal1` or `aal2`."""
+    acr: Supabase's authenticator assurance level, `aal1` or `aal2`. A machine, which is a client that acts for itself,
+    has no role and an empty acr; its subject is its client id."""
 
     subject: Subject
-    role: Role
+    role: Role | None
     resource: ResourceIndicator
     scopes: frozenset[Scope]
     kind: TokenKind
@@ -34,6 +37,15 @@ class Principal:
     expires_at: datetime
     acr: str
 
+    @property
+    def is_machine(self) -> bool:
+        """Is there no person behind the call? (OAuth 2.1 §4.2)"""
+        return self.role is None
+
+
+class PersonRequired(ToolError):
+    """A machine called what only people can use; an assistant is told so."""
+
 
 _current: ContextVar[Principal] = ContextVar("principal")
 
@@ -41,6 +53,14 @@ _current: ContextVar[Principal] = ContextVar("principal")
 def current_principal() -> Principal:
     """The caller of the request that is being served. LookupError outside of one that was authenticated."""
     return _current.get()
+
+
+def current_person() -> Principal:
+    """The same for what only people can use. PersonRequired for a machine."""
+    principal = current_principal()
+    if principal.is_machine:
+        raise PersonRequired("Only people can use this tool: a client that acts for itself has no account.")
+    return principal
 
 
 def set_current_principal(principal: Principal) -> None:

@@ -42,4 +42,5 @@ WRONG_AUDIENCE = "The access token is for another resource."
 REVOKED = "The access token was revoked."
 # RFC 9470: the token is good, and its sign-in was not strong enough.
 SECOND_FACTOR = Rejection("second_factor_required", "This needs a sign-in with a second factor.")
+FOR_PEOPLE = "The resource is for people."
 NOT_PERMITTED = "The person may no longer use this resource."

@@ -220,6 +220,9 @@ class SupabaseTokenVerifier(TokenVerifier):
         """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
         if self._revocations.end(principal):
             return _REVOKED
+        if principal.is_machine:
+            admitted = self.resource.admits_machines
+            return principal if admitted else Rejection("machine_not_admitted", rejection.FOR_PEOPLE)
         standing = await self._standings.of(principal.subject)
         # To look where somebody stands may be to find out that they have signed out everywhere.
         if self._revocations.end(principal):
@@ -236,7 +239,7 @@ class SupabaseTokenVerifier(TokenVerifier):
 def _principal_of(token: AccessToken) -> Principal:
     return Principal(
         subject=token.subject,
-        role=Role.USER,
+        role=None if token.is_of_machine else Role.USER,
         resource=token.audience,
         scopes=token.scope,
         kind=TokenKind.FIRST_PARTY,

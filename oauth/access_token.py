@@ -7,15 +7,17 @@ from typing import Any
 
 from oauth import credentials
 from oauth.credentials import Entropy
-from oauth.models import Grant
+from oauth.models import Grant, GrantType
 from oauth.scope import to_text
 from oauth.vocabulary import OFFLINE_ACCESS, ClientId, GrantId, ResourceIndicator, Scope, Subject
 
 TYPE = "at+jwt"
 ALGORITHM = "ES256"
 
-_STRINGS = ("iss", "sub", "aud", "client_id", "scope", "jti", "gid", "acr")
-_INSTANTS = ("iat", "exp", "auth_time")
+_STRINGS = ("iss", "sub", "aud", "client_id", "scope", "jti", "gid")
+_INSTANTS = ("iat", "exp")
+# What marks the token of a client that acts for itself: there is no standard claim, this is a widespread one.
+GRANT_TYPE_CLAIM = "gty"
 
 
 def new_token_id(generation: int, entropy: Entropy) -> str:
@@ -33,8 +35,15 @@ def generation_of(token_id: str) -> int | None:
 def claims(
     grant: Grant, scope: frozenset[Scope], token_id: str, issuer: str, now: datetime, lifetime: timedelta
 ) -> dict[str, object]:
-    """What is signed. Never email, phone or role; `offline_access` means nothing to a resource."""
+    """What is signed. Never email, phone or role; `offline_access` means nothing to a resource.
+
+    A machine has not signed in: its token says instead that nobody did (STD-228)."""
     issued_at = int(now.timestamp())
+    sign_in: dict[str, object] = (
+        {GRANT_TYPE_CLAIM: str(GrantType.CLIENT_CREDENTIALS)}
+        if grant.is_of_machine
+        else {"auth_time": int(grant.auth_time.timestamp()), "acr": grant.acr}
+    )
     return {
         "iss": issuer,
         "sub": grant.subject,
@@ -45,14 +54,15 @@ def claims(
         "exp": issued_at + int(lifetime.total_seconds()),
         "jti": token_id,
         "gid": grant.grant_id,
-        "auth_time": int(grant.auth_time.timestamp()),
-        "acr": grant.acr,
+        **sign_in,
     }
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token of ours, its signature and times already checked. Instants are seconds since 1970."""
+    """A token of ours, its signature and times already checked. Instants are seconds since 1970.
+
+    acr: empty for a machine, which is_of_machine says."""
 
     subject: Subject
     audience: ResourceIndicator
@@ -62,8 +72,8 @@ class AccessToken:
     grant_id: GrantId
     issued_at: int
     expires_at: int
-    auth_time: int
     acr: str
+    is_of_machine: bool
 
 
 def read(claims: Mapping[str, Any]) -> AccessToken | str:
@@ -74,6 +84,14 @@ def read(claims: Mapping[str, Any]) -> AccessToken | str:
     for name in _INSTANTS:
         if type(claims.get(name)) is not int:
             return name
+    is_of_machine = claims.get(GRANT_TYPE_CLAIM) == GrantType.CLIENT_CREDENTIALS
+    # STD-81: a client is never taken for a person, nor a person for a client.
+    if is_of_machine is not (claims["sub"] == claims["client_id"]):
+        return "sub"
+    if not is_of_machine and not isinstance(claims.get("acr"), str):
+        return "acr"
+    if not is_of_machine and type(claims.get("auth_time")) is not int:
+        return "auth_time"
     return AccessToken(
         subject=claims["sub"],
         audience=claims["aud"],
@@ -83,6 +101,6 @@ def read(claims: Mapping[str, Any]) -> AccessToken | str:
         grant_id=claims["gid"],
         issued_at=claims["iat"],
         expires_at=claims["exp"],
-        auth_time=claims["auth_time"],
-        acr=claims["acr"],
+        acr="" if is_of_machine else claims["acr"],
+        is_of_machine=is_of_machine,
     )

@@ -9,6 +9,7 @@ from oauth.credentials import Entropy
 from oauth.key_ring import KeyRing
 from oauth.models import Revocation
 from oauth.pages import Pages
+from oauth.remote.issuer_keys import IssuerKeys
 from oauth.resource_owners import ResourceOwners
 from oauth.resources import Resources
 from oauth.settings import Settings
@@ -24,6 +25,7 @@ class AuthorizationServer:
     store: Store
     resource_owners: ResourceOwners
     client_documents: ClientDocuments
+    issuer_keys: IssuerKeys
     key_ring: KeyRing
     pages: Pages
     announce: Callable[[Revocation], None]

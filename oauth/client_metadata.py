@@ -6,7 +6,7 @@ from unicodedata import category
 
 from oauth import redirect_uri, scope
 from oauth.errors import OAuthError, invalid_client_metadata, invalid_redirect_uri
-from oauth.models import ClientAuthenticationMethod, GrantType
+from oauth.models import GRANTS_OF_PEOPLE, ClientAuthenticationMethod, GrantType
 from oauth.vocabulary import Scope
 
 MAX_REDIRECT_URIS = 10
@@ -43,17 +43,20 @@ def parse(
     document: Mapping[str, object],
     known_scopes: frozenset[Scope],
     methods: Sequence[ClientAuthenticationMethod] = REGISTRABLE_METHODS,
+    grants: frozenset[GrantType] = GRANTS_OF_PEOPLE,
 ) -> ClientMetadata | OAuthError:
-    """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2)."""
-    redirect_uris = _redirect_uris(document.get("redirect_uris"))
+    """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2).
+
+    methods, grants: what such a client can have at all."""
+    grant_types = _grant_types(document.get("grant_types"), grants)
+    if isinstance(grant_types, OAuthError):
+        return grant_types
+    redirect_uris = _redirect_uris(document.get("redirect_uris"), grant_types)
     if isinstance(redirect_uris, OAuthError):
         return redirect_uris
     method = _authentication_method(document.get("token_endpoint_auth_method"), methods)
     if isinstance(method, OAuthError):
         return method
-    grant_types = _grant_types(document.get("grant_types"))
-    if isinstance(grant_types, OAuthError):
-        return grant_types
     default_scope = _scope(document.get("scope"), known_scopes)
     if isinstance(default_scope, OAuthError):
         return default_scope
@@ -70,7 +73,9 @@ def parse(
     return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, pushed)
 
 
-def _redirect_uris(value: object) -> tuple[str, ...] | OAuthError:
+def _redirect_uris(value: object, grant_types: frozenset[GrantType]) -> tuple[str, ...] | OAuthError:
+    if GrantType.AUTHORIZATION_CODE not in grant_types and value in (None, []):
+        return ()
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_REDIRECT_URIS:
         return invalid_redirect_uri(f"redirect_uris must be an array of 1 to {MAX_REDIRECT_URIS} URIs.")
     for uri in value:
@@ -92,16 +97,18 @@ def _authentication_method(
     return ClientAuthenticationMethod(str(named))
 
 
-def _grant_types(value: object) -> frozenset[GrantType] | OAuthError:
+def _grant_types(value: object, grants: frozenset[GrantType]) -> frozenset[GrantType] | OAuthError:
     # RFC 7591 §2: the default is the authorization code alone.
     named = [GrantType.AUTHORIZATION_CODE] if value is None else value
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
         return invalid_client_metadata("grant_types must be an array of strings.")
-    if _REFUSED_GRANTS.intersection(named):
+    if (_REFUSED_GRANTS - grants).intersection(named):
         return invalid_client_metadata("A requested grant type cannot be registered here.")
-    if GrantType.AUTHORIZATION_CODE not in named:
+    offered = frozenset(grant for grant in grants if grant in named)
+    # A client of people begins with a code, and only a code leads to a refresh token.
+    if not offered - {GrantType.REFRESH_TOKEN}:
         return invalid_client_metadata("grant_types must contain authorization_code.")
-    return frozenset(grant for grant in GrantType if grant in named)
+    return offered
 
 
 def _scope(value: object, known: frozenset[Scope]) -> frozenset[Scope] | OAuthError:

@@ -13,7 +13,7 @@ from oauth.strict_json import parse_object
 
 MAX_LENGTH = 8192
 _MAX_HEADER = 1024
-_END_OF_TIME = 10**11  # seconds: some three thousand years
+END_OF_TIME = 10**11  # seconds: some three thousand years
 # RFC 8725 §3.10: a token does not say where its key comes from; RFC 7515 §4.1.11: an unknown crit is refused.
 _FORBIDDEN_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"})
 
@@ -90,7 +90,7 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | N
 
 def _is_instant(value: object) -> TypeGuard[int | float]:
     """A NumericDate that a calendar has. Python's booleans are integers, JSON's are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME
 
 
 # To the standard alphabet; what is not of base64url becomes something that no alphabet has.

@@ -26,10 +26,16 @@ class ClientAuthenticationMethod(StrEnum):
 
 
 class GrantType(StrEnum):
-    """grant_type (RFC 6749 §4.1.3, §6)."""
+    """grant_type (RFC 6749 §4.1.3, §4.4, §6; RFC 7523 §2.1)."""
 
     AUTHORIZATION_CODE = "authorization_code"
     REFRESH_TOKEN = "refresh_token"  # noqa: S105 - the grant type's name
+    CLIENT_CREDENTIALS = "client_credentials"
+    JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+# What a client needs that people connect in their browser; all that one can have that registers itself.
+GRANTS_OF_PEOPLE = frozenset({GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,11 @@ class Grant:
     expires_at: datetime
     revoked_at: datetime | None = None
     flow_id: str | None = None
+
+    @property
+    def is_of_machine(self) -> bool:
+        """Does the client act for itself? (OAuth 2.1 §4.2)"""
+        return str(self.subject) == str(self.client_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,23 @@ from oauth.vocabulary import Role, Subject
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalIdentity:
+    """Who a person is elsewhere, as Supabase has verified it. provider: Supabase's name for it."""
+
+    provider: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceOwner:
-    """A person who has just proven who they are. account: what pages call them. acr: Supabase's `aal`."""
+    """A person who has just proven who they are. account: what pages call them. acr: Supabase's `aal`. identities: who
+    they are to providers that they have signed in with."""
 
     subject: Subject
     account: str
     auth_time: datetime
     acr: str
+    identities: tuple[ExternalIdentity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Authorization server metadata (RFC 8414): everything that works, and nothing that does not."""
 
+from oauth.identity_assertion import GRANT_PROFILE
 from oauth.jwk_set import ALGORITHMS
 from oauth.models import ClientAuthenticationMethod, GrantType
 from oauth.pkce import METHOD
@@ -9,6 +10,16 @@ from oauth.settings import Settings
 # RFC 8414 §3, and OpenID Connect Discovery §4 for clients that look only there (D-3).
 PATHS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 JWKS_PATH = "/.well-known/jwks.json"
+
+
+def _grants(settings: Settings) -> dict[str, object]:
+    """The JWT bearer grant where somebody's assertions count, with the profile that they have to follow."""
+    if settings.trusted_issuers:
+        return {
+            "grant_types_supported": [str(grant_type) for grant_type in GrantType],
+            "authorization_grant_profiles_supported": [GRANT_PROFILE],
+        }
+    return {"grant_types_supported": [str(each) for each in GrantType if each is not GrantType.JWT_BEARER]}
 
 
 def document(settings: Settings, resources: Resources) -> dict[str, object]:
@@ -28,7 +39,7 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
         "scopes_supported": sorted(resources.scopes),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": [str(grant_type) for grant_type in GrantType],
+        **_grants(settings),
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "revocation_endpoint_auth_methods_supported": methods,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from oauth.captcha import Captcha
+from oauth.identity_assertion import TrustedIssuer
 from oauth.vocabulary import Digest
 
 
@@ -70,6 +71,7 @@ class Settings:
     attempts: AttemptLimits = AttemptLimits()
     registration: RegistrationPolicy = RegistrationPolicy()
     captcha: Captcha | None = None
+    trusted_issuers: tuple[TrustedIssuer, ...] = ()
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None
     password_reset_url: str | None = None

@@ -29,7 +29,26 @@ class RefreshTokenRequest:
     resource: str | None
 
 
-TokenRequest = AuthorizationCodeRequest | RefreshTokenRequest
+@dataclass(frozen=True, slots=True)
+class ClientCredentialsRequest:
+    """grant_type=client_credentials, as sent (OAuth 2.1 §4.2.1)."""
+
+    client_id: ClientId
+    scope: str | None
+    resource: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityAssertionRequest:
+    """grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer, as sent (RFC 7523 §2.1)."""
+
+    client_id: ClientId
+    assertion: str = field(repr=False)
+    scope: str | None
+    resource: str | None
+
+
+TokenRequest = AuthorizationCodeRequest | RefreshTokenRequest | ClientCredentialsRequest | IdentityAssertionRequest
 
 
 def parse(parameters: Parameters, client_id: ClientId) -> TokenRequest | OAuthError:
@@ -53,5 +72,12 @@ def parse(parameters: Parameters, client_id: ClientId) -> TokenRequest | OAuthEr
             if refresh_token is None:
                 return invalid_request("refresh_token is required.", reason="refresh_token_missing")
             return RefreshTokenRequest(client_id, refresh_token, parameters.get("scope"), parameters.get("resource"))
+        case GrantType.CLIENT_CREDENTIALS:
+            return ClientCredentialsRequest(client_id, parameters.get("scope"), parameters.get("resource"))
+        case GrantType.JWT_BEARER:
+            assertion = parameters.get("assertion")
+            if assertion is None:
+                return invalid_request("assertion is required.", reason="assertion_missing")
+            return IdentityAssertionRequest(client_id, assertion, parameters.get("scope"), parameters.get("resource"))
         case _:
-            return unsupported_grant_type("grant_type must be authorization_code or refresh_token.")
+            return unsupported_grant_type("grant_type is none of those in grant_types_supported.")

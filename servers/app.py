@@ -28,6 +28,7 @@ from oauth.credentials import Entropy, KeyEncryption
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.remote.fetching import INTERNET, Network
+from oauth.remote.issuer_keys import IssuerKeys
 from oauth.resources import Resource, Resources
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.database import check_revision
@@ -143,6 +144,7 @@ async def _open_routes(
             store=store,
             resource_owners=people.resource_owners,
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
+            issuer_keys=IssuerKeys(network, clock),
             key_ring=key_ring,
             pages=Pages(),
             announce=people.revocations.add,

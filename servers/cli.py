@@ -2,25 +2,21 @@
 
 import os
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.models import Revocation, RevocationKind
 from oauth.stores.database import check_revision, parse_url
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
-from oauth.vocabulary import Role
 from servers.clients import clients
 from servers.command import all_settings, database_settings, opened, run
-from servers.loading import UnusableSettings
-from servers.settings import DatabaseSettings, GatewaySettings
+from servers.settings import GatewaySettings
+from servers.users import users
 from servers.version import VERSION
 
 app = App(
@@ -29,7 +25,6 @@ app = App(
     help="An OAuth 2.1 authorization server and MCP gateway for apps whose people sign in with Supabase.",
 )
 keys = App(name="keys", help="The keys that sign access tokens.")
-users = App(name="users", help="The local users and their roles.")
 app.command(keys)
 app.command(users)
 app.command(clients)
@@ -109,32 +104,6 @@ def rotate() -> None:
     run(_rotate(all_settings()))
 
 
-@users.command(name="list")
-def list_users(text: str = "") -> None:
-    """List users whose email or phone contains a text, or whose id it is.
-
-    Parameters
-    ----------
-    text
-        What to look for; without it, the first users are listed.
-    """
-    run(_list_users(database_settings(), text))
-
-
-@users.command
-def set_role(user: str, role: Role) -> None:
-    """Give a user a role. Every node knows within seconds.
-
-    Parameters
-    ----------
-    user
-        The Supabase user id, or the email address.
-    role
-        user, agent or admin.
-    """
-    run(_set_role(database_settings(), user, role))
-
-
 async def _check(settings: GatewaySettings) -> None:
     """Everything that would keep a worker from starting, told once and in a sentence."""
     async with opened(settings) as database:
@@ -161,31 +130,6 @@ async def _rotate(settings: GatewaySettings) -> None:
     sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
 
 
-async def _list_users(settings: DatabaseSettings, text: str) -> None:
-    async with opened(settings) as database:
-        for user in await UserStore(database).find(text, _MOST_LISTED):
-            active = "active" if user.is_active else "inactive"
-            sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
-
-
-async def _set_role(settings: DatabaseSettings, name: str, role: Role) -> None:
-    now = system_clock()
-    async with opened(settings) as database:
-        store = UserStore(database)
-        found = [user for user in await store.find(name, 2) if name.lower() in {user.supabase_id, user.email}]
-        subject = found[0].supabase_id if found else None
-        if subject is None:
-            raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
-        await store.set_role(subject, role, now)
-        await store_on(database).add_revocation(Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS))
-    sys.stdout.write(f"{subject}\t{role}\n")
-
-
 def _key_ring(settings: GatewaySettings, database: OpenDatabase) -> KeyRing:
     lifetime = settings.authorization_server().access_token_lifetime
     return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, os.urandom), lifetime)
-
-
-_MOST_LISTED = 100
-# Longer than any node remembers where a person stands.
-_STANDING_NEWS = timedelta(minutes=10)

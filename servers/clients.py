@@ -15,7 +15,7 @@ from oauth.client_metadata import REGISTRABLE_METHODS
 from oauth.clock import system_clock
 from oauth.credentials import CLIENT_SECRET_PREFIX, digest
 from oauth.errors import OAuthError
-from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
 from oauth.scope import to_text
 from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
@@ -38,6 +38,7 @@ def add(
     name: str,
     *redirect_uri: str,
     auth: ClientAuthenticationMethod = ClientAuthenticationMethod.NONE,
+    grant: tuple[GrantType, ...] = (GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN),
     scope: str = "",
     jwks: Path | None = None,
 ) -> None:
@@ -48,15 +49,18 @@ def add(
     name
         What people read on the consent page.
     redirect_uri
-        Where answers may go; one or more.
+        Where answers may go; one or more, unless no person ever connects it.
     auth
         How it proves itself at the token endpoint.
+    grant
+        What it may ask for tokens with; again for each. client-credentials is for machines, jwt-bearer for clients that
+        bring the word of an identity provider.
     scope
-        What it gets when it asks for nothing, separated by spaces.
+        What it gets when it asks for nothing, separated by spaces; for a machine, the most that it can get.
     jwks
         File with its public keys (a JWK Set), for private_key_jwt.
     """
-    run(_add(name, redirect_uri, auth, scope, jwks))
+    run(_add(name, redirect_uri, auth, grant, scope, jwks))
 
 
 @clients.command
@@ -134,18 +138,25 @@ def known() -> None:
 
 
 async def _add(
-    name: str, redirect_uris: Sequence[str], auth: ClientAuthenticationMethod, scope: str, jwks: Path | None
+    name: str,
+    redirect_uris: Sequence[str],
+    auth: ClientAuthenticationMethod,
+    grants: Sequence[GrantType],
+    scope: str,
+    jwks: Path | None,
 ) -> None:
+    if auth is ClientAuthenticationMethod.NONE and not GRANTS_OF_PEOPLE.issuperset(grants):
+        raise UnusableSettings("client-credentials and jwt-bearer are for clients that authenticate: choose an --auth.")
     described: dict[str, object] = {
         "client_name": name,
         "redirect_uris": list(redirect_uris),
         "token_endpoint_auth_method": str(auth),
-        "grant_types": [str(grant_type) for grant_type in GrantType],
+        "grant_types": list(map(str, grants)),
         "scope": scope,
     }
     methods = (*REGISTRABLE_METHODS, ClientAuthenticationMethod.PRIVATE_KEY_JWT)
     known_scopes = create_resources("", "").scopes
-    metadata = client_metadata.parse(described, known_scopes, methods)
+    metadata = client_metadata.parse(described, known_scopes, methods, frozenset(GrantType))
     if isinstance(metadata, OAuthError):
         raise UnusableSettings(metadata.description)
     unknown = set(map(Scope, scope.split())) - known_scopes

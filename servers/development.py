@@ -20,7 +20,7 @@ import migrations
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
-from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, Registration
 from oauth.stores.database import parse_url
 from oauth.stores.opening import open_database, store_on
 from oauth.vocabulary import ClientId, Role, Subject
@@ -192,7 +192,7 @@ async def _prepare(settings: GatewaySettings) -> None:
                 redirect_uris=_INSPECTOR_CALLBACKS,
                 authentication_method=ClientAuthenticationMethod.NONE,
                 secret_digest=None,
-                grant_types=frozenset(GrantType),
+                grant_types=GRANTS_OF_PEOPLE,
                 scope=frozenset(),
                 created_at=now,
             )

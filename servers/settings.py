@@ -28,6 +28,7 @@ from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers.origin import PUBLIC_URL, origin_problem
 from servers.resources import PATHS
+from servers.trusted_issuers import TrustedIssuerSettings
 
 PREFIX = "MCP_AUTH_"
 CONFIG_FILE = "mcp-auth.toml"
@@ -146,6 +147,9 @@ class GatewaySettings(DatabaseSettings):
     )
     known_clients: Path | None = Field(
         None, description="File of client documents to fall back on, instead of the one that is shipped."
+    )
+    trusted_issuers: tuple[TrustedIssuerSettings, ...] = Field(
+        (), description="Identity providers whose identity assertions (ID-JAG) count."
     )
     default_phone_region: str = Field(
         "IN", pattern=r"^[A-Z]{2}$", description="Country whose phone numbers may be typed without a country code."
@@ -404,6 +408,7 @@ class GatewaySettings(DatabaseSettings):
                 unused=self.unused_registrations,
             ),
             captcha=self._captcha,
+            trusted_issuers=tuple(each.trusted() for each in self.trusted_issuers),
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,
         )

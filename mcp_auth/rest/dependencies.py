@@ -78,6 +78,8 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
 
     The role is as fresh as the verdict on the token: a change made here counts at once, others within 60 s (D-14)."""
     principal = await get_current_principal(request)
+    if principal.role is None:
+        raise _person_required()
     authentication = authentication_of(request)
     try:
         user_id = await authentication.known_ids.of(principal.subject)
@@ -93,6 +95,8 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
 async def require_aal2(request: Request) -> Principal:
     """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
     principal = await get_current_principal(request)
+    if principal.is_machine:
+        raise _person_required()
     if principal.acr != AAL2:
         raise _second_factor_required(authentication_of(request).resource)
     return principal
@@ -173,6 +177,8 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
 async def user_of(connection: HTTPConnection, token: str) -> User:
     """See get_current_user."""
     principal = await authenticate(connection, token)
+    if principal.is_machine:
+        raise _person_required()
     user = await row_of(connection, principal.subject)
     if principal.kind is TokenKind.SUPABASE:
         user = await authentication_of(connection).filling.fill(user, token)
@@ -222,6 +228,10 @@ def _second_factor_required(resource: Resource) -> ApiError:
 
 def _no_account(resource: Resource) -> ApiError:
     return invalid_token(resource, "The account no longer exists.")
+
+
+def _person_required() -> ApiError:
+    return ApiError(403, "PERSON_REQUIRED", "This is for people: a client that acts for itself has no account.")
 
 
 def _inactive() -> ApiError:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_auth.users.models import Identity
-from oauth.resource_owners import SecondFactor
+from oauth.resource_owners import ExternalIdentity, SecondFactor
 from oauth.vocabulary import Subject
 
 # WebAuthn factors need JavaScript, and are asked for nowhere here.
+_OF_SUPABASE = frozenset({"email", "phone"})
 _FACTORS = frozenset({"totp", "phone"})
 
 
@@ -24,6 +25,21 @@ def of(user: Mapping[str, Any]) -> Identity | None:
         f"+{phone.lstrip('+')}" if isinstance(phone, str) and phone and user.get("phone_confirmed_at") else None
     )
     return Identity(Subject(subject), confirmed_email, confirmed_phone)
+
+
+def external(user: Mapping[str, Any]) -> tuple[ExternalIdentity, ...]:
+    """Who the person is to the providers that they have signed in with; not what Supabase itself knows them by."""
+    linked = user.get("identities")
+    found = [
+        (identity.get("provider"), identity["identity_data"].get("sub"))
+        for identity in (linked if isinstance(linked, list) else [])
+        if isinstance(identity, dict) and isinstance(identity.get("identity_data"), dict)
+    ]
+    return tuple(
+        ExternalIdentity(provider, subject)
+        for provider, subject in found
+        if isinstance(provider, str) and isinstance(subject, str) and subject and provider not in _OF_SUPABASE
+    )
 
 
 def verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:

@@ -231,7 +231,13 @@ class SupabaseResourceOwners:
         if not local.is_active:
             return SignInRefusal.ACCOUNT_BLOCKED
         account = local.email or local.phone or str(user.get("email") or user.get("phone") or person.supabase_id)
-        return ResourceOwner(person.supabase_id, account, datetime.fromtimestamp(session.issued_at, UTC), session.acr)
+        return ResourceOwner(
+            person.supabase_id,
+            account,
+            datetime.fromtimestamp(session.issued_at, UTC),
+            session.acr,
+            identity.external(user),
+        )
 
     async def _check(self, token: str, subject: Subject) -> SessionToken | Rejection:
         unverified = bearer.read(token)

@@ -7,12 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oauth import access_token, jws
-from oauth.access_token import AccessToken
+from oauth.access_token import GRANT_TYPE_CLAIM, AccessToken
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import calling_client
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError, invalid_client, invalid_request
-from oauth.models import Client, ClientAuthenticationMethod, RevocationKind
+from oauth.models import Client, ClientAuthenticationMethod, GrantType, RevocationKind
 from oauth.resource_indicator import check_resource_owner
 from oauth.scope import to_text
 
@@ -73,6 +73,8 @@ async def _is_active(token: AccessToken, server: AuthorizationServer, now: datet
     client, resource = await server.store.client(token.client_id), server.resources.get(token.audience)
     if client is None or client.disabled_at is not None or resource is None:
         return False
+    if token.is_of_machine:
+        return resource.admits_machines
     standing = await server.resource_owners.standing(token.subject)
     return (
         standing.active
@@ -92,7 +94,7 @@ def _document(token: AccessToken, server: AuthorizationServer) -> dict[str, obje
         "iat": token.issued_at,
         "exp": token.expires_at,
         "jti": token.token_id,
-        "acr": token.acr,
+        **({GRANT_TYPE_CLAIM: GrantType.CLIENT_CREDENTIALS} if token.is_of_machine else {"acr": token.acr}),
         "token_type": "Bearer",
     }
 

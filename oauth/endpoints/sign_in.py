@@ -120,10 +120,19 @@ async def go_on(
         log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
         return redirect(f"/signin/factor?request={pending.handle}")
     response = redirect(f"/consent?request={pending.handle}")
+    await _link(outcome, server)
     await begin_session(request, response, outcome, server)
     await progress.forget(pending, server)
     log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
     return response
+
+
+async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
+    """Who signs in through a provider whose assertions count is known by them from now on (STD-223)."""
+    for identity in owner.identities:
+        for trusted in server.settings.trusted_issuers:
+            if trusted.provider == identity.provider:
+                await server.store.link_subject(trusted.issuer, identity.subject, owner.subject, server.clock())
 
 
 async def refused(refusal: SignInRefusal, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:

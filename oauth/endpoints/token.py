@@ -10,7 +10,7 @@ from oauth import access_token, client_authentication, credentials, token_reques
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
-from oauth.endpoints import calling_client
+from oauth.endpoints import calling_client, direct_grants
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
@@ -19,7 +19,13 @@ from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Ref
 from oauth.models import AuthorizationCode, Client, RefreshToken
 from oauth.resource_indicator import check_resource_owner
 from oauth.scope import to_text
-from oauth.token_request import AuthorizationCodeRequest, RefreshTokenRequest
+from oauth.token_request import (
+    AuthorizationCodeRequest,
+    ClientCredentialsRequest,
+    IdentityAssertionRequest,
+    RefreshTokenRequest,
+    TokenRequest,
+)
 
 log = structlog.get_logger()
 
@@ -35,15 +41,26 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(asked, OAuthError):
         return _refused(asked, authorization, presented)
     now = server.clock()
-    if isinstance(asked, AuthorizationCodeRequest):
-        decision = await _redeem(asked, presented, server, now)
-    else:
-        decision = await _refresh(asked, presented, server, now)
+    decision = await _decide(asked, presented, server, now)
     if isinstance(decision, Refuse):
         if decision.revoke is not None:
             await revoke_grant(decision.revoke, decision.error.reason, server)
         return _refused(decision.error, authorization, presented)
     return json_response(_issued(decision, server, now))
+
+
+async def _decide(
+    asked: TokenRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+) -> Issue | Refuse:
+    match asked:
+        case AuthorizationCodeRequest():
+            return await _redeem(asked, presented, server, now)
+        case RefreshTokenRequest():
+            return await _refresh(asked, presented, server, now)
+        case ClientCredentialsRequest():
+            return await direct_grants.for_itself(asked, presented, server, now)
+        case IdentityAssertionRequest():
+            return await direct_grants.with_assertion(asked, presented, server, now)
 
 
 async def _redeem(

@@ -158,6 +158,22 @@ class Store(Protocol):
         """The grant, revoked or not."""
         ...
 
+    async def add_grant(self, grant: Grant) -> bool:
+        """Add a grant that comes without a code, unless its client is gone or switched off: then False."""
+        ...
+
+    async def link_subject(self, issuer: str, issuer_subject: str, subject: Subject, now: datetime) -> None:
+        """From now on, this is who an identity provider means by its subject."""
+        ...
+
+    async def unlink_subject(self, issuer: str, issuer_subject: str) -> bool:
+        """Nobody is meant by it any more. → was somebody?"""
+        ...
+
+    async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
+        """Who an identity provider means by its subject (STD-223)."""
+        ...
+
     async def revoke_grant(self, grant_id: GrantId, revocation: Revocation) -> None:
         """End the grant and tell every node. Again is no harm."""
         ...

@@ -43,6 +43,7 @@ from oauth.stores.tables import (
     authorization_requests,
     clients,
     grants,
+    linked_subjects,
     pushed_requests,
     refresh_tokens,
     revocations,
@@ -296,6 +297,50 @@ class SqlStore:
     async def grant(self, grant_id: GrantId) -> Grant | None:
         row = await self._first(select(grants).where(grants.c.grant_id == grant_id))
         return None if row is None else rows.grant_of(row)
+
+    async def add_grant(self, grant: Grant) -> bool:
+        def work(connection: Connection) -> bool:
+            # Locked, so that who switches it off meanwhile sees this grant too.
+            enabled = (
+                select(clients.c.client_id)
+                .where(clients.c.client_id == grant.client_id, clients.c.disabled_at.is_(None))
+                .with_for_update()
+            )
+            if connection.execute(enabled).first() is None:
+                return False
+            connection.execute(insert(grants).values(rows.grant_values(grant)))
+            return True
+
+        return await self._database.write(work)
+
+    async def link_subject(self, issuer: str, issuer_subject: str, subject: Subject, now: datetime) -> None:
+        values = {
+            "issuer": issuer,
+            "issuer_subject": issuer_subject,
+            "subject": subject,
+            "created_at": to_micros(now),
+        }
+
+        def work(connection: Connection) -> None:
+            upsert = _UPSERTS[connection.dialect.name](linked_subjects).values(values)
+            keys = [linked_subjects.c.issuer, linked_subjects.c.issuer_subject]
+            connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=values))
+
+        await self._database.write(work)
+
+    async def unlink_subject(self, issuer: str, issuer_subject: str) -> bool:
+        gone = delete(linked_subjects).where(
+            linked_subjects.c.issuer == issuer, linked_subjects.c.issuer_subject == issuer_subject
+        )
+        return await self._database.write(lambda connection: connection.execute(gone).rowcount == 1)
+
+    async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
+        row = await self._first(
+            select(linked_subjects.c.subject).where(
+                linked_subjects.c.issuer == issuer, linked_subjects.c.issuer_subject == issuer_subject
+            )
+        )
+        return None if row is None else Subject(row[0])
 
     async def revoke_grant(self, grant_id: GrantId, revocation: Revocation) -> None:
         def work(connection: Connection) -> None:

@@ -11,10 +11,10 @@ from servers.tools.envelope import ToolAnswer, success
 
 
 class Whoami(BaseModel):
-    """The caller, as the access token proves it. client_id is null for a Supabase session."""
+    """The caller, as the access token proves it. client_id is null for a Supabase session, role for a machine."""
 
     subject: str
-    role: str
+    role: str | None
     client_id: str | None
     resource: str
     scopes: list[str]

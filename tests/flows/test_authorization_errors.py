@@ -2,7 +2,7 @@
 
 import pytest
 
-from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, Registration
 from oauth.vocabulary import ClientId
 from tests.support.gateway import USER, Gateway
 from tests.support.raw_client import CALLBACK, RawClient, answer_of
@@ -41,7 +41,7 @@ def preregistered(gateway: Gateway) -> RawClient:
         (CALLBACK,),
         ClientAuthenticationMethod.NONE,
         None,
-        frozenset(GrantType),
+        GRANTS_OF_PEOPLE,
         frozenset(),
         gateway.clock(),
     )

@@ -31,7 +31,7 @@ def test_server_document_says_what_clients_look_for(sqlite_gateway: Gateway) -> 
         "scopes_supported": ["api", "mcp:admin", "mcp:read", "mcp:write", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "introspection_endpoint": f"{url}/introspect",
         "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],

@@ -1,10 +1,8 @@
 """Every way to sign in that the Supabase project has switched on, and what keeps guessers away."""
 
 import asyncio
-import json
 import re
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,10 +11,10 @@ import httpx
 import pytest
 
 from servers.local_supabase.factors import totp
-from tests.support.browser import NO_TLS, Browser, forms
+from tests.support.browser import NO_TLS, Browser, continue_as, forms, go_to_provider
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
-from tests.support.raw_client import RawClient, answer_of
+from tests.support.raw_client import RawClient, answer_of, claims_of
 
 PHONE = "+919876543210"
 
@@ -47,12 +45,6 @@ def other_than(code: str) -> str:
 
 def is_consent(page: httpx.Response) -> bool:
     return any(form.action == "/consent" for form in forms(page))
-
-
-def claims_of(access_token: str) -> dict[str, Any]:
-    payload = access_token.split(".")[1]
-    claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return claims
 
 
 def test_page_offers_what_the_project_has_switched_on(sqlite_gateway: Gateway, browser: Browser) -> None:
@@ -135,20 +127,6 @@ def test_link_in_the_mail_works_in_the_browser_that_asked_for_it(sqlite_gateway:
     assert stranger.status_code == 400
     assert "did not begin in this browser" in stranger.text
     assert is_consent(browser.get(back))
-
-
-def go_to_provider(browser: Browser, page: httpx.Response) -> str:
-    redirect = browser.submit(page, "/signin/provider", provider="github")
-    assert redirect.status_code == 303
-    return str(redirect.headers["location"])
-
-
-def continue_as(account_id: str, url: str) -> str:
-    """At the pretend provider. → where it sends the browser."""
-    with httpx.Client(verify=NO_TLS, follow_redirects=False) as http:
-        choice = http.get(http.get(url).headers["location"])
-        (form,) = forms(choice)
-        return str(http.get(form.action, params={**form.fields, "code": account_id}).headers["location"])
 
 
 def test_social_provider_signs_in_with_pkce(sqlite_gateway: Gateway, browser: Browser) -> None:

@@ -58,8 +58,8 @@ def test_good_token_is_read() -> None:
         grant_id=GrantId("grant_1"),
         issued_at=ISSUED_AT,
         expires_at=ISSUED_AT + 1800,
-        auth_time=ISSUED_AT - 300,
         acr="aal1",
+        is_of_machine=False,
     )
 
 

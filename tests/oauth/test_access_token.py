@@ -64,8 +64,8 @@ def test_what_was_minted_is_read_back() -> None:
         grant_id=GrantId("grant_1"),
         issued_at=ISSUED_AT,
         expires_at=ISSUED_AT + 1800,
-        auth_time=ISSUED_AT - 300,
         acr="aal2",
+        is_of_machine=False,
     )
 
 

@@ -18,7 +18,7 @@ def test_metadata_is_what_works_here_and_nothing_else() -> None:
         "scopes_supported": ["api", "mcp:admin", "mcp:read", "mcp:write", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "token_endpoint_auth_methods_supported": [
             "none",
             "client_secret_basic",

@@ -56,9 +56,7 @@ def test_request_that_lacks_something_is_invalid_request(parameters: dict[str, s
     "grant_type",
     [
         "password",
-        "client_credentials",
         "implicit",
-        "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:token-exchange",
         "AUTHORIZATION_CODE",
         "code",

@@ -81,3 +81,17 @@ class Browser:
                 return response
             response = self.http.get(target)
         raise AssertionError("too many redirects")
+
+
+def go_to_provider(browser: Browser, page: httpx.Response) -> str:
+    redirect = browser.submit(page, "/signin/provider", provider="github")
+    assert redirect.status_code == 303
+    return str(redirect.headers["location"])
+
+
+def continue_as(account_id: str, url: str) -> str:
+    """At the pretend provider. → where it sends the browser."""
+    with httpx.Client(verify=NO_TLS, follow_redirects=False) as http:
+        choice = http.get(http.get(url).headers["location"])
+        (form,) = forms(choice)
+        return str(http.get(form.action, params={**form.fields, "code": account_id}).headers["location"])

@@ -6,6 +6,7 @@ from oauth.credentials import digest
 from oauth.errors import OAuthError
 from oauth.grant_types.decision import Refuse
 from oauth.models import (
+    GRANTS_OF_PEOPLE,
     AuthorizationCode,
     Client,
     ClientAuthenticationMethod,
@@ -62,7 +63,7 @@ def make_client(
     client_id: str = "client_1",
     method: ClientAuthenticationMethod = ClientAuthenticationMethod.NONE,
     secret: str | None = None,
-    grant_types: frozenset[GrantType] = frozenset(GrantType),
+    grant_types: frozenset[GrantType] = GRANTS_OF_PEOPLE,
     scope: str = "",
     redirect_uris: tuple[str, ...] = ("https://app.example/cb",),
     registration: Registration = Registration.DYNAMIC,

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import secrets
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -20,6 +21,12 @@ def s256(verifier: str) -> str:
 def answer_of(redirect: httpx.Response) -> dict[str, str]:
     """The parameters of an authorization response."""
     return dict(parse_qsl(urlsplit(redirect.headers["location"]).query, keep_blank_values=True))
+
+
+def claims_of(access_token: str) -> dict[str, Any]:
+    payload = access_token.split(".")[1]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 class RawClient:

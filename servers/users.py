@@ -1,0 +1,111 @@
+"""mcp-auth users: the local users, their roles, and who they are to identity providers elsewhere."""
+
+import sys
+from datetime import timedelta
+
+from cyclopts import App
+
+from mcp_auth.users.store import UserStore
+from oauth.clock import system_clock
+from oauth.models import Revocation, RevocationKind
+from oauth.stores.database import check_revision
+from oauth.stores.opening import OpenDatabase, store_on
+from oauth.stores.tables import REVISION
+from oauth.vocabulary import Role, Subject
+from servers.command import database_settings, opened, run
+from servers.loading import UnusableSettings
+
+users = App(name="users", help="The local users and their roles.")
+
+_MOST_LISTED = 100
+# Longer than any node remembers where a person stands.
+_STANDING_NEWS = timedelta(minutes=10)
+
+
+@users.command(name="list")
+def list_users(text: str = "") -> None:
+    """List users whose email or phone contains a text, or whose id it is.
+
+    Parameters
+    ----------
+    text
+        What to look for; without it, the first users are listed.
+    """
+    run(_list(text))
+
+
+@users.command
+def set_role(user: str, role: Role) -> None:
+    """Give a user a role. Every node knows within seconds.
+
+    Parameters
+    ----------
+    user
+        The Supabase user id, or the email address.
+    role
+        user, agent or admin.
+    """
+    run(_set_role(user, role))
+
+
+@users.command
+def link(user: str, issuer: str, subject: str) -> None:
+    """Say who a user is to an identity provider that MCP_AUTH_TRUSTED_ISSUERS names, so that its assertions count.
+
+    Parameters
+    ----------
+    user
+        The Supabase user id, or the email address.
+    issuer
+        The provider, as the `iss` of its assertions names it.
+    subject
+        The person, as their `sub` names them.
+    """
+    run(_link(user, issuer, subject))
+
+
+@users.command
+def unlink(issuer: str, subject: str) -> None:
+    """Take that back. Tokens that were issued on such an assertion live on until they expire."""
+    run(_unlink(issuer, subject))
+
+
+async def _list(text: str) -> None:
+    async with opened(database_settings()) as database:
+        for user in await UserStore(database).find(text, _MOST_LISTED):
+            active = "active" if user.is_active else "inactive"
+            sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
+
+
+async def _set_role(name: str, role: Role) -> None:
+    now = system_clock()
+    async with opened(database_settings()) as database:
+        subject = await _find(database, name)
+        await UserStore(database).set_role(subject, role, now)
+        news = Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
+        await store_on(database).add_revocation(news)
+    sys.stdout.write(f"{subject}\t{role}\n")
+
+
+async def _link(name: str, issuer: str, issuer_subject: str) -> None:
+    async with opened(database_settings()) as database:
+        await check_revision(database, REVISION)
+        subject = await _find(database, name)
+        await store_on(database).link_subject(issuer, issuer_subject, subject, system_clock())
+    sys.stdout.write(f"{subject}\t{issuer}\t{issuer_subject}\n")
+
+
+async def _unlink(issuer: str, issuer_subject: str) -> None:
+    async with opened(database_settings()) as database:
+        await check_revision(database, REVISION)
+        if not await store_on(database).unlink_subject(issuer, issuer_subject):
+            raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")
+    sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")
+
+
+async def _find(database: OpenDatabase, name: str) -> Subject:
+    found = [user for user in await UserStore(database).find(name, 2) if name.lower() in {user.supabase_id, user.email}]
+    subject = found[0].supabase_id if found else None
+    if subject is None:
+        raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
+    return subject

@@ -1,0 +1,228 @@
+"""Machines that act for themselves (OAuth 2.1 §4.2, the MCP extension for client credentials)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from oauth import client_assertion
+from oauth.vocabulary import ClientId
+from tests.support.clock import SettableClock
+from tests.support.command_line import Run
+from tests.support.forging import ec_key, es256, jws, public_jwk
+from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
+from tests.support.raw_client import CALLBACK, RawClient, claims_of
+
+Command = Callable[..., Any]
+Eventually = Callable[[Callable[[], bool]], None]
+
+MACHINE = ("--auth", "client_secret_post", "--grant", "client-credentials")
+
+
+@pytest.fixture
+def clients(run: Run, gateway: Gateway) -> Command:
+    """`mcp-auth clients …` on the gateway's database. → what it printed, decoded where it is JSON."""
+
+    def command(*arguments: str) -> Any:  # noqa: ANN401 - JSON
+        status, out, err = run("clients", *arguments, database_url=gateway.settings.database_url)
+        assert status == 0, err
+        return json.loads(out) if out.startswith("{") else out
+
+    return command
+
+
+def machine(gateway: Gateway, described: dict[str, Any]) -> RawClient:
+    client = gateway.client()
+    client.client_id, client.client_secret = described["client_id"], described.get("client_secret")
+    return client
+
+
+def ask(client: RawClient, **changed: str | None) -> httpx.Response:
+    given = {
+        "grant_type": "client_credentials",
+        "client_secret": client.client_secret,
+        "resource": f"{client.gateway}/mcp",
+        **changed,
+    }
+    return client.token(**given)
+
+
+# STD-228
+def test_machine_gets_a_token_of_its_own_and_calls_with_it(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    answer = ask(client)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert (body["token_type"], body["scope"]) == ("Bearer", "mcp:read")
+    assert "refresh_token" not in body
+    claims = claims_of(body["access_token"])
+    assert claims["sub"] == claims["client_id"] == client.client_id
+    assert claims["gty"] == "client_credentials"
+    assert not {"acr", "auth_time"} & claims.keys()
+    called = client.call_tool(body["access_token"]).json()["result"]["structuredContent"]["data"]
+    assert (called["subject"], called["role"], called["client_id"]) == (client.client_id, None, client.client_id)
+
+
+def test_machine_can_sign_its_request(gateway: Gateway, clients: Command, tmp_path: Path) -> None:
+    key = ec_key(31)
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [public_jwk(key.public_key(), "k")]}))
+    described = clients(
+        "add", "M", "--auth", "private_key_jwt", "--grant", "client-credentials", "--scope", "api", "--jwks", str(file)
+    )
+    client = machine(gateway, described)
+    now = gateway.clock().timestamp()
+    assertion = jws(
+        {"alg": "ES256", "kid": "k"},
+        {"iss": client.client_id, "sub": client.client_id, "aud": gateway.url, "exp": now + 60, "jti": "one"},
+        es256(key),
+    )
+    signed = {"client_assertion": assertion, "client_assertion_type": client_assertion.TYPE}
+    assert ask(client, resource=f"{gateway.url}/api", **signed).status_code == 200
+    assert ask(client, resource=f"{gateway.url}/api", **signed).json()["error"] == "invalid_client"
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "error"),
+    [
+        ({"resource": None}, 400, "invalid_target"),
+        ({"resource": "https://elsewhere.example/mcp"}, 400, "invalid_target"),
+        ({"scope": "mcp:write"}, 400, "invalid_scope"),
+        ({"scope": "mcp:read mcp:write"}, 400, "invalid_scope"),
+        ({"scope": "unknown"}, 400, "invalid_scope"),
+        ({"scope": "offline_access"}, 400, "invalid_scope"),
+        ({"client_secret": "cs_wrong"}, 401, "invalid_client"),
+        ({"client_secret": None}, 401, "invalid_client"),
+    ],
+)
+def test_machine_gets_nothing_that_it_was_not_registered_for(
+    gateway: Gateway, clients: Command, changed: dict[str, str | None], status: int, error: str
+) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    refused = ask(client, **changed)
+    assert (refused.status_code, refused.json()["error"]) == (status, error)
+
+
+def test_scope_that_implies_another_covers_it(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:write"))
+    assert ask(client, scope="mcp:read offline_access").json()["scope"] == "mcp:read"
+
+
+# D-13
+def test_administration_is_not_for_machines(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:admin"))
+    assert ask(client, resource=f"{gateway.url}/mcp-admin").json()["error"] == "invalid_target"
+
+
+# STD-226, STD-229
+@pytest.mark.parametrize("auth", ["none", "client_secret_post"])
+def test_client_of_people_cannot_act_for_itself(gateway: Gateway, clients: Command, auth: str) -> None:
+    client = machine(gateway, clients("add", "App", CALLBACK, "--auth", auth, "--scope", "mcp:read"))
+    assert ask(client).json()["error"] == "unauthorized_client"
+
+
+# STD-226
+def test_nobody_registers_a_machine_by_themselves(sqlite_gateway: Gateway) -> None:
+    refused = sqlite_gateway.client().register(
+        grant_types=["client_credentials"], token_endpoint_auth_method="client_secret_post"
+    )
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client_metadata")
+    client = sqlite_gateway.registered(token_endpoint_auth_method="client_secret_post", scope="mcp:read")
+    assert ask(client).json()["error"] == "unauthorized_client"
+
+
+def test_machine_without_a_secret_cannot_be_registered(run: Run, sqlite_url: str) -> None:
+    status, _, err = run("clients", "add", "M", "--grant", "client-credentials", database_url=sqlite_url)
+    assert status == 2
+    assert "are for clients that authenticate" in err
+
+
+# STD-228
+def test_what_is_of_people_is_refused_to_machines(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "api"))
+    token = ask(client, resource=f"{gateway.url}/api").json()["access_token"]
+    refused = client.http.get(f"{gateway.url}/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "PERSON_REQUIRED")
+    # RFC 8707: nor does it work anywhere else.
+    assert client.call_tool(token).status_code == 401
+
+
+def test_tool_for_people_says_so_to_a_machine(
+    gateway: Gateway, clients: Command, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    database_url = gateway.settings.database_url
+    with running_gateway(
+        database_url, supabase, clock, as_node_of=gateway, tools="tests.support.person_tools:add_tools"
+    ) as other:
+        client = gateway.client_at(other.listens_at)
+        described = clients("add", "Nightly", *MACHINE, "--scope", "mcp:read")
+        client.client_id, client.client_secret = described["client_id"], described["client_secret"]
+        refused = client.call_tool(ask(client).json()["access_token"], "my_name").json()["result"]
+        assert refused["isError"]
+        assert "Only people can use this tool" in refused["content"][0]["text"]
+        person = gateway.registered()
+        told = client.call_tool(gateway.tokens(person)["access_token"], "my_name").json()["result"]
+        assert told["structuredContent"] == {"result": USER.id}
+
+
+def test_machine_that_is_switched_off_is_cut_off_everywhere(
+    gateway: Gateway, clients: Command, eventually: Eventually
+) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    token = ask(client).json()["access_token"]
+    assert client.call_tool(token).status_code == 200
+    clients("disable", client.client_id)
+    eventually(lambda: client.call_tool(token).status_code == 401)
+    assert ask(client).json()["error"] == "invalid_client"
+    clients("enable", client.client_id)
+    assert client.call_tool(ask(client).json()["access_token"]).status_code == 200
+    assert client.call_tool(token).status_code == 401
+
+
+def test_machine_revokes_its_own_token(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    token = ask(client).json()["access_token"]
+    assert client.revoke(token, client_secret=client.client_secret).status_code == 200
+    assert client.call_tool(token).status_code == 401
+
+
+def test_introspection_says_that_it_is_a_machine(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    token = ask(client).json()["access_token"]
+    asked = {"client_id": client.client_id, "client_secret": client.client_secret, "token": token}
+    told = client.http.post(f"{gateway.url}/introspect", data=asked).json()
+    assert (told["active"], told["sub"], told["gty"]) == (True, client.client_id, "client_credentials")
+    assert "acr" not in told
+
+
+def test_grants_of_machines_go_when_their_token_has_expired(
+    gateway: Gateway, clients: Command, clock: SettableClock
+) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    token = ask(client).json()["access_token"]
+    clock.advance(minutes=31)
+    assert client.call_tool(token).status_code == 401
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.grant(claims_of(token)["gid"])) is None
+    stored = gateway.store(lambda store: store.client(ClientId(client.client_id)))
+    assert stored is not None
+    assert stored.expires_at is None
+
+
+# SEED-6, D-16
+def test_machines_need_no_supabase(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
+    gateway.supabase.stand_in.faults.set("500")
+    try:
+        assert client.call_tool(ask(client).json()["access_token"]).status_code == 200
+    finally:
+        gateway.supabase.stand_in.faults.clear()
+
+
+def test_person_who_is_an_administrator_is_no_machine(gateway: Gateway) -> None:
+    client = gateway.registered()
+    tokens = gateway.tokens(client, ADMIN, resource=f"{gateway.url}/mcp-admin", scope="mcp:admin")
+    assert "gty" not in claims_of(tokens["access_token"])

@@ -1,0 +1,408 @@
+"""Enterprise-managed authorization: an identity provider's word for a person (ID-JAG, RFC 7523)."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.vocabulary import ClientId, Subject
+from tests.support.browser import continue_as, go_to_provider
+from tests.support.builders import make_client
+from tests.support.clock import SettableClock
+from tests.support.command_line import Run
+from tests.support.databases import SqliteTemplate
+from tests.support.document_server import DocumentServer, document_server
+from tests.support.forging import ec_key, es256, jws, public_jwk
+from tests.support.gateway import AGENT, USER, Gateway, RunningSupabase, running_gateway, running_supabase
+
+ISSUER, OTHER = "https://app.test", "https://other.test"
+KEY, OTHER_KEY = ec_key(41), ec_key(42)
+SECRET = "cs_partner-secret-0123456789abcdef"
+CLIENT = replace(
+    make_client(
+        client_id="partner",
+        method=ClientAuthenticationMethod.CLIENT_SECRET_POST,
+        secret=SECRET,
+        grant_types=frozenset({GrantType.JWT_BEARER}),
+        registration=Registration.PREREGISTERED,
+    ),
+    redirect_uris=(),
+)
+SETTINGS = (
+    {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "provider": "github"},
+    {"issuer": OTHER, "jwks_uri": f"{OTHER}/jwks.json", "scopes": ["mcp:read"], "clients": ["public-partner"]},
+)
+JTI = itertools.count()
+
+Eventually = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture(scope="module")
+def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
+    with document_server(tmp_path_factory.mktemp("documents")) as running:
+        yield running
+
+
+@pytest.fixture
+def hosts(_hosts: DocumentServer) -> DocumentServer:
+    _hosts.documents.clear()
+    _hosts.asked.clear()
+    _hosts.publish(f"{ISSUER}/jwks.json", {"keys": [public_jwk(KEY.public_key(), "k1")]})
+    _hosts.publish(f"{OTHER}/jwks.json", {"keys": [public_jwk(OTHER_KEY.public_key(), "k1")]})
+    return _hosts
+
+
+@pytest.fixture
+def gateway(
+    database_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> Iterator[Gateway]:
+    with running_gateway(database_url, supabase, clock, network=hosts.network(), trusted_issuers=SETTINGS) as running:
+        running.store(lambda store: store.put_client(CLIENT))
+        running.tokens(running.registered())  # the person has an account here
+        running.store(lambda store: store.link_subject(ISSUER, "okta|1", Subject(USER.id), clock()))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway_of_module(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: SqliteTemplate, _hosts: DocumentServer
+) -> Iterator[Gateway]:
+    """One on SQLite, for what does not depend on the database."""
+    folder, clock = tmp_path_factory.mktemp("shared"), SettableClock()
+    for issuer, key in ((ISSUER, KEY), (OTHER, OTHER_KEY)):
+        _hosts.publish(f"{issuer}/jwks.json", {"keys": [public_jwk(key.public_key(), "k1")]})
+    with (
+        running_supabase(folder / "supabase", clock) as supabase,
+        sqlite_template.database(folder) as url,
+        running_gateway(url, supabase, clock, network=_hosts.network(), trusted_issuers=SETTINGS) as running,
+    ):
+        running.store(lambda store: store.put_client(CLIENT))
+        running.tokens(running.registered())
+        running.store(lambda store: store.link_subject(ISSUER, "okta|1", Subject(USER.id), clock()))
+        yield running
+
+
+def assertion(gateway: Gateway, *, key: Any = KEY, header: dict[str, Any] | None = None, **changed: object) -> str:  # noqa: ANN401
+    now = int(gateway.clock().timestamp())
+    claims: dict[str, object] = {
+        "iss": ISSUER,
+        "sub": "okta|1",
+        "aud": gateway.url,
+        "client_id": "partner",
+        "resource": f"{gateway.url}/mcp",
+        "scope": "mcp:read mcp:write",
+        "jti": f"jti-{next(JTI)}",
+        "iat": now,
+        "exp": now + 300,
+        **changed,
+    }
+    given = {name: value for name, value in claims.items() if value is not None}
+    return jws({"alg": "ES256", "kid": "k1", "typ": "oauth-id-jag+jwt", **(header or {})}, given, es256(key))
+
+
+def exchange(gateway: Gateway, assertion: str, **changed: str | None) -> httpx.Response:
+    client = gateway.client()
+    client.client_id = "partner"
+    given = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "assertion": assertion,
+        "client_secret": SECRET,
+        **changed,
+    }
+    return client.token(**given)
+
+
+def whoami(gateway: Gateway, token: str) -> dict[str, Any]:
+    answer: dict[str, Any] = gateway.client().call_tool(token).json()["result"]["structuredContent"]["data"]
+    return answer
+
+
+# STD-214, STD-222
+def test_person_is_acted_for_on_the_word_of_their_employer(gateway: Gateway) -> None:
+    answer = exchange(gateway, assertion(gateway))
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["scope"] == "mcp:read mcp:write"
+    assert "refresh_token" not in body
+    told = whoami(gateway, body["access_token"])
+    assert (told["subject"], told["client_id"]) == (USER.id, "partner")
+
+
+# STD-225
+def test_metadata_says_that_it_works(gateway: Gateway) -> None:
+    told = httpx.get(f"{gateway.url}/.well-known/oauth-authorization-server").json()
+    assert "urn:ietf:params:oauth:grant-type:jwt-bearer" in told["grant_types_supported"]
+    assert told["authorization_grant_profiles_supported"] == ["urn:ietf:params:oauth:grant-profile:id-jag"]
+
+
+# STD-106
+def test_where_nobody_is_trusted_there_is_no_such_grant(sqlite_gateway: Gateway) -> None:
+    client = sqlite_gateway.registered()
+    refused = client.token(grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer", assertion="a.b.c")
+    assert refused.json()["error"] == "unsupported_grant_type"
+    told = httpx.get(f"{sqlite_gateway.url}/.well-known/oauth-authorization-server").json()
+    assert "urn:ietf:params:oauth:grant-type:jwt-bearer" not in told["grant_types_supported"]
+    assert "authorization_grant_profiles_supported" not in told
+
+
+# STD-215, STD-216, STD-217, STD-218, STD-221
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"header": {"typ": "JWT"}},
+        {"header": {"typ": "at+jwt"}},
+        {"header": {"alg": "none"}},
+        {"header": {"kid": "unknown"}},
+        {"key": OTHER_KEY},
+        {"iss": "https://evil.example"},
+        {"iss": None},
+        {"iss": OTHER},
+        {"aud": "https://elsewhere.example"},
+        {"aud": None},
+        {"client_id": "somebody-else"},
+        {"client_id": None},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": 5},
+        {"resource": None},
+        {"jti": None},
+        {"jti": ""},
+        {"jti": "x" * 300},
+        {"iat": None},
+        {"iat": "now"},
+        {"exp": None},
+        {"exp": 1},
+        {"nbf": 10**10},
+        {"auth_time": "yesterday"},
+        {"cnf": {"jkt": "x"}},
+        {"authorization_details": []},
+        {"scope": 7},
+        {"scope": "a  b"},
+        {"sub": "okta|2"},
+    ],
+)
+def test_anything_wrong_with_the_assertion_makes_it_worthless(
+    gateway_of_module: Gateway, changed: dict[str, Any]
+) -> None:
+    refused = exchange(gateway_of_module, assertion(gateway_of_module, **changed))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("token", ["", "a.b.c", "not a token", "eyJ.e30."])
+def test_what_is_no_assertion_is_refused(gateway_of_module: Gateway, token: str) -> None:
+    refused = exchange(gateway_of_module, token)
+    assert refused.status_code == 400
+    assert refused.json()["error"] in {"invalid_grant", "invalid_request"}
+
+
+# STD-216
+def test_two_audiences_are_one_too_many(gateway_of_module: Gateway) -> None:
+    url = gateway_of_module.url
+    assert exchange(gateway_of_module, assertion(gateway_of_module, aud=[url])).status_code == 200
+    both = assertion(gateway_of_module, aud=[url, "https://elsewhere.example"])
+    assert exchange(gateway_of_module, both).json()["error"] == "invalid_grant"
+
+
+def test_long_lived_assertion_is_none(gateway_of_module: Gateway) -> None:
+    late = int(gateway_of_module.clock().timestamp()) + 2 * 3600
+    assert exchange(gateway_of_module, assertion(gateway_of_module, exp=late)).json()["error"] == "invalid_grant"
+
+
+# STD-219
+def test_assertion_counts_once_on_all_nodes_and_across_restarts(
+    gateway: Gateway, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> None:
+    token = assertion(gateway)
+    assert exchange(gateway, token).status_code == 200
+    url = gateway.settings.database_url
+    with running_gateway(
+        url, supabase, clock, as_node_of=gateway, network=hosts.network(), trusted_issuers=SETTINGS
+    ) as other:
+        client = gateway.client_at(other.listens_at)
+        client.client_id = "partner"
+        again = client.token(
+            grant_type="urn:ietf:params:oauth:grant-type:jwt-bearer", assertion=token, client_secret=SECRET
+        )
+        assert again.json()["error"] == "invalid_grant"
+    clock.advance(seconds=329)
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert exchange(gateway, token).json()["error"] == "invalid_grant"
+
+
+# STD-219
+def test_of_many_uses_at_once_one_counts(gateway: Gateway) -> None:
+    token = assertion(gateway)
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(lambda _: exchange(gateway, token).status_code, range(20)))
+    assert sorted(statuses) == [200] + [400] * 19
+
+
+def test_refused_request_does_not_spend_the_assertion(gateway: Gateway) -> None:
+    token = assertion(gateway)
+    assert exchange(gateway, token, scope="mcp:admin").json()["error"] == "invalid_scope"
+    assert exchange(gateway, token, client_secret="cs_wrong").json()["error"] == "invalid_client"
+    assert exchange(gateway, token).status_code == 200
+
+
+# STD-220
+@pytest.mark.parametrize(
+    ("asserted", "asked", "granted"),
+    [
+        ("mcp:read mcp:write", None, "mcp:read mcp:write"),
+        ("mcp:read mcp:write", "mcp:read", "mcp:read"),
+        ("mcp:write", "mcp:read", "mcp:read"),
+        ("mcp:read openid unknown", None, "mcp:read"),
+        (None, None, "mcp:read"),
+        ("mcp:read", "mcp:write", "invalid_scope"),
+        ("mcp:read", "mcp:read mcp:write", "invalid_scope"),
+        ("mcp:read", "offline_access", "invalid_scope"),
+        ("mcp:admin", None, "invalid_scope"),
+    ],
+)
+def test_token_has_no_more_scope_than_the_assertion(
+    gateway_of_module: Gateway, asserted: str | None, asked: str | None, granted: str
+) -> None:
+    body = exchange(gateway_of_module, assertion(gateway_of_module, scope=asserted), scope=asked).json()
+    assert body.get("scope", body.get("error")) == granted
+
+
+# STD-220
+def test_token_is_for_the_resource_of_the_assertion(gateway_of_module: Gateway) -> None:
+    gateway = gateway_of_module
+    foreign = assertion(gateway, resource="https://elsewhere.example/mcp")
+    assert exchange(gateway, foreign).json()["error"] == "invalid_target"
+    assert exchange(gateway, assertion(gateway), resource=f"{gateway.url}/api").json()["error"] == "invalid_target"
+    for_api = assertion(gateway, resource=f"{gateway.url}/api/", scope="api")
+    token = exchange(gateway, for_api).json()["access_token"]
+    me = httpx.get(f"{gateway.url}/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
+    assert me.json()["email"] == USER.email
+
+
+# D-13
+def test_word_of_an_employer_gives_nobody_a_role(gateway_of_module: Gateway) -> None:
+    gateway = gateway_of_module
+    asked = assertion(gateway, resource=f"{gateway.url}/mcp-admin", scope="mcp:admin")
+    assert exchange(gateway, asked).json()["error"] == "invalid_grant"
+
+
+# STD-223
+def test_same_subject_of_another_provider_is_another_person(gateway: Gateway) -> None:
+    gateway.tokens(gateway.registered(), AGENT)
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(AGENT.id), gateway.clock()))
+    for issuer, key, person in ((ISSUER, KEY, USER), (OTHER, OTHER_KEY, AGENT)):
+        token = exchange(gateway, assertion(gateway, key=key, iss=issuer)).json()["access_token"]
+        assert whoami(gateway, token)["subject"] == person.id
+
+
+# STD-223
+def test_an_email_address_links_nobody(gateway_of_module: Gateway) -> None:
+    claims: dict[str, Any] = {"sub": "okta|unknown", "email": USER.email, "email_verified": True}
+    refused = exchange(gateway_of_module, assertion(gateway_of_module, **claims))
+    assert refused.json()["error"] == "invalid_grant"
+    assert "sign in here once" in refused.json()["error_description"]
+
+
+def test_operator_can_bound_what_a_provider_gives(gateway: Gateway) -> None:
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    assert exchange(gateway, assertion(gateway, key=OTHER_KEY, iss=OTHER)).json()["scope"] == "mcp:read"
+
+
+# STD-224
+def test_public_client_brings_assertions_only_where_the_operator_names_it(gateway: Gateway) -> None:
+    public = replace(
+        CLIENT,
+        client_id=ClientId("public-partner"),
+        authentication_method=ClientAuthenticationMethod.NONE,
+        secret_digest=None,
+    )
+    _put(gateway, public)
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    named = assertion(gateway, key=OTHER_KEY, iss=OTHER, client_id="public-partner")
+    unnamed = assertion(gateway, client_id="public-partner")
+    asked = {"client_id": "public-partner", "client_secret": None}
+    assert exchange(gateway, named, **asked).status_code == 200
+    assert exchange(gateway, unnamed, **asked).json()["error"] == "unauthorized_client"
+
+
+# STD-224
+def test_client_that_registered_itself_has_no_such_grant(gateway: Gateway) -> None:
+    client = gateway.registered(
+        token_endpoint_auth_method="client_secret_post",
+        grant_types=["authorization_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"],
+    )
+    token = assertion(gateway, client_id=client.client_id)
+    refused = exchange(gateway, token, client_id=client.client_id, client_secret=client.client_secret)
+    assert refused.json()["error"] == "unauthorized_client"
+
+
+# D-14
+def test_person_who_is_gone_is_nobodys_to_act_for(gateway: Gateway, eventually: Eventually) -> None:
+    token = exchange(gateway, assertion(gateway)).json()["access_token"]
+    gateway.deactivate(USER)
+    eventually(lambda: gateway.client().call_tool(token).status_code == 401)
+    assert exchange(gateway, assertion(gateway)).json()["error"] == "invalid_grant"
+
+
+def test_keys_of_a_provider_are_kept_and_new_ones_found(
+    gateway: Gateway, hosts: DocumentServer, clock: SettableClock
+) -> None:
+    assert [exchange(gateway, assertion(gateway)).status_code for _ in range(3)] == [200] * 3
+    assert len(hosts.asked) == 1
+    new = ec_key(43)
+    hosts.publish(f"{ISSUER}/jwks.json", {"keys": [public_jwk(new.public_key(), "k2")]})
+    rotated: dict[str, Any] = {"key": new, "header": {"kid": "k2"}}
+    # F-12: whoever invents key ids makes us ask every half minute at most.
+    assert exchange(gateway, assertion(gateway, **rotated)).json()["error"] == "invalid_grant"
+    clock.advance(seconds=31)
+    assert exchange(gateway, assertion(gateway, **rotated)).status_code == 200
+    assert len(hosts.asked) == 2
+    assert exchange(gateway, assertion(gateway)).json()["error"] == "invalid_grant"
+
+
+# D-16
+def test_provider_that_does_not_answer_is_an_outage_unless_its_keys_are_known(
+    gateway: Gateway, hosts: DocumentServer, clock: SettableClock
+) -> None:
+    hosts.documents.clear()
+    down = exchange(gateway, assertion(gateway))
+    assert (down.status_code, down.headers["retry-after"]) == (503, "5")
+    hosts.publish(f"{ISSUER}/jwks.json", {"keys": [public_jwk(KEY.public_key(), "k1")]})
+    clock.advance(seconds=31)
+    assert exchange(gateway, assertion(gateway)).status_code == 200
+    hosts.documents.clear()
+    clock.advance(hours=2)
+    assert exchange(gateway, assertion(gateway)).status_code == 200
+    clock.advance(hours=23)
+    assert exchange(gateway, assertion(gateway)).status_code == 503
+
+
+def test_who_signs_in_through_the_provider_is_known_by_it(gateway: Gateway) -> None:
+    """The stand-in's provider calls people by their Supabase id."""
+    refused = exchange(gateway, assertion(gateway, sub=AGENT.id))
+    assert refused.json()["error"] == "invalid_grant"
+    browser = gateway.browser()
+    page = browser.get(gateway.registered().authorization_url())
+    assert browser.get(continue_as(AGENT.id, go_to_provider(browser, page))).status_code == 200
+    token = exchange(gateway, assertion(gateway, sub=AGENT.id)).json()["access_token"]
+    assert whoami(gateway, token)["subject"] == AGENT.id
+
+
+def test_operator_links_and_unlinks_people(gateway: Gateway, run: Run) -> None:
+    url = gateway.settings.database_url
+    status, out, _ = run("users", "link", USER.email, ISSUER, "okta|9", database_url=url)
+    assert (status, out) == (0, f"{USER.id}\t{ISSUER}\tokta|9\n")
+    assert exchange(gateway, assertion(gateway, sub="okta|9")).status_code == 200
+    assert run("users", "unlink", ISSUER, "okta|9", database_url=url)[0] == 0
+    assert exchange(gateway, assertion(gateway, sub="okta|9")).json()["error"] == "invalid_grant"
+    status, _, err = run("users", "unlink", ISSUER, "okta|9", database_url=url)
+    assert (status, err) == (2, f"mcp-auth: Nobody is linked to okta|9 of {ISSUER}.\n")
+    assert run("users", "link", "nobody@example.com", ISSUER, "x", database_url=url)[0] == 2
+
+
+def _put(gateway: Gateway, client: Client) -> None:
+    gateway.store(lambda store: store.put_client(client))
