@@ -103,7 +103,7 @@ class ClientDocuments:
         except FetchFailed as failure:
             return await self._without_network(url, stored, f"jwks_{failure.reason}")
         fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
-        return await self._keep(url, published, jwks, stored, self._clock() + fresh_for)
+        return await self._keep(url, published, jwks, self._clock() + fresh_for)
 
     async def _fetch(self, url: str) -> Fetched:
         now = self._clock()
@@ -134,14 +134,14 @@ class ClientDocuments:
         document = self._known.document(url)
         published = None if document is None else client_metadata_document.read(dict(document), url, self._scopes)
         if isinstance(published, PublishedClient) and published.jwks_uri is None:
-            return await self._keep(url, published, published.jwks, stored, now + _LEAST_FRESH)
+            return await self._keep(url, published, published.jwks, now + _LEAST_FRESH)
         # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
         return invalid_client("The app's description could not be fetched.", reason="client_document_unavailable")
 
     async def _keep(
-        self, url: str, published: PublishedClient, jwks: str | None, stored: Client | None, fresh_until: datetime
-    ) -> Client:
-        now, metadata = self._clock(), published.metadata
+        self, url: str, published: PublishedClient, jwks: str | None, fresh_until: datetime
+    ) -> Client | OAuthError:
+        now, metadata, policy = self._clock(), published.metadata, self._settings.registration
         client = Client(
             client_id=ClientId(url),
             registration=Registration.METADATA_DOCUMENT,
@@ -151,17 +151,21 @@ class ClientDocuments:
             secret_digest=None,
             grant_types=metadata.grant_types,
             scope=metadata.scope,
-            created_at=now if stored is None else stored.created_at,
-            expires_at=None
-            if stored is not None and stored.expires_at is None
-            else now + self._settings.registration.unused_lifetime,
+            created_at=now,
+            expires_at=now + policy.unused_lifetime,
             jwks=jwks,
             fresh_until=fresh_until,
-            disabled_at=None if stored is None else stored.disabled_at,
+            jwks_uri=published.jwks_uri,
+            requires_pushed_requests=metadata.requires_pushed_requests,
         )
-        await self._store.put_client(client)
-        log.info("client_document_kept", client_id=url, is_new=stored is None)
-        return client
+        # What has become of it here (switched off, in use) is not for its document to say.
+        kept = await self._store.renew_published(client)
+        log.info("client_document_kept", client_id=url, is_new=kept is None)
+        return (
+            kept
+            or await self._store.add_registration(client, policy.unused, now - policy.spared_for)
+            or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
+        )
 
     def _note_failure(self, url: str) -> None:
         # STD-205: that it failed is not kept, only how soon it is tried again.

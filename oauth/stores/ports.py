@@ -76,6 +76,10 @@ class Store(Protocol):
         managed by nobody: it belongs to more than one."""
         ...
 
+    async def renew_published(self, client: Client) -> Client | None:
+        """Replace what a client publishes of itself. → the client as it is then; None when there is none yet."""
+        ...
+
     async def change_registration(self, client: Client, registration_token: Digest) -> bool:
         """Replace the metadata of a client, as long as this token manages it and it is not switched off."""
         ...

@@ -66,6 +66,19 @@ _REGISTERED = (
     "dpop_bound",
 )
 
+_PUBLISHED = (
+    "name",
+    "redirect_uris",
+    "authentication_method",
+    "grant_types",
+    "scope",
+    "jwks",
+    "jwks_uri",
+    "fresh_until",
+    "dpop_bound",
+    "requires_pushed_requests",
+)
+
 _UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -127,6 +140,17 @@ class SqlStore:
                 expires_at=case((unused, to_micros(expires_at)), else_=None),
                 registration_token_digest=None,
             )
+            .returning(*clients.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
+        return None if row is None else rows.client_of(row)
+
+    async def renew_published(self, client: Client) -> Client | None:
+        values = rows.client_values(client)
+        renewed = (
+            update(clients)
+            .where(clients.c.client_id == client.client_id)
+            .values({name: values[name] for name in _PUBLISHED})
             .returning(*clients.c)
         )
         row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -469,3 +471,44 @@ def test_assertion_of_another_make_is_refused(sqlite_gateway: Gateway, hosts: Do
     refused = signing.client.redeem(sqlite_gateway.code(signing.client), **proof)
     assert refused.json()["error"] in {"invalid_client", "invalid_request"}
     assert refused.status_code in {400, 401}
+
+
+def test_client_that_is_switched_off_while_its_document_is_fetched_stays_off(
+    gateway: Gateway, hosts: DocumentServer, clock: SettableClock
+) -> None:
+    client = published(gateway)
+    gateway.tokens(client)
+    clock.advance(hours=2)
+    arrived, released = threading.Event(), threading.Event()
+    hosts.documents[URL] = replace(hosts.documents[URL], delay=released)
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(gateway.browser().get, client.authorization_url())
+        while URL not in hosts.asked[1:]:
+            arrived.wait(0.01)
+        gateway.store(lambda store: _switch_off(store, clock))
+        released.set()
+        assert page.result().status_code == 403
+    stored = gateway.store(lambda store: store.client(ClientId(URL)))
+    assert stored is not None
+    assert stored.disabled_at is not None
+
+
+# STD-133
+def test_documents_that_nobody_uses_are_bounded_in_number(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, network=hosts.network(), unused_registrations=100) as gateway:
+        for _ in range(100):
+            gateway.registered()
+        client = published(gateway)
+        page = gateway.browser().get(client.authorization_url())
+        assert page.status_code == 400
+        assert "Too many apps" in page.text
+        clock.advance(minutes=16)
+        assert gateway.browser().get(client.authorization_url()).status_code == 200
+
+
+async def _switch_off(store: Store, clock: SettableClock) -> None:
+    client = await store.client(ClientId(URL))
+    assert client is not None
+    await store.put_client(replace(client, disabled_at=clock()))
