@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from oauth.client_documents import ClientDocuments
+from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.key_ring import KeyRing
@@ -25,6 +26,7 @@ class AuthorizationServer:
     store: Store
     resource_owners: ResourceOwners
     client_documents: ClientDocuments
+    client_secrets: ClientSecrets
     issuer_keys: IssuerKeys
     key_ring: KeyRing
     pages: Pages

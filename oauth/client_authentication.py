@@ -5,11 +5,11 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from oauth import client_assertion, credentials, jws
+from oauth import client_assertion, jws
 from oauth.errors import OAuthError, invalid_client, invalid_request
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.parameters import Parameters
-from oauth.vocabulary import ClientId
+from oauth.vocabulary import ClientId, Digest
 
 _METHODS = ClientAuthenticationMethod
 # RFC 6749 Appendix A.1 and A.2: both are VSCHAR.
@@ -24,8 +24,10 @@ class PresentedClient:
     method: ClientAuthenticationMethod
     secret: str | None = field(default=None, repr=False)
     assertion: str | None = field(default=None, repr=False)
-    # Has the assertion been checked? That takes the store, so it is done before the rest (see endpoints).
+    # Both are checked before the rest, since they take the store and time (see endpoints): has the assertion been, and
+    # which of the stored secrets is the presented one?
     assertion_holds: bool = False
+    matched: Digest | None = field(default=None, repr=False)
 
 
 def parse(parameters: Parameters, authorization: str | None) -> PresentedClient | OAuthError:
@@ -69,8 +71,8 @@ def authenticate(client: Client | None, presented: PresentedClient) -> Client | 
         if presented.assertion_holds:
             return client
         return invalid_client("Client authentication failed.", reason="client_assertion_unchecked")
-    stored = (client.secret_digest, client.former_secret_digest)
-    if not any(known is not None and credentials.matches(presented.secret or "", known) for known in stored):
+    # One that was taken back in the meantime is no longer among them.
+    if presented.matched is None or presented.matched not in {client.secret_digest, client.former_secret_digest}:
         return invalid_client("Client authentication failed.", reason="client_secret_wrong")
     return client
 

@@ -52,7 +52,8 @@ def fingerprint(metadata: ClientMetadata, network: str) -> Digest | None:
 def new_client(
     metadata: ClientMetadata,
     client_id: ClientId,
-    shown: Shown,
+    secret_digest: Digest | None,
+    registration_token: str,
     registered_as: Digest | None,
     now: datetime,
     unused_lifetime: timedelta,
@@ -64,21 +65,21 @@ def new_client(
         name=metadata.name,
         redirect_uris=metadata.redirect_uris,
         authentication_method=metadata.authentication_method,
-        secret_digest=_digest(shown.secret),
+        secret_digest=secret_digest,
         grant_types=metadata.grant_types,
         scope=metadata.scope,
         created_at=now,
         expires_at=now + unused_lifetime,
-        registration_token_digest=_digest(shown.registration_token),
+        registration_token_digest=digest(registration_token),
         registered_as=registered_as,
         requires_pushed_requests=metadata.requires_pushed_requests,
     )
 
 
-def changed_client(client: Client, metadata: ClientMetadata, secret: str | None) -> Client:
-    """The client with other metadata (RFC 7592 §2.2). secret: a new one, where it has to have one and had none."""
+def changed_client(client: Client, metadata: ClientMetadata, secret_digest: Digest | None) -> Client:
+    """The client with other metadata (RFC 7592 §2.2). secret_digest: of a new one, where it needs one and had none."""
     authenticates = metadata.authentication_method is not ClientAuthenticationMethod.NONE
-    kept = client.secret_digest if secret is None else digest(secret)
+    kept = client.secret_digest if secret_digest is None else secret_digest
     return replace(
         client,
         name=metadata.name,
@@ -118,7 +119,3 @@ def document(client: Client, shown: Shown, issuer: str) -> dict[str, object]:
             "registration_client_uri": f"{issuer}/register/{client.client_id}",
         }
     return described
-
-
-def _digest(secret: str | None) -> Digest | None:
-    return None if secret is None else digest(secret)

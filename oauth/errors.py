@@ -8,11 +8,13 @@ from oauth.vocabulary import ErrorCode
 @dataclass(frozen=True, slots=True)
 class OAuthError:
     """A refusal. description: RFC 6749 §5.2 characters only, never anything the caller sent, never a secret.
-    reason: a snake_case code for the log, where operators search for it."""
+    reason: a snake_case code for the log, where operators search for it. retry_after: seconds to wait, for somebody who
+    has tried too often."""
 
     code: ErrorCode
     description: str
     reason: str
+    retry_after: int | None = None
 
 
 def invalid_request(description: str, reason: str = "malformed_request") -> OAuthError:
@@ -77,3 +79,9 @@ def temporarily_unavailable(reason: str) -> OAuthError:
         "The server cannot answer right now. Nothing was changed; repeat the same request in a few seconds.",
         reason,
     )
+
+
+def too_many_requests(meaning: str, reason: str, retry_after: int) -> OAuthError:
+    """Somebody has tried too often (RFC 6585 §4). retry_after: seconds."""
+    description = f"{meaning} Try again in {retry_after} s."
+    return OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, description, reason, retry_after)

@@ -10,12 +10,14 @@ from oauth.vocabulary import Digest
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
-    """How often may be guessed within a window, at one account, from one address, and by everybody together (F-3)."""
+    """How often may be guessed within a window, at one account, from one address, and by everybody together (F-3);
+    and at the secret of one client from one address (STD-46)."""
 
     window: timedelta = timedelta(minutes=10)
     per_account: int = 10
     per_address: int = 100
     in_total: int = 10_000
+    per_client: int = 20
 
 
 @dataclass(frozen=True, slots=True)

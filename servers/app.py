@@ -23,6 +23,7 @@ from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_documents import ClientDocuments
+from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock, system_clock
 from oauth.credentials import Entropy, KeyEncryption
 from oauth.key_ring import KeyRing
@@ -138,12 +139,15 @@ async def _open_routes(
                 on_first_sight=sightings.add,
             )
 
+        client_secrets = ClientSecrets(entropy)
+        stack.callback(client_secrets.close)
         authorization_server = AuthorizationServer(
             settings=issuing,
             resources=resources,
             store=store,
             resource_owners=people.resource_owners,
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
+            client_secrets=client_secrets,
             issuer_keys=IssuerKeys(network, clock),
             key_ring=key_ring,
             pages=Pages(),

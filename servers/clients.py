@@ -12,8 +12,9 @@ from cyclopts import App
 
 from oauth import client_metadata, credentials, jwk_set, known_clients
 from oauth.client_metadata import REGISTRABLE_METHODS
+from oauth.client_secrets import hashed
 from oauth.clock import system_clock
-from oauth.credentials import CLIENT_SECRET_PREFIX, digest
+from oauth.credentials import CLIENT_SECRET_PREFIX
 from oauth.errors import OAuthError
 from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
 from oauth.scope import to_text
@@ -169,7 +170,7 @@ async def _add(
         name=metadata.name,
         redirect_uris=metadata.redirect_uris,
         authentication_method=auth,
-        secret_digest=digest(secret) if secret is not None else None,
+        secret_digest=hashed(secret, os.urandom) if secret is not None else None,
         grant_types=metadata.grant_types,
         scope=metadata.scope,
         created_at=system_clock(),
@@ -199,7 +200,7 @@ async def _add_resource_server(
         name=name,
         redirect_uris=(),
         authentication_method=auth,
-        secret_digest=digest(secret) if secret is not None else None,
+        secret_digest=hashed(secret, os.urandom) if secret is not None else None,
         grant_types=frozenset(),
         scope=frozenset(),
         created_at=system_clock(),
@@ -251,7 +252,9 @@ async def _rotate_secret(client_id: str, *, end: bool) -> None:
         if secret is None:
             changed = replace(client, former_secret_digest=None)
         else:
-            changed = replace(client, secret_digest=digest(secret), former_secret_digest=client.secret_digest)
+            changed = replace(
+                client, secret_digest=hashed(secret, os.urandom), former_secret_digest=client.secret_digest
+            )
         await store_on(database).put_client(changed)
         _print(changed, secret)
 

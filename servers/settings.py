@@ -176,6 +176,9 @@ class GatewaySettings(DatabaseSettings):
     sign_in_attempts_per_account: int = Field(10, ge=1, description="Passwords tried for one account in a window.")
     sign_in_attempts_per_address: int = Field(100, ge=1, description="Sign-in attempts from one address in a window.")
     sign_in_attempts_in_total: int = Field(10_000, ge=1, description="Sign-in attempts of everybody in a window.")
+    client_secret_attempts: int = Field(
+        20, ge=1, description="Wrong secrets of one client from one address in a window of attempts."
+    )
     code_answer_milliseconds: int = Field(
         1500,
         ge=0,
@@ -395,6 +398,7 @@ class GatewaySettings(DatabaseSettings):
                 self.sign_in_attempts_per_account,
                 self.sign_in_attempts_per_address,
                 self.sign_in_attempts_in_total,
+                self.client_secret_attempts,
             ),
             registration=RegistrationPolicy(
                 enabled=self.dynamic_registration,

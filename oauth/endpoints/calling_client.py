@@ -7,8 +7,9 @@ from starlette.requests import Request
 from oauth import client_assertion, client_authentication
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
+from oauth.endpoints import throttle
 from oauth.endpoints.body import read_form
-from oauth.errors import OAuthError, invalid_client
+from oauth.errors import OAuthError, invalid_client, too_many_requests
 from oauth.models import Client
 from oauth.parameters import Parameters
 
@@ -21,7 +22,10 @@ async def presented(request: Request, server: AuthorizationServer) -> tuple[Para
     caller = client_authentication.parse(params, request.headers.get("authorization"))
     if isinstance(caller, OAuthError):
         return caller
-    checked = await _with_assertion_checked(caller, server)
+    if caller.secret is not None:
+        checked = await _with_secret_checked(caller, caller.secret, request, server)
+    else:
+        checked = await _with_assertion_checked(caller, server)
     return checked if isinstance(checked, OAuthError) else (params, checked)
 
 
@@ -33,6 +37,27 @@ async def authenticated(request: Request, server: AuthorizationServer) -> tuple[
     params, caller = found
     client = client_authentication.authenticate(await server.store.client(caller.client_id), caller)
     return client if isinstance(client, OAuthError) else (params, client)
+
+
+async def _with_secret_checked(
+    caller: PresentedClient, secret: str, request: Request, server: AuthorizationServer
+) -> PresentedClient | OAuthError:
+    """Guessing is slow (STD-46): wrong secrets are counted for the client and where they come from, so that the right
+    one from elsewhere is good all the while. One that was right before is no guess."""
+    client = await server.store.client(caller.client_id)
+    if client is None or client.authentication_method is not caller.method:
+        return caller
+    stored = [each for each in (client.secret_digest, client.former_secret_digest) if each is not None]
+    matched = server.client_secrets.remembered(secret, stored)
+    if matched is None:
+        wait = await throttle.count_secret(caller.client_id, request, server)
+        if wait is not None:
+            meaning = "Too many wrong secrets were sent for this client."
+            return too_many_requests(meaning, "client_secret_attempts_exceeded", wait.seconds)
+        matched = await server.client_secrets.match(secret, stored)
+        if matched is not None:
+            await throttle.forget_secrets(caller.client_id, request, server)
+    return replace(caller, matched=matched)
 
 
 async def _with_assertion_checked(caller: PresentedClient, server: AuthorizationServer) -> PresentedClient | OAuthError:

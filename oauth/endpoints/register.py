@@ -12,11 +12,11 @@ from oauth.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, d
 from oauth.endpoints import throttle
 from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
-from oauth.errors import OAuthError, invalid_client_metadata
+from oauth.errors import OAuthError, invalid_client_metadata, too_many_requests
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.settings import RegistrationPolicy
 from oauth.strict_json import parse_object
-from oauth.vocabulary import ClientId, ErrorCode
+from oauth.vocabulary import ClientId, Digest, ErrorCode
 
 log = structlog.get_logger()
 
@@ -39,23 +39,25 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
             return _registered(known, Shown(), server, is_new=False)
     wait = await throttle.count_registration(request, server)
     if wait is not None:
-        return _too_many(wait.seconds, "Too many clients were registered from this address.", "registrations_exceeded")
-    shown = Shown(
-        secret=new_secret(metadata, server),
-        registration_token=credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy),
-    )
+        meaning = "Too many clients were registered from this address."
+        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds))
+    secret, secret_digest = await new_secret(metadata, server)
+    registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
     # Ours: never chosen by the client, never a URL (STD-132).
     client_id = ClientId(credentials.new_secret("client_", server.entropy))
     now = server.clock()
-    client = client_registration.new_client(metadata, client_id, shown, registered_as, now, policy.unused_lifetime)
+    client = client_registration.new_client(
+        metadata, client_id, secret_digest, registration_token, registered_as, now, policy.unused_lifetime
+    )
     added = await server.store.add_registration(client, policy.unused, now - policy.spared_for)
     if added is None:
         seconds = int(policy.spared_for.total_seconds())
-        return _too_many(seconds, "Too many clients that nobody uses are registered.", "registrations_full")
+        meaning = "Too many clients that nobody uses are registered."
+        return refused(too_many_requests(meaning, "registrations_full", seconds))
     if added.client_id != client_id:
         # Another request of the same client came first.
         return _registered(added, Shown(), server, is_new=False)
-    return _registered(added, shown, server, is_new=True)
+    return _registered(added, Shown(secret, registration_token), server, is_new=True)
 
 
 async def read_metadata(request: Request, server: AuthorizationServer) -> ClientMetadata | OAuthError:
@@ -82,11 +84,12 @@ def parse_metadata(document: dict[str, object], server: AuthorizationServer) -> 
     return metadata if refused is None else refused
 
 
-def new_secret(metadata: ClientMetadata, server: AuthorizationServer) -> str | None:
-    """A secret, for a client that has one."""
+async def new_secret(metadata: ClientMetadata, server: AuthorizationServer) -> tuple[str | None, Digest | None]:
+    """A secret and what is stored of it, for a client that has one."""
     if metadata.authentication_method is ClientAuthenticationMethod.NONE:
-        return None
-    return credentials.new_secret(CLIENT_SECRET_PREFIX, server.entropy)
+        return None, None
+    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, server.entropy)
+    return secret, await server.client_secrets.hashed(secret)
 
 
 def bearer_token(request: Request) -> str | None:
@@ -113,14 +116,6 @@ def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
 def _registered(client: Client, shown: Shown, server: AuthorizationServer, *, is_new: bool) -> Response:
     log.info("client_registered", client_id=client.client_id, name=client.name, is_new=is_new)
     return json_response(client_registration.document(client, shown, server.settings.issuer), 201)
-
-
-def _too_many(seconds: int, meaning: str, reason: str) -> Response:
-    """RFC 6585 §4; the body has the shape that clients of this endpoint read."""
-    log.info("registration_refused", error=ErrorCode.TEMPORARILY_UNAVAILABLE, reason=reason)
-    description = f"{meaning} Try again in {seconds} s."
-    body = {"error": ErrorCode.TEMPORARILY_UNAVAILABLE, "error_description": description}
-    return json_response(body, 429, {"Retry-After": str(seconds)})
 
 
 def refused(error: OAuthError) -> Response:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from oauth import client_registration
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_registration import Shown
-from oauth.credentials import digest, matches
+from oauth.credentials import digest
 from oauth.endpoints.register import (
     bearer_token,
     new_secret,
@@ -50,14 +50,14 @@ async def change(request: Request, server: AuthorizationServer) -> Response:
     document = await read_document(request)
     if isinstance(document, OAuthError):
         return refused(document)
-    wrong = _check_own_words(document, client)
+    wrong = await _check_own_words(document, client, server)
     if wrong is not None:
         return refused(wrong)
     metadata = parse_metadata(document, server)
     if isinstance(metadata, OAuthError):
         return refused(metadata)
-    secret = new_secret(metadata, server) if client.secret_digest is None else None
-    changed = client_registration.changed_client(client, metadata, secret)
+    secret, secret_digest = (None, None) if client.secret_digest else await new_secret(metadata, server)
+    changed = client_registration.changed_client(client, metadata, secret_digest)
     if not await server.store.change_registration(changed, digest(bearer_token(request) or "")):
         # It was switched off, shared or removed while we looked.
         return _not_its_token()
@@ -89,7 +89,9 @@ async def _managed(request: Request, server: AuthorizationServer) -> Client | Re
     return client
 
 
-def _check_own_words(document: dict[str, object], client: Client) -> OAuthError | None:
+async def _check_own_words(
+    document: dict[str, object], client: Client, server: AuthorizationServer
+) -> OAuthError | None:
     """What only repeats (§2.2): the id, and the secret if it is sent."""
     if document.get("client_id") != client.client_id:
         return invalid_client_metadata("client_id must be the id of the client.", reason="client_id_differs")
@@ -98,7 +100,8 @@ def _check_own_words(document: dict[str, object], client: Client) -> OAuthError 
     secret = document.get("client_secret")
     if secret is None:
         return None
-    if not isinstance(secret, str) or client.secret_digest is None or not matches(secret, client.secret_digest):
+    stored = [] if client.secret_digest is None else [client.secret_digest]
+    if not isinstance(secret, str) or await server.client_secrets.match(secret, stored) is None:
         return invalid_client_metadata("client_secret is not the client's.", reason="client_secret_wrong")
     return None
 

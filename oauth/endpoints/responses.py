@@ -41,6 +41,8 @@ def error_response(error: OAuthError, *, used_basic: bool = False, status: int =
         status = 401
         # RFC 6749 §5.2: a client that used the Authorization header is told the scheme that it used.
         headers = {"WWW-Authenticate": 'Basic realm="client"'} if used_basic else {}
+    elif error.retry_after is not None:
+        status, headers = 429, {"Retry-After": str(error.retry_after)}
     elif error.code is ErrorCode.TEMPORARILY_UNAVAILABLE:
         status, headers = 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return json_response({"error": error.code, "error_description": error.description}, status, headers)

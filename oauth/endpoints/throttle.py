@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
-from oauth.vocabulary import Digest
+from oauth.vocabulary import ClientId, Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,18 @@ async def count_registration(request: Request, server: AuthorizationServer) -> W
     return _wait_until(counted.until, now)
 
 
+async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Wait | None:
+    """The same for a client secret that nobody has found to be right yet."""
+    now, limits = server.clock(), server.settings.attempts
+    (counted,) = await server.store.count_attempts([_secret_key(client_id, request)], now, limits.window)
+    return None if counted.count <= limits.per_client else _wait_until(counted.until, now)
+
+
+async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:
+    """It was right: whoever is there knows the secret."""
+    await server.store.forget_attempts(_secret_key(client_id, request))
+
+
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
     """The right one was among them: the account starts anew."""
     await server.store.forget_attempts(_account_key(method, account))
@@ -66,6 +78,10 @@ def _wait_until(end: datetime, now: datetime) -> Wait:
 
 def _account_key(method: str, account: str) -> Digest:
     return digest(f"{method} {account}")
+
+
+def _secret_key(client_id: ClientId, request: Request) -> Digest:
+    return digest(f"client secret {client_id} {_address(request)}")
 
 
 def _address(request: Request) -> str:

@@ -1,4 +1,5 @@
 from base64 import b64encode
+from dataclasses import replace
 from urllib.parse import quote_plus
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from oauth import client_authentication
 from oauth.client_authentication import PresentedClient
+from oauth.credentials import digest
 from oauth.errors import OAuthError
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.vocabulary import ClientId
@@ -23,8 +25,12 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
 
 
-def presented(method: ClientAuthenticationMethod, secret: str | None = None) -> PresentedClient:
-    return PresentedClient(ClientId("client_1"), method, secret)
+def presented(
+    method: ClientAuthenticationMethod, secret: str | None = None, matched: str | None = None
+) -> PresentedClient:
+    """matched: the secret that the presented one was found to be."""
+    found = None if matched is None else digest(matched)
+    return PresentedClient(ClientId("client_1"), method, secret, matched=found)
 
 
 def test_public_client_says_who_it_is() -> None:
@@ -102,8 +108,9 @@ def test_no_header_makes_it_raise(authorization: str) -> None:
     ("client", "as_presented"),
     [
         (make_client(), presented(NONE)),
-        (make_client(method=BASIC, secret="s"), presented(BASIC, "s")),
-        (make_client(method=POST, secret="s"), presented(POST, "s")),
+        (make_client(method=BASIC, secret="s"), presented(BASIC, "s", matched="s")),
+        (make_client(method=POST, secret="s"), presented(POST, "s", matched="s")),
+        (replace(make_client(method=POST, secret="t"), former_secret_digest=digest("s")), presented(POST, "s", "s")),
     ],
 )
 def test_client_that_authenticates_as_it_registered_is_that_client(
@@ -127,6 +134,8 @@ def test_client_that_authenticates_as_it_registered_is_that_client(
         (make_client(method=BASIC, secret="s"), presented(BASIC, ""), "client_secret_wrong"),
         (make_client(method=POST, secret="s"), presented(POST, "S"), "client_secret_wrong"),
         (make_client(method=POST), presented(POST, "s"), "client_secret_wrong"),
+        # It was the client's when it was checked, and has been replaced since.
+        (make_client(method=POST, secret="t"), presented(POST, "s", matched="s"), "client_secret_wrong"),
         (make_client(method=POST), presented(POST), "client_secret_wrong"),
     ],
 )
