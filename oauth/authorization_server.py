@@ -8,6 +8,7 @@ from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.key_ring import KeyRing
+from oauth.known_clients import KnownClients
 from oauth.models import Revocation
 from oauth.pages import Pages
 from oauth.remote.issuer_keys import IssuerKeys
@@ -28,6 +29,7 @@ class AuthorizationServer:
     client_documents: ClientDocuments
     client_secrets: ClientSecrets
     issuer_keys: IssuerKeys
+    known_clients: KnownClients
     key_ring: KeyRing
     pages: Pages
     announce: Callable[[Revocation], None]

@@ -93,7 +93,7 @@ class ClientDocuments:
             fetched = await self._fetch(url)
         except FetchFailed as failure:
             return await self._without_network(url, stored, failure.reason)
-        published = client_metadata_document.read(fetched.document, url, self._scopes)
+        published = client_metadata_document.read(fetched.document, url, self._scopes, self._known)
         if isinstance(published, OAuthError):
             self._note_failure(url)
             log.info("client_document_refused", client_id=url, reason=published.description)
@@ -132,9 +132,14 @@ class ClientDocuments:
         if stored is not None and stored.fresh_until is not None and now < stored.fresh_until + _LAST_GOOD:
             return stored
         document = self._known.document(url)
-        published = None if document is None else client_metadata_document.read(dict(document), url, self._scopes)
-        if isinstance(published, PublishedClient) and published.jwks_uri is None:
-            return await self._keep(url, published, published.jwks, now + _LEAST_FRESH)
+        published = (
+            None if document is None else client_metadata_document.read(dict(document), url, self._scopes, self._known)
+        )
+        if isinstance(published, PublishedClient):
+            try:
+                return await self._keep(url, published, await self._keys_of(published), now + _LEAST_FRESH)
+            except FetchFailed as failure:
+                log.info("client_document_unavailable", client_id=url, reason=f"jwks_{failure.reason}")
         # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
         return invalid_client("The app's description could not be fetched.", reason="client_document_unavailable")
 

@@ -1,6 +1,6 @@
 """Client metadata of a registration request (RFC 7591 §2): what is accepted of what a stranger says of itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from unicodedata import category
 
@@ -44,14 +44,15 @@ def parse(
     known_scopes: frozenset[Scope],
     methods: Sequence[ClientAuthenticationMethod] = REGISTRABLE_METHODS,
     grants: frozenset[GrantType] = GRANTS_OF_PEOPLE,
+    custom_redirects: Collection[str] = (),
 ) -> ClientMetadata | OAuthError:
     """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2).
 
-    methods, grants: what such a client can have at all."""
+    methods, grants: what such a client can have at all. custom_redirects: see `redirect_uri.check_registrable`."""
     grant_types = _grant_types(document.get("grant_types"), grants)
     if isinstance(grant_types, OAuthError):
         return grant_types
-    redirect_uris = _redirect_uris(document.get("redirect_uris"), grant_types)
+    redirect_uris = _redirect_uris(document.get("redirect_uris"), grant_types, custom_redirects)
     if isinstance(redirect_uris, OAuthError):
         return redirect_uris
     method = _authentication_method(document.get("token_endpoint_auth_method"), methods)
@@ -73,7 +74,9 @@ def parse(
     return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, pushed)
 
 
-def _redirect_uris(value: object, grant_types: frozenset[GrantType]) -> tuple[str, ...] | OAuthError:
+def _redirect_uris(
+    value: object, grant_types: frozenset[GrantType], custom: Collection[str]
+) -> tuple[str, ...] | OAuthError:
     if GrantType.AUTHORIZATION_CODE not in grant_types and value in (None, []):
         return ()
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_REDIRECT_URIS:
@@ -81,7 +84,7 @@ def _redirect_uris(value: object, grant_types: frozenset[GrantType]) -> tuple[st
     for uri in value:
         if not isinstance(uri, str):
             return invalid_redirect_uri("redirect_uris must contain strings only.")
-        refused = redirect_uri.check_registrable(uri)
+        refused = redirect_uri.check_registrable(uri, custom)
         if refused is not None:
             return refused
     return tuple(dict.fromkeys(value))

@@ -3,9 +3,10 @@
 import json
 from dataclasses import dataclass
 
-from oauth import client_id_url, client_metadata, jwk_set
+from oauth import client_id_url, client_metadata, jwk_set, reserved_redirects
 from oauth.client_metadata import ClientMetadata
 from oauth.errors import OAuthError, invalid_client_metadata
+from oauth.known_clients import KnownClients
 from oauth.models import ClientAuthenticationMethod
 from oauth.vocabulary import Scope
 
@@ -23,7 +24,9 @@ class PublishedClient:
     jwks_uri: str | None
 
 
-def read(document: dict[str, object], url: str, known_scopes: frozenset[Scope]) -> PublishedClient | OAuthError:
+def read(
+    document: dict[str, object], url: str, known_scopes: frozenset[Scope], known: KnownClients
+) -> PublishedClient | OAuthError:
     """A decoded document, found at a URL → the client that it describes."""
     # STD-202: by simple string comparison.
     if document.get("client_id") != url:
@@ -36,9 +39,12 @@ def read(document: dict[str, object], url: str, known_scopes: frozenset[Scope]) 
     grants = document.get("grant_types")
     offered = {**document, "grant_types": _offered(grants)} if isinstance(grants, list) else {**document, **_DEFAULTS}
     offered.setdefault("token_endpoint_auth_method", str(ClientAuthenticationMethod.NONE))
-    metadata = client_metadata.parse(offered, known_scopes, METHODS)
+    metadata = client_metadata.parse(offered, known_scopes, METHODS, custom_redirects=known.custom_redirects)
     if isinstance(metadata, OAuthError):
         return metadata
+    reserved = reserved_redirects.check(metadata.redirect_uris, client_id_url.host(url), known.vendors)
+    if reserved is not None:
+        return reserved
     jwks, jwks_uri = document.get("jwks"), document.get("jwks_uri")
     if metadata.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
         return PublishedClient(metadata, None, None)

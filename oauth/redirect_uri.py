@@ -4,7 +4,7 @@ They compare as strings. The one exception is the port of a loopback redirect (O
 A `RedirectTarget` exists only for a URI that passed `match`: until then there is nothing to redirect to."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -54,8 +54,12 @@ def is_loopback(uri: str) -> bool:
     return _LOOPBACK.fullmatch(uri) is not None
 
 
-def check_registrable(uri: str) -> OAuthError | None:
-    """May this URI be registered? Source: OAuth 2.1 §2.3, §2.3.1, §8.4; RFC 8252 §7; RFC 7591 §5."""
+def check_registrable(uri: str, custom: Collection[str] = ()) -> OAuthError | None:
+    """May this URI be registered? custom: URIs of known apps, whose scheme is no domain name.
+
+    Source: OAuth 2.1 §2.3, §2.3.1, §8.4; RFC 8252 §7; RFC 7591 §5."""
+    if uri in custom:
+        return None
     if len(uri) > MAX_LENGTH or not _CHARACTERS.fullmatch(uri):
         return invalid_redirect_uri("A redirect URI has characters or a length that are not allowed.")
     if "#" in uri:

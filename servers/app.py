@@ -149,6 +149,7 @@ async def _open_routes(
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             client_secrets=client_secrets,
             issuer_keys=IssuerKeys(network, clock),
+            known_clients=settings.known,
             key_ring=key_ring,
             pages=Pages(),
             announce=people.revocations.add,

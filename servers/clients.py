@@ -157,7 +157,9 @@ async def _add(
     }
     methods = (*REGISTRABLE_METHODS, ClientAuthenticationMethod.PRIVATE_KEY_JWT)
     known_scopes = create_resources("", "").scopes
-    metadata = client_metadata.parse(described, known_scopes, methods, frozenset(GrantType))
+    metadata = client_metadata.parse(
+        described, known_scopes, methods, frozenset(GrantType), known_clients.load().custom_redirects
+    )
     if isinstance(metadata, OAuthError):
         raise UnusableSettings(metadata.description)
     unknown = set(map(Scope, scope.split())) - known_scopes

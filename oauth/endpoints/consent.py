@@ -191,6 +191,7 @@ def _question(pending: Pending, session: SignInSession, server: AuthorizationSer
         client=pending.client_name,
         client_is_proven=pending.client.proves_its_identity,
         client_host=_host(pending.client),
+        client_is_known=server.known_clients.document(pending.client.client_id) is not None,
         account=session.account,
         resource=pending.resource.name,
         redirect_host=pending.asked.target.host,

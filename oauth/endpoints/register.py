@@ -4,7 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_metadata, client_registration, credentials
+from oauth import client_metadata, client_registration, credentials, reserved_redirects
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_metadata import ClientMetadata
 from oauth.client_registration import Shown
@@ -77,9 +77,13 @@ async def read_document(request: Request) -> dict[str, object] | OAuthError:
 
 def parse_metadata(document: dict[str, object], server: AuthorizationServer) -> ClientMetadata | OAuthError:
     """The metadata in force, if such a client may be registered here."""
-    metadata = client_metadata.parse(document, server.resources.scopes)
+    known = server.known_clients
+    metadata = client_metadata.parse(document, server.resources.scopes, custom_redirects=known.custom_redirects)
     if isinstance(metadata, OAuthError):
         return metadata
+    reserved = reserved_redirects.check(metadata.redirect_uris, None, known.vendors)
+    if reserved is not None:
+        return reserved
     refused = client_registration.check_hosts(metadata, server.settings.registration.redirect_hosts)
     return metadata if refused is None else refused
 

@@ -168,6 +168,26 @@ def test_client_whose_server_answers_403_is_known_from_the_copy_that_is_shipped(
     assert authorize(sqlite_gateway, client).status_code == 400  # what is published wins when it can be had
 
 
+def test_known_client_is_shown_as_verified_and_no_other(sqlite_gateway: Gateway, hosts: DocumentServer) -> None:
+    url = "https://claude.ai/oauth/mcp-oauth-client-metadata"
+    hosts.publish(url, b"forbidden", status=403)
+    known = published(sqlite_gateway, url)
+    known.redirect_uri = "https://claude.ai/api/mcp/auth_callback"
+    for client, verified in ((known, True), (published(sqlite_gateway), False), (sqlite_gateway.registered(), False)):
+        browser = sqlite_gateway.browser()
+        page = browser.sign_in(browser.get(client.authorization_url()), USER.email, USER.password)
+        assert ("A known app, verified" in page.text) is verified
+
+
+def test_document_with_the_callback_of_another_vendor_is_refused(
+    sqlite_gateway: Gateway, hosts: DocumentServer
+) -> None:
+    hosts.publish(URL, document(redirect_uris=["https://claude.ai/api/mcp/auth_callback"]))
+    client = published(sqlite_gateway)
+    client.redirect_uri = "https://claude.ai/api/mcp/auth_callback"
+    assert authorize(sqlite_gateway, client).status_code == 400
+
+
 BAD: dict[str, tuple[Any, dict[str, Any]]] = {
     "nothing there": (b"", {"status": 404}),
     "a redirect": (b"", {"status": 302, "location": "https://other.test/client.json"}),

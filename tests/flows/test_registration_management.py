@@ -326,15 +326,15 @@ def test_registration_can_be_for_holders_of_an_initial_access_token_alone(
 def test_registration_can_be_for_redirects_to_some_hosts_alone(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
 ) -> None:
-    hosts = ("claude.ai", "localhost", "com.example.app:")
+    hosts = ("app.example", "localhost", "com.example.app:")
     with running_gateway(sqlite_url, supabase, clock, registration_redirect_hosts=hosts) as gateway:
-        admitted = ["https://claude.ai/cb", "http://127.0.0.1/cb", "http://localhost:1/cb", "com.example.app:/cb"]
+        admitted = ["https://app.example/cb", "http://127.0.0.1/cb", "http://localhost:1/cb", "com.example.app:/cb"]
         for uri in admitted:
             assert gateway.client().register(redirect_uris=[uri]).status_code == 201
-        for uri in ("https://evil.example/cb", "https://x.claude.ai/cb", "com.example:/cb"):
-            refused = gateway.client().register(redirect_uris=["https://claude.ai/cb", uri])
+        for uri in ("https://evil.example/cb", "https://x.app.example/cb", "com.example:/cb"):
+            refused = gateway.client().register(redirect_uris=["https://app.example/cb", uri])
             assert refused.json()["error"] == "invalid_redirect_uri"
-        managed = Managed(gateway, redirect_uris=["https://claude.ai/cb"])
+        managed = Managed(gateway, redirect_uris=["https://app.example/cb"])
         assert managed.change(redirect_uris=["https://evil.example/cb"]).json()["error"] == "invalid_redirect_uri"
 
 

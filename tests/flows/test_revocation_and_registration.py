@@ -7,7 +7,8 @@ import httpx
 import pytest
 
 from tests.support.clock import SettableClock
-from tests.support.gateway import Gateway, RunningSupabase, running_gateway
+from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
+from tests.support.raw_client import answer_of
 
 
 # SEED-42, F-26
@@ -205,3 +206,35 @@ def test_registration_that_is_switched_off_is_neither_advertised_nor_there(
         metadata = httpx.get(f"{gateway.url}/.well-known/oauth-authorization-server").json()
         assert "registration_endpoint" not in metadata
         assert gateway.client().register().status_code == 404
+
+
+# SEED-43, STD-43
+def test_known_app_registers_its_own_scheme_and_gets_its_answer_there(sqlite_gateway: Gateway) -> None:
+    client = sqlite_gateway.client(redirect_uri="cursor://anysphere.cursor-mcp/oauth/callback")
+    assert client.register().status_code == 201
+    redirect = sqlite_gateway.browser().connect(client.authorization_url(), USER.email, USER.password)
+    assert redirect.headers["location"].startswith("cursor://anysphere.cursor-mcp/oauth/callback?code=")
+    assert client.redeem(answer_of(redirect)["code"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "cursor://anysphere.cursor-mcp/oauth/callback?x=1",
+        "cursor://anysphere.cursor-mcp/oauth/callback/",
+        "cursor://evil/oauth/callback",
+        "cursor:/oauth/callback",
+        "CURSOR://anysphere.cursor-mcp/oauth/callback",
+        "https://claude.ai/other",
+    ],
+)
+def test_what_only_looks_like_a_known_redirect_is_refused(sqlite_gateway: Gateway, uri: str) -> None:
+    refused = sqlite_gateway.client().register(redirect_uris=[uri])
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_redirect_uri")
+
+
+def test_callback_of_a_hosted_assistant_stands_alone(sqlite_gateway: Gateway) -> None:
+    callback = "https://chatgpt.com/connector/oauth/abc123"
+    assert sqlite_gateway.client().register(redirect_uris=[callback]).status_code == 201
+    mixed = sqlite_gateway.client().register(redirect_uris=[callback, "https://evil.example/cb"])
+    assert mixed.json()["error"] == "invalid_redirect_uri"

@@ -72,4 +72,4 @@ def test_shipped_copies_are_documents_of_their_clients() -> None:
     known = known_clients.load()
     for url, document in known.documents.items():
         assert client_id_url.check(url) is None
-        assert isinstance(client_metadata_document.read(dict(document), url, RESOURCES.scopes), PublishedClient)
+        assert isinstance(client_metadata_document.read(dict(document), url, RESOURCES.scopes, known), PublishedClient)
