@@ -1,6 +1,7 @@
 """The Bearer challenge (RFC 6750 §3, RFC 9728 §5.1): what a client needs to get in (D-15)."""
 
-from mcp_auth.rejection import SECOND_FACTOR, Rejection
+from mcp_auth.rejection import NOT_BOUND, SECOND_FACTOR, Rejection
+from oauth.dpop import ALGORITHMS
 from oauth.resources import Resource
 from oauth.scope import to_text
 from oauth.vocabulary import AAL2, ErrorCode, Scope
@@ -29,6 +30,16 @@ def rejected(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
     if rejection is SECOND_FACTOR:
         return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication(resource)
     return ErrorCode.INVALID_TOKEN, invalid_token(resource, rejection.description)
+
+
+def possession(rejection: Rejection) -> str:
+    """The challenge for a client that came with DPoP (RFC 9449 §7.1), beside the one for everybody."""
+    code = ErrorCode.INVALID_TOKEN
+    if rejection.reason == "dpop_nonce":
+        code = ErrorCode.USE_DPOP_NONCE
+    elif rejection.reason.startswith("dpop_") and rejection is not NOT_BOUND:
+        code = ErrorCode.INVALID_DPOP_PROOF
+    return f'DPoP algs="{" ".join(ALGORITHMS)}", error="{code}", error_description="{rejection.description}"'
 
 
 def insufficient_scope(resource: Resource, needed: frozenset[Scope], description: str) -> str:

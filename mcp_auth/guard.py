@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_auth import challenge
+from mcp_auth.possession import Possession
 from mcp_auth.principal import Principal, set_current_principal
 from mcp_auth.rejection import Rejection, failure_of
 from oauth.outages import RETRY_AFTER_SECONDS, Outage
@@ -23,29 +24,40 @@ Verify = Callable[[str], Awaitable[Principal | Rejection]]
 class BearerGuard:
     """Lets a request through to `app` with the principal set, or answers it.
 
-    verify: of the verifier for the resource. Every request needs the resource's baseline scopes."""
+    verify: of the verifier for the resource. possession: for tokens that are bound to a key. Every request needs the
+    resource's baseline scopes."""
 
-    def __init__(self, app: ASGIApp, resource: Resource, verify: Verify) -> None:
+    def __init__(self, app: ASGIApp, resource: Resource, verify: Verify, possession: Possession) -> None:
         self._app = app
         self._resource = resource
         self._verify = verify
+        self._possession = possession
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, for the scope type `http`."""
-        token = _bearer_token(scope)
+        token, proofs = _presented(scope)
         if token is None:
-            await self._refuse(send, 401, challenge.unauthenticated(self._resource), "unauthorized", _NO_TOKEN)
+            header = challenge.unauthenticated(self._resource)
+            await _answer(send, 401, "unauthorized", _NO_TOKEN, [("www-authenticate", header)])
             return
         try:
             principal = await self._verify(token)
         except Outage as outage:
             log.warning("outage", path=scope["path"], failure=failure_of(outage), cause=str(outage))
-            await _answer(send, 503, "temporarily_unavailable", _OUTAGE, ("retry-after", str(RETRY_AFTER_SECONDS)))
+            await _answer(send, 503, "temporarily_unavailable", _OUTAGE, [("retry-after", str(RETRY_AFTER_SECONDS))])
             return
+        if not isinstance(principal, Rejection) and (proofs is not None or principal.jkt is not None):
+            wrong = self._possession.check(principal, token, proofs, scope["method"], scope["path"])
+            principal = principal if wrong is None else wrong
         if isinstance(principal, Rejection):
             log.info("token_rejected", resource=self._resource.path, reason=principal.reason, failure=principal.failure)
             error, header = challenge.rejected(self._resource, principal)
-            await self._refuse(send, 401, header, error, principal.description)
+            headers = [("www-authenticate", header)]
+            if proofs is not None:
+                headers.append(("www-authenticate", challenge.possession(principal)))
+                nonce = self._possession.nonce()
+                headers += [("dpop-nonce", nonce)] if nonce is not None else []
+            await _answer(send, 401, error, principal.description, headers)
             return
         if not covers(principal.scopes, self._resource.baseline):
             needed = self._resource.baseline
@@ -53,36 +65,39 @@ class BearerGuard:
                 "scope_insufficient", resource=self._resource.path, needed=to_text(needed), subject=principal.subject
             )
             header = challenge.insufficient_scope(self._resource, needed, _SCOPE)
-            await self._refuse(send, 403, header, "insufficient_scope", _SCOPE)
+            await _answer(send, 403, "insufficient_scope", _SCOPE, [("www-authenticate", header)])
             return
         set_current_principal(principal)
         scope.setdefault("state", {})["authenticated"] = True
         await self._app(scope, receive, send)
 
-    async def _refuse(self, send: Send, status: int, header: str, error: str, description: str) -> None:
-        await _answer(send, status, error, description, ("www-authenticate", header))
 
-
-def _bearer_token(scope: Scope) -> str | None:
-    """The token of the one Authorization header; RFC 6750 §2.1. Query and body are not looked at (STD-12, STD-70)."""
+def _presented(scope: Scope) -> tuple[str | None, list[str] | None]:
+    """The token of the one Authorization header (RFC 6750 §2.1, RFC 9449 §7.1), and the DPoP headers if it came with
+    that scheme. Query and body are not looked at (STD-12, STD-70)."""
     found: bytes | None = None
     for name, value in scope["headers"]:
         if name == b"authorization":
             if found is not None:
-                return None
+                return None, None
             found = value
-    if found is None or found[:7].lower() != b"bearer ":
-        return None
-    return found[7:].strip().decode("latin-1") or None
+    if found is None:
+        return None, None
+    if found[:7].lower() == b"bearer ":
+        return found[7:].strip().decode("latin-1") or None, None
+    if found[:5].lower() == b"dpop ":
+        proofs = [value.decode("latin-1") for name, value in scope["headers"] if name == b"dpop"]
+        return found[5:].strip().decode("latin-1") or None, proofs
+    return None, None
 
 
-async def _answer(send: Send, status: int, error: str, description: str, header: tuple[str, str]) -> None:
+async def _answer(send: Send, status: int, error: str, description: str, extra: list[tuple[str, str]]) -> None:
     body = json.dumps({"error": error, "error_description": description}).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
-        (header[0].encode(), header[1].encode()),
+        *((name.encode(), value.encode()) for name, value in extra),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

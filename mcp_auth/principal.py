@@ -23,7 +23,8 @@ class Principal:
 
     client_id, grant_id, token_id: None where Supabase issued the token, which knows no such thing.
     acr: Supabase's authenticator assurance level, `aal1` or `aal2`. A machine, which is a client that acts for itself,
-    has no role and an empty acr; its subject is its client id."""
+    has no role and an empty acr; its subject is its client id. jkt:
+    thumbprint of the key that has to present the token (RFC 9449)."""
 
     subject: Subject
     role: Role | None
@@ -36,6 +37,7 @@ class Principal:
     issued_at: datetime
     expires_at: datetime
     acr: str
+    jkt: str | None = None
 
     @property
     def is_machine(self) -> bool:

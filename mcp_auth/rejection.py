@@ -43,4 +43,9 @@ REVOKED = "The access token was revoked."
 # RFC 9470: the token is good, and its sign-in was not strong enough.
 SECOND_FACTOR = Rejection("second_factor_required", "This needs a sign-in with a second factor.")
 FOR_PEOPLE = "The resource is for people."
+BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
+OTHER_KEY = "The DPoP proof is by another key than the access token is bound to."
+REPLAYED = "The DPoP proof was used before."
+NONCE = "The DPoP proof has to carry the nonce that this answer brings."
+NOT_BOUND = Rejection("dpop_token_not_bound", "The access token is not bound to a key: send it with the Bearer scheme.")
 NOT_PERMITTED = "The person may no longer use this resource."

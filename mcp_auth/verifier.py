@@ -114,7 +114,8 @@ class SupabaseTokenVerifier(TokenVerifier):
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:
         """The same in FastMCP's words, for servers that use it as their `auth`."""
         principal = await self.verify(token)
-        if isinstance(principal, Rejection):
+        # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
+        if isinstance(principal, Rejection) or principal.jkt is not None:
             return None
         return FastMCPAccessToken(
             token=token,
@@ -249,6 +250,7 @@ def _principal_of(token: AccessToken) -> Principal:
         issued_at=instant(token.issued_at),
         expires_at=instant(token.expires_at),
         acr=token.acr,
+        jkt=token.jkt,
     )
 
 

@@ -33,11 +33,18 @@ def generation_of(token_id: str) -> int | None:
 
 
 def claims(
-    grant: Grant, scope: frozenset[Scope], token_id: str, issuer: str, now: datetime, lifetime: timedelta
+    grant: Grant,
+    scope: frozenset[Scope],
+    token_id: str,
+    issuer: str,
+    now: datetime,
+    lifetime: timedelta,
+    jkt: str | None = None,
 ) -> dict[str, object]:
     """What is signed. Never email, phone or role; `offline_access` means nothing to a resource.
 
-    A machine has not signed in: its token says instead that nobody did (STD-228)."""
+    jkt: thumbprint of the key that has to present it (RFC 9449 §6.1). A machine has not signed in: its token says
+    instead that nobody did (STD-228)."""
     issued_at = int(now.timestamp())
     sign_in: dict[str, object] = (
         {GRANT_TYPE_CLAIM: str(GrantType.CLIENT_CREDENTIALS)}
@@ -55,6 +62,7 @@ def claims(
         "jti": token_id,
         "gid": grant.grant_id,
         **sign_in,
+        **({} if jkt is None else {"cnf": {"jkt": jkt}}),
     }
 
 
@@ -62,7 +70,7 @@ def claims(
 class AccessToken:
     """A token of ours, its signature and times already checked. Instants are seconds since 1970.
 
-    acr: empty for a machine, which is_of_machine says."""
+    acr: empty for a machine, which is_of_machine says. jkt: thumbprint of the key that has to present it."""
 
     subject: Subject
     audience: ResourceIndicator
@@ -74,6 +82,7 @@ class AccessToken:
     expires_at: int
     acr: str
     is_of_machine: bool
+    jkt: str | None = None
 
 
 def read(claims: Mapping[str, Any]) -> AccessToken | str:
@@ -92,6 +101,9 @@ def read(claims: Mapping[str, Any]) -> AccessToken | str:
         return "acr"
     if not is_of_machine and type(claims.get("auth_time")) is not int:
         return "auth_time"
+    jkt = _jkt(claims["cnf"]) if "cnf" in claims else None
+    if "cnf" in claims and jkt is None:
+        return "cnf"
     return AccessToken(
         subject=claims["sub"],
         audience=claims["aud"],
@@ -103,4 +115,11 @@ def read(claims: Mapping[str, Any]) -> AccessToken | str:
         expires_at=claims["exp"],
         acr="" if is_of_machine else claims["acr"],
         is_of_machine=is_of_machine,
+        jkt=jkt,
     )
+
+
+def _jkt(confirmation: Any) -> str | None:  # noqa: ANN401 - a claim
+    """Of a confirmation that we understand whole; one that we do not is no reason to do without (RFC 7800 §3.1)."""
+    jkt = confirmation.get("jkt") if isinstance(confirmation, dict) and len(confirmation) == 1 else None
+    return jkt if isinstance(jkt, str) else None

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oauth import pkce, resource_indicator, scope
+from oauth import dpop, pkce, resource_indicator, scope
 from oauth.errors import OAuthError, invalid_request, unauthorized_client, unsupported_response_type
 from oauth.models import Client, GrantType
 from oauth.parameters import Parameters
@@ -12,11 +12,14 @@ from oauth.vocabulary import Scope
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A valid request: what the person will be asked to agree to, and the challenge that guards its code."""
+    """A valid request: what the person will be asked to agree to, and the challenge that guards its code.
+
+    dpop_jkt: thumbprint of the key that has to redeem the code (RFC 9449 §10)."""
 
     resource: Resource
     scope: frozenset[Scope]
     code_challenge: str
+    dpop_jkt: str | None = None
 
 
 def validate(parameters: Parameters, client: Client, resources: Resources) -> Asked | OAuthError:
@@ -43,4 +46,7 @@ def validate(parameters: Parameters, client: Client, resources: Resources) -> As
     asked = scope.grantable(parameters.get("scope"), client.scope, resource, resources)
     if isinstance(asked, OAuthError):
         return asked
-    return Asked(resource, asked, challenge)
+    dpop_jkt = dpop.validate_thumbprint(parameters.get("dpop_jkt"))
+    if isinstance(dpop_jkt, OAuthError):
+        return dpop_jkt
+    return Asked(resource, asked, challenge, dpop_jkt)

@@ -7,6 +7,7 @@ from oauth.client_documents import ClientDocuments
 from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock
 from oauth.credentials import Entropy
+from oauth.dpop import Nonces
 from oauth.key_ring import KeyRing
 from oauth.known_clients import KnownClients
 from oauth.models import Revocation
@@ -28,6 +29,7 @@ class AuthorizationServer:
     resource_owners: ResourceOwners
     client_documents: ClientDocuments
     client_secrets: ClientSecrets
+    dpop_nonces: Nonces
     issuer_keys: IssuerKeys
     known_clients: KnownClients
     key_ring: KeyRing

@@ -162,6 +162,7 @@ class ClientDocuments:
             fresh_until=fresh_until,
             jwks_uri=published.jwks_uri,
             requires_pushed_requests=metadata.requires_pushed_requests,
+            dpop_bound=metadata.dpop_bound,
         )
         # What has become of it here (switched off, in use) is not for its document to say.
         kept = await self._store.renew_published(client)

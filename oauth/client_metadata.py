@@ -21,7 +21,8 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 @dataclass(frozen=True, slots=True)
 class ClientMetadata:
-    """The metadata in force. name is None where the client gave none. requires_pushed_requests: RFC 9126 §6."""
+    """The metadata in force. name is None where the client gave none. requires_pushed_requests: RFC 9126 §6.
+    dpop_bound: RFC 9449 §5.2."""
 
     redirect_uris: tuple[str, ...]
     authentication_method: ClientAuthenticationMethod
@@ -29,7 +30,10 @@ class ClientMetadata:
     scope: frozenset[Scope]
     name: str | None
     requires_pushed_requests: bool = False
+    dpop_bound: bool = False
 
+
+_FLAGS = ("require_pushed_authorization_requests", "dpop_bound_access_tokens")
 
 # What can be registered dynamically: a secret of ours, or none.
 REGISTRABLE_METHODS = (
@@ -68,10 +72,10 @@ def parse(
         return invalid_client_metadata("response_types must be an array that holds code alone.")
     if "jwks" in document and "jwks_uri" in document:
         return invalid_client_metadata("jwks and jwks_uri must not both be present.")
-    pushed = document.get("require_pushed_authorization_requests", False)
-    if not isinstance(pushed, bool):
-        return invalid_client_metadata("require_pushed_authorization_requests must be true or false.")
-    return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, pushed)
+    flags = [document.get(name, False) for name in _FLAGS]
+    if not all(isinstance(flag, bool) for flag in flags):
+        return invalid_client_metadata(f"{' and '.join(_FLAGS)} must be true or false.")
+    return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, *map(bool, flags))
 
 
 def _redirect_uris(

@@ -45,6 +45,7 @@ def fingerprint(metadata: ClientMetadata, network: str) -> Digest | None:
         to_text(metadata.scope),
         metadata.name,
         metadata.requires_pushed_requests,
+        metadata.dpop_bound,
     ]
     return digest(f"registration {json.dumps([network, in_force])}")
 
@@ -73,6 +74,7 @@ def new_client(
         registration_token_digest=digest(registration_token),
         registered_as=registered_as,
         requires_pushed_requests=metadata.requires_pushed_requests,
+        dpop_bound=metadata.dpop_bound,
     )
 
 
@@ -91,6 +93,7 @@ def changed_client(client: Client, metadata: ClientMetadata, secret_digest: Dige
         scope=metadata.scope,
         registered_as=None,
         requires_pushed_requests=metadata.requires_pushed_requests,
+        dpop_bound=metadata.dpop_bound,
     )
 
 
@@ -110,6 +113,8 @@ def document(client: Client, shown: Shown, issuer: str) -> dict[str, object]:
         described["scope"] = to_text(client.scope)
     if client.requires_pushed_requests:
         described["require_pushed_authorization_requests"] = True
+    if client.dpop_bound:
+        described["dpop_bound_access_tokens"] = True
     if shown.secret is not None:
         # RFC 7591 §3.2.1: zero means that it does not expire.
         described |= {"client_secret": shown.secret, "client_secret_expires_at": 0}

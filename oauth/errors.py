@@ -9,12 +9,13 @@ from oauth.vocabulary import ErrorCode
 class OAuthError:
     """A refusal. description: RFC 6749 §5.2 characters only, never anything the caller sent, never a secret.
     reason: a snake_case code for the log, where operators search for it. retry_after: seconds to wait, for somebody who
-    has tried too often."""
+    has tried too often. nonce: for the next DPoP proof."""
 
     code: ErrorCode
     description: str
     reason: str
     retry_after: int | None = None
+    nonce: str | None = None
 
 
 def invalid_request(description: str, reason: str = "malformed_request") -> OAuthError:
@@ -85,3 +86,14 @@ def too_many_requests(meaning: str, reason: str, retry_after: int) -> OAuthError
     """Somebody has tried too often (RFC 6585 §4). retry_after: seconds."""
     description = f"{meaning} Try again in {retry_after} s."
     return OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, description, reason, retry_after)
+
+
+def invalid_dpop_proof(description: str, reason: str) -> OAuthError:
+    """The proof is missing, no good, or by another key (RFC 9449 §5)."""
+    return OAuthError(ErrorCode.INVALID_DPOP_PROOF, description, reason)
+
+
+def use_dpop_nonce(nonce: str) -> OAuthError:
+    """The proof has to carry this nonce (RFC 9449 §8)."""
+    description = "The DPoP proof has to carry the nonce that this answer brings."
+    return OAuthError(ErrorCode.USE_DPOP_NONCE, description, "dpop_nonce", nonce=nonce)

@@ -18,10 +18,10 @@ def usable_keys(document: object) -> tuple[VerificationKey, ...] | None:
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         return None
-    return tuple(key for key in map(_usable, entries) if key is not None)
+    return tuple(key for key in map(usable_key, entries) if key is not None)
 
 
-def _usable(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from elsewhere
+def usable_key(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from elsewhere
     """A public key for signatures, of an algorithm and size that we accept (RFC 8725 §3.4)."""
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or not isinstance(jwk.get("kid"), str | None):
         return None

@@ -13,6 +13,7 @@ from oauth.strict_json import parse_object
 
 MAX_LENGTH = 8192
 _MAX_HEADER = 1024
+_MAX_HEADER_WITH_KEY = 2048
 END_OF_TIME = 10**11  # seconds: some three thousand years
 # RFC 8725 §3.10: a token does not say where its key comes from; RFC 7515 §4.1.11: an unknown crit is refused.
 _FORBIDDEN_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"})
@@ -20,7 +21,7 @@ _FORBIDDEN_HEADERS = frozenset({"jku", "x5u", "jwk", "x5c", "crit", "b64", "zip"
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A token taken apart; nothing in it is proven."""
+    """A token taken apart; nothing in it is proven. jwk: the key in its header, of a kind of token that has one."""
 
     algorithm: str
     type: str | None
@@ -28,6 +29,7 @@ class UnverifiedToken:
     claims: Mapping[str, Any]
     signed: bytes
     signature: bytes
+    jwk: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,17 @@ class VerificationKey:
         return token.algorithm == self.name and self.algorithm.verify(token.signed, self.key, token.signature)
 
 
-def read(token: str) -> UnverifiedToken | str:
-    """Take a compact token apart, or say in a word why it is none. Never raises, whatever the string."""
+def read(token: str, *, with_key: bool = False) -> UnverifiedToken | str:
+    """Take a compact token apart, or say in a word why it is none. Never raises, whatever the string.
+
+    with_key: it is of a kind that carries its key (RFC 9449 §4.2); of any other, a key in the header is refused."""
     if len(token) > MAX_LENGTH:
         return "oversized"
     if not token.isascii() or token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
         return "not_compact"
     signed, _, encoded_signature = token.rpartition(".")
     encoded_header, _, encoded_payload = signed.partition(".")
-    if len(encoded_header) > _MAX_HEADER:
+    if len(encoded_header) > (_MAX_HEADER_WITH_KEY if with_key else _MAX_HEADER):
         return "oversized_header"
     raw_header, payload, signature = _decode(encoded_header), _decode(encoded_payload), _decode(encoded_signature)
     if raw_header is None or payload is None or signature is None:
@@ -60,12 +64,15 @@ def read(token: str) -> UnverifiedToken | str:
     header, claims = parse_object(raw_header), parse_object(payload)
     if header is None or claims is None:
         return "not_json"
-    if not _FORBIDDEN_HEADERS.isdisjoint(header):
+    if not _FORBIDDEN_HEADERS.isdisjoint(header.keys() - ({"jwk"} if with_key else set())):
         return "forbidden_header"
+    jwk = header.get("jwk") if with_key else None
+    if not isinstance(jwk, dict | None) or (with_key and jwk is None):
+        return "jwk_missing"
     algorithm, typ, kid = header.get("alg"), header.get("typ"), header.get("kid")
     if not isinstance(algorithm, str) or not isinstance(typ, str | None) or not isinstance(kid, str | None):
         return "malformed_header"
-    return UnverifiedToken(algorithm, typ, kid, claims, signed.encode(), signature)
+    return UnverifiedToken(algorithm, typ, kid, claims, signed.encode(), signature, jwk)
 
 
 def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | None:

@@ -84,6 +84,8 @@ class Resource:
             "authorization_servers": [self.public_url],
             "scopes_supported": sorted(self.scopes),
             "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ["ES256", "RS256"],
+            "dpop_bound_access_tokens_required": False,
             "resource_name": self.name,
         }
 

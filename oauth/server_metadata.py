@@ -49,6 +49,7 @@ def document(settings: Settings, resources: Resources) -> dict[str, object]:
         "introspection_endpoint_auth_methods_supported": [name for name in methods if name != "none"],
         "introspection_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         **documents,
+        "dpop_signing_alg_values_supported": list(ALGORITHMS),
         "code_challenge_methods_supported": [METHOD],
         # RFC 9207 §3: `iss` stands in every authorization response.
         "authorization_response_iss_parameter_supported": True,

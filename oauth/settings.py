@@ -73,6 +73,8 @@ class Settings:
     attempts: AttemptLimits = AttemptLimits()
     registration: RegistrationPolicy = RegistrationPolicy()
     captcha: Captcha | None = None
+    # RFC 9449 §8: proofs that a client cannot have made in advance.
+    dpop_nonces: bool = False
     trusted_issuers: tuple[TrustedIssuer, ...] = ()
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None

@@ -15,7 +15,7 @@ AAL2 = "aal2"  # the `acr` of somebody who has given a second factor, in Supabas
 
 
 class ErrorCode(StrEnum):
-    """Registered error codes of RFC 6749, 6750, 7009, 7591, 8707 and 9470."""
+    """Registered error codes of RFC 6749, 6750, 7009, 7591, 8707, 9449 and 9470."""
 
     INVALID_REQUEST = "invalid_request"
     INVALID_CLIENT = "invalid_client"
@@ -31,6 +31,8 @@ class ErrorCode(StrEnum):
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
     INVALID_TOKEN = "invalid_token"  # noqa: S105 - the code's name, not a token
+    INVALID_DPOP_PROOF = "invalid_dpop_proof"
+    USE_DPOP_NONCE = "use_dpop_nonce"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     INSUFFICIENT_USER_AUTHENTICATION = "insufficient_user_authentication"
 

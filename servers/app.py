@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_auth.guard import BearerGuard
+from mcp_auth.possession import Possession
 from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.users.filling import Filling
@@ -26,6 +27,7 @@ from oauth.client_documents import ClientDocuments
 from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock, system_clock
 from oauth.credentials import Entropy, KeyEncryption
+from oauth.dpop import Nonces
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.remote.fetching import INTERNET, Network
@@ -139,6 +141,8 @@ async def _open_routes(
                 on_first_sight=sightings.add,
             )
 
+        nonces = Nonces(settings.root_secrets)
+        possession = Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None)
         client_secrets = ClientSecrets(entropy)
         stack.callback(client_secrets.close)
         authorization_server = AuthorizationServer(
@@ -148,6 +152,7 @@ async def _open_routes(
             resource_owners=people.resource_owners,
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             client_secrets=client_secrets,
+            dpop_nonces=nonces,
             issuer_keys=IssuerKeys(network, clock),
             known_clients=settings.known,
             key_ring=key_ring,
@@ -168,7 +173,7 @@ async def _open_routes(
             app = http_app(server, path)
             await stack.enter_async_context(app.lifespan(app))
             mcp_routes += _mcp_routes(
-                path, BearerGuard(_PostOnly(app, path), by_path[path], verifier(by_path[path]).verify)
+                path, BearerGuard(_PostOnly(app, path), by_path[path], verifier(by_path[path]).verify, possession)
             )
 
         api_resource = by_path[API_PATH]
@@ -176,6 +181,7 @@ async def _open_routes(
         authentication = RestAuthentication(
             api_resource,
             api_verifier.verify,
+            possession,
             api_verifier.watch,
             people.users,
             KnownIds(people.users),

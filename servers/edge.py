@@ -22,7 +22,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
-_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, X-Request-ID"
+_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, DPoP-Nonce, X-Request-ID"
 _PREFLIGHT_MAX_AGE = b"600"
 _UNAUTHORIZED = 401
 

@@ -148,6 +148,9 @@ class GatewaySettings(DatabaseSettings):
     known_clients: Path | None = Field(
         None, description="File of client documents to fall back on, instead of the one that is shipped."
     )
+    dpop_nonces: bool = Field(
+        default=False, description="Whether DPoP proofs have to carry a nonce of ours, so that none is made in advance."
+    )
     trusted_issuers: tuple[TrustedIssuerSettings, ...] = Field(
         (), description="Identity providers whose identity assertions (ID-JAG) count."
     )
@@ -412,6 +415,7 @@ class GatewaySettings(DatabaseSettings):
                 unused=self.unused_registrations,
             ),
             captcha=self._captcha,
+            dpop_nonces=self.dpop_nonces,
             trusted_issuers=tuple(each.trusted() for each in self.trusted_issuers),
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mcp_auth.guard import Verify
+from mcp_auth.possession import Possession
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.service_keys import NO_SERVICES, ServiceKeys
 from mcp_auth.users.filling import Filling
@@ -18,12 +19,13 @@ Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 
 @dataclass(frozen=True, slots=True)
 class RestAuthentication:
-    """The REST resource, its verifier's `verify` and `watch`, and the people.
+    """The REST resource, its verifier's `verify` and `watch`, what checks proofs of possession, and the people.
 
     service_keys: of other services (SEED-52)."""
 
     resource: Resource
     verify: Verify
+    possession: Possession
     watch: Watch
     users: UserStore
     known_ids: KnownIds

@@ -12,6 +12,7 @@ from mcp_auth.rest.authentication import RestAuthentication
 from mcp_auth.rest.documented import with_api_key, with_bearer_token
 from mcp_auth.rest.errors import ApiError, of_outage
 from mcp_auth.users.models import User
+from oauth import dpop
 from oauth.outages import Outage
 from oauth.resources import Resource, covers
 from oauth.vocabulary import AAL2, Role, Subject
@@ -128,14 +129,14 @@ def authentication_of(connection: HTTPConnection) -> RestAuthentication:
 
 
 def bearer_token(connection: HTTPConnection) -> str:
-    """The token of the one Authorization header (RFC 6750 §2.1)."""
+    """The token of the one Authorization header (RFC 6750 §2.1, RFC 9449 §7.1)."""
     sent = connection.headers.getlist("authorization")
     if not sent:
         raise _unauthenticated(connection, "AUTH_HEADER_MISSING", "An Authorization header is required.")
     scheme, _, rest = sent[0].partition(" ")
     if len(sent) > 1 or not scheme:
         raise _unauthenticated(connection, "INVALID_AUTH_HEADER", "There must be one Authorization header.")
-    if scheme.lower() != "bearer":
+    if scheme.lower() not in {"bearer", "dpop"}:
         raise _unauthenticated(connection, "INVALID_AUTH_SCHEME", "The Authorization header must use Bearer.")
     token = rest.strip()
     if not token or " " in token:
@@ -158,6 +159,11 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
     except Outage as outage:
         log.warning("outage", path=connection.url.path, failure=failure_of(outage), cause=str(outage))
         raise of_outage(outage) from outage
+    proofs = _proofs(connection)
+    if not isinstance(principal, Rejection) and (proofs is not None or principal.jkt is not None):
+        method = connection.scope.get("method", "GET")  # a WebSocket begins with one
+        wrong = authentication.possession.check(principal, token, proofs, method, connection.url.path)
+        principal = principal if wrong is None else wrong
     if isinstance(principal, Rejection):
         log.info("token_rejected", resource=resource.path, reason=principal.reason, failure=principal.failure)
         if principal.reason == "user_inactive":
@@ -165,13 +171,33 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
             raise _inactive()
         if principal is rejection.SECOND_FACTOR:
             raise _second_factor_required(resource)
-        raise invalid_token(resource, principal.description)
+        raise (
+            invalid_token(resource, principal.description)
+            if proofs is None
+            else _proof_refused(authentication, principal)
+        )
     if not covers(principal.scopes, resource.baseline):
         message = "The access token lacks scope for the API."
         header = challenge.insufficient_scope(resource, resource.baseline, message)
         raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
     connection.state.authenticated = True
     return principal
+
+
+def _proofs(connection: HTTPConnection) -> list[str] | None:
+    """The DPoP headers, of a token that came with that scheme."""
+    scheme = connection.headers.get("authorization", "").partition(" ")[0]
+    return connection.headers.getlist(dpop.HEADER) if scheme.lower() == "dpop" else None
+
+
+def _proof_refused(authentication: RestAuthentication, refused: Rejection) -> ApiError:
+    # One header line has both challenges: a client that knows only Bearer reads the first.
+    challenges = (
+        f"{challenge.invalid_token(authentication.resource, refused.description)}, {challenge.possession(refused)}"
+    )
+    nonce = authentication.possession.nonce()
+    headers = {"WWW-Authenticate": challenges, **({} if nonce is None else {"DPoP-Nonce": nonce})}
+    return ApiError(401, "TOKEN_INVALID", refused.description, headers)
 
 
 async def user_of(connection: HTTPConnection, token: str) -> User:

@@ -62,6 +62,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             # What was pushed is good once: only the app can begin that again.
             query="" if pushed else raw.decode(),
             expires_at=server.clock() + server.settings.authorization_request_lifetime,
+            dpop_jkt=asked.dpop_jkt,
         )
     )
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")

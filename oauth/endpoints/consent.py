@@ -130,6 +130,7 @@ def _code(
         redirect_uri=pending.asked.target.uri,
         code_challenge=pending.asked.code_challenge,
         expires_at=now + server.settings.authorization_code_lifetime,
+        dpop_jkt=pending.asked.dpop_jkt,
     )
 
 

@@ -95,7 +95,8 @@ def _document(token: AccessToken, server: AuthorizationServer) -> dict[str, obje
         "exp": token.expires_at,
         "jti": token.token_id,
         **({GRANT_TYPE_CLAIM: GrantType.CLIENT_CREDENTIALS} if token.is_of_machine else {"acr": token.acr}),
-        "token_type": "Bearer",
+        **({} if token.jkt is None else {"cnf": {"jkt": token.jkt}}),
+        "token_type": "Bearer" if token.jkt is None else "DPoP",
     }
 
 

@@ -4,10 +4,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, credentials, pushed_request, redirect_uri
+from oauth import authorization_request, credentials, dpop, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
-from oauth.endpoints import calling_client
+from oauth.endpoints import calling_client, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError
 from oauth.models import Client, PushedRequest
@@ -25,6 +25,15 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(found, OAuthError):
         return _refused(found, authorization)
     params, client = found
+    proof = await possession.proven(request, server)
+    if isinstance(proof, OAuthError):
+        return _refused(proof, authorization)
+    if proof is not None:
+        # RFC 9449 §10.1: the proof stands for dpop_jkt, and must not say otherwise.
+        differs = dpop.check_key(params.get("dpop_jkt"), proof.jkt)
+        if differs is not None:
+            return _refused(differs, authorization)
+        params = {**params, "dpop_jkt": proof.jkt}
     query = pushed_request.query_of(params, client.client_id)
     if isinstance(query, OAuthError):
         return _refused(query, authorization)

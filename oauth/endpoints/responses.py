@@ -36,7 +36,7 @@ def json_response(body: Mapping[str, object], status: int = 200, headers: Mappin
 
 def error_response(error: OAuthError, *, used_basic: bool = False, status: int = 400) -> Response:
     """An error of the token, revocation and registration endpoints (RFC 6749 §5.2, D-15)."""
-    headers = {}
+    headers = {} if error.nonce is None else {"DPoP-Nonce": error.nonce}
     if error.code is ErrorCode.INVALID_CLIENT:
         status = 401
         # RFC 6749 §5.2: a client that used the Authorization header is told the scheme that it used.

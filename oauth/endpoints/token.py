@@ -10,7 +10,7 @@ from oauth import access_token, client_authentication, credentials, token_reques
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
-from oauth.endpoints import calling_client, direct_grants
+from oauth.endpoints import calling_client, direct_grants, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
@@ -41,22 +41,26 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(asked, OAuthError):
         return _refused(asked, authorization, presented)
     now = server.clock()
-    decision = await _decide(asked, presented, server, now)
+    proof = await possession.proven(request, server)
+    if isinstance(proof, OAuthError):
+        return _refused(proof, authorization, presented)
+    jkt = None if proof is None else proof.jkt
+    decision = await _decide(asked, presented, jkt, server, now)
     if isinstance(decision, Refuse):
         if decision.revoke is not None:
             await revoke_grant(decision.revoke, decision.error.reason, server)
         return _refused(decision.error, authorization, presented)
-    return json_response(_issued(decision, server, now))
+    return json_response(_issued(decision, jkt, server, now))
 
 
 async def _decide(
-    asked: TokenRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+    asked: TokenRequest, presented: PresentedClient, jkt: str | None, server: AuthorizationServer, now: datetime
 ) -> Issue | Refuse:
     match asked:
         case AuthorizationCodeRequest():
-            return await _redeem(asked, presented, server, now)
+            return await _redeem(asked, presented, jkt, server, now)
         case RefreshTokenRequest():
-            return await _refresh(asked, presented, server, now)
+            return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
             return await direct_grants.for_itself(asked, presented, server, now)
         case IdentityAssertionRequest():
@@ -64,7 +68,11 @@ async def _decide(
 
 
 async def _redeem(
-    asked: AuthorizationCodeRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+    asked: AuthorizationCodeRequest,
+    presented: PresentedClient,
+    jkt: str | None,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Issue | Refuse:
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
@@ -73,14 +81,14 @@ async def _redeem(
         if isinstance(authenticated, OAuthError):
             return Refuse(authenticated)
         return authorization_code.decide(
-            asked, authenticated, code, refresh_token=fresh, settings=server.settings, now=now
+            asked, authenticated, code, refresh_token=fresh, dpop_jkt=jkt, settings=server.settings, now=now
         )
 
     return await server.store.redeem_code(presented.client_id, asked.code, decide, now)
 
 
 async def _refresh(
-    asked: RefreshTokenRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+    asked: RefreshTokenRequest, presented: PresentedClient, jkt: str | None, server: AuthorizationServer, now: datetime
 ) -> Issue | Refuse:
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
@@ -89,7 +97,7 @@ async def _refresh(
         if isinstance(authenticated, OAuthError):
             return Refuse(authenticated)
         return refresh_token.decide(
-            asked, authenticated, plain, stored, successor=fresh, settings=server.settings, now=now
+            asked, authenticated, plain, stored, successor=fresh, dpop_jkt=jkt, settings=server.settings, now=now
         )
 
     decision = await server.store.refresh(presented.client_id, asked.refresh_token, decide, now)
@@ -108,14 +116,14 @@ async def _refresh(
     return decision
 
 
-def _issued(issue: Issue, server: AuthorizationServer, now: datetime) -> dict[str, object]:
-    """The token response (OAuth 2.1 §3.2.3)."""
+def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: datetime) -> dict[str, object]:
+    """The token response (OAuth 2.1 §3.2.3). jkt: of the key that the access token is bound to."""
     lifetime = server.settings.access_token_lifetime
     token_id = access_token.new_token_id(issue.generation, server.entropy)
-    claims = access_token.claims(issue.grant, issue.scope, token_id, server.settings.issuer, now, lifetime)
+    claims = access_token.claims(issue.grant, issue.scope, token_id, server.settings.issuer, now, lifetime, jkt)
     body: dict[str, object] = {
         "access_token": server.key_ring.sign(claims, now),
-        "token_type": "Bearer",
+        "token_type": "Bearer" if jkt is None else "DPoP",
         "expires_in": int(lifetime.total_seconds()),
         "scope": to_text(issue.scope),
     }

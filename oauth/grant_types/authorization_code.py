@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from oauth import pkce, resource_indicator
+from oauth import dpop, pkce, resource_indicator
 from oauth.errors import invalid_grant, unauthorized_client
 from oauth.grant_types.decision import CodeDecision, Issue, Redeem, Refuse
-from oauth.models import AuthorizationCode, Client, GrantType
+from oauth.models import AuthorizationCode, Client, ClientAuthenticationMethod, GrantType
 from oauth.settings import Settings
 from oauth.token_request import AuthorizationCodeRequest
 
@@ -16,14 +16,15 @@ def decide(
     code: AuthorizationCode | None,
     *,
     refresh_token: str,
+    dpop_jkt: str | None = None,
     settings: Settings,
     now: datetime,
 ) -> CodeDecision:
     """May this code be exchanged, and for what?
 
     request: as sent, nothing in it trusted. client: authenticated. code: the stored one of that digest, or None.
-    refresh_token: the fresh one to issue. Never wider than the code. A replay revokes only when everything else
-    about it is right (D-7).
+    refresh_token: the fresh one to issue. dpop_jkt: thumbprint of the key that the client has proven to hold. Never
+    wider than the code. A replay revokes only when everything else about it is right (D-7).
     Source: OAuth 2.1 §4.1.3, §7.5.3; RFC 7636 §4.6; RFC 8707 §2.2."""
     if GrantType.AUTHORIZATION_CODE not in client.grant_types:
         return Refuse(unauthorized_client("The client is not registered for authorization_code."))
@@ -40,6 +41,11 @@ def decide(
     wrong_resource = resource_indicator.check_granted(request.resource, code.grant.resource)
     if wrong_resource is not None:
         return Refuse(wrong_resource)
+    wrong_key = dpop.check_key(code.dpop_jkt, dpop_jkt)
+    if wrong_key is not None:
+        return Refuse(wrong_key)
+    if client.dpop_bound and dpop_jkt is None:
+        return Refuse(dpop.REQUIRED)
     if code.redeemed_at is not None:
         replayed = invalid_grant("The code was used already.", reason="code_replayed")
         # Ours (D-7): this close together it is one client racing itself, and the winner keeps its grant.
@@ -53,4 +59,6 @@ def decide(
     return Redeem(
         Issue(code.grant, code.grant.scope, 0, refresh_token if refreshable else None),
         refresh_token_expires_at=min(now + settings.refresh_token_lifetime, code.grant.expires_at),
+        # RFC 9449 §5: a public client's refresh token is bound; another's is by its authentication.
+        dpop_jkt=dpop_jkt if client.authentication_method is ClientAuthenticationMethod.NONE else None,
     )

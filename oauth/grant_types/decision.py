@@ -22,21 +22,25 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Redeem:
-    """Claim the code, then issue. Whoever loses the claim decides again on the code as it now is."""
+    """Claim the code, then issue. Whoever loses the claim decides again on the code as it now is.
+
+    dpop_jkt: the key that the refresh token is bound to."""
 
     issue: Issue
     refresh_token_expires_at: datetime
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rotate:
     """Supersede the presented token by the one in issue, then issue. Losers decide again.
 
-    sealed_successor: the new token, sealed under the one that it replaces."""
+    sealed_successor: the new token, sealed under the one that it replaces. dpop_jkt: the key that it is bound to."""
 
     issue: Issue
     refresh_token_expires_at: datetime
     sealed_successor: bytes
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

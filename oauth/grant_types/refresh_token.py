@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from oauth import credentials, resource_indicator, scope
+from oauth import credentials, dpop, resource_indicator, scope
 from oauth.errors import OAuthError, invalid_grant, unauthorized_client
 from oauth.grant_types.decision import Follow, Issue, RefreshDecision, Refuse, Rotate
-from oauth.models import Client, GrantType, RefreshToken
+from oauth.models import Client, ClientAuthenticationMethod, GrantType, RefreshToken
 from oauth.settings import Settings
 from oauth.token_request import RefreshTokenRequest
 
@@ -17,13 +17,15 @@ def decide(
     token: RefreshToken | None,
     *,
     successor: str,
+    dpop_jkt: str | None = None,
     settings: Settings,
     now: datetime,
 ) -> RefreshDecision:
     """May this grant be refreshed, and which refresh token does the client hold afterwards?
 
     presented: the plain token that `token` was found by; it differs from the request's once a `Follow` was taken,
-    and then the head is handed out again as it is. successor: the fresh one, for a rotation.
+    and then the head is handed out again as it is. successor: the fresh one, for a rotation. dpop_jkt: thumbprint of
+    the key that the client has proven to hold.
     A superseded token that is neither a retry nor unanswered ends the grant: two parties hold it (§7.5.3)."""
     if GrantType.REFRESH_TOKEN not in client.grant_types:
         return Refuse(unauthorized_client("The client is not registered for refresh_token."))
@@ -31,6 +33,11 @@ def decide(
         return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_unknown"))
     if token.grant.client_id != request.client_id:
         return Refuse(invalid_grant("The refresh token is another client's.", "refresh_token_of_other_client"))
+    wrong_key = dpop.check_key(token.dpop_jkt, dpop_jkt)
+    if wrong_key is not None:
+        return Refuse(wrong_key)
+    if client.dpop_bound and dpop_jkt is None:
+        return Refuse(dpop.REQUIRED)
     wrong_resource = resource_indicator.check_granted(request.resource, token.grant.resource)
     if wrong_resource is not None:
         return Refuse(wrong_resource)
@@ -56,4 +63,5 @@ def decide(
         Issue(token.grant, granted, token.generation + 1, successor),
         refresh_token_expires_at=min(now + settings.refresh_token_lifetime, token.grant.expires_at),
         sealed_successor=credentials.seal_under(presented, successor),
+        dpop_jkt=dpop_jkt if client.authentication_method is ClientAuthenticationMethod.NONE else None,
     )

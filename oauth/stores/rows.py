@@ -318,4 +318,5 @@ def claim_values(secret: str, decision: Redeem | Rotate, now: datetime) -> Value
         "new_grant_id": issue.grant.grant_id,
         "new_generation": issue.generation,
         "new_expires_at": to_micros(decision.refresh_token_expires_at),
+        "new_dpop_jkt": decision.dpop_jkt,
     }

@@ -35,7 +35,7 @@ from oauth.stores.tables import authorization_codes, clients, grants, refresh_to
 
 _successors = refresh_tokens.alias("successors")
 _ONE: ColumnElement[int] = literal_column("1")
-_NEW_TOKEN = ("digest", "grant_id", "generation", "expires_at")
+_NEW_TOKEN = ("digest", "grant_id", "generation", "expires_at", "dpop_jkt")
 
 
 # -- what is sought: pairs of a client id and a digest; each yields a row, with nulls where there is nothing
@@ -126,6 +126,7 @@ def _claims() -> FromClause:
             "new_digest": LargeBinary(),
             "new_generation": Integer(),
             "new_expires_at": BigInteger(),
+            "new_dpop_jkt": Text(),
         },
     )
 
@@ -133,15 +134,20 @@ def _claims() -> FromClause:
 def _claim_and_add(claims: FromClause, claim: Update, grant_id: Column[str]) -> Select[Any]:
     """Claim many and add what comes with those that were won; → the digest that each winner claimed."""
     won = claim.returning(
-        grant_id, claims.c.claimed, claims.c.new_digest, claims.c.new_generation, claims.c.new_expires_at
+        grant_id,
+        claims.c.claimed,
+        claims.c.new_digest,
+        claims.c.new_generation,
+        claims.c.new_expires_at,
+        claims.c.new_dpop_jkt,
     ).cte("won")
     added = (
         insert(refresh_tokens)
         .from_select(
             list(_NEW_TOKEN),
-            select(won.c.new_digest, won.c.grant_id, won.c.new_generation, won.c.new_expires_at).where(
-                won.c.new_digest.is_not(None)
-            ),
+            select(
+                won.c.new_digest, won.c.grant_id, won.c.new_generation, won.c.new_expires_at, won.c.new_dpop_jkt
+            ).where(won.c.new_digest.is_not(None)),
         )
         .cte("added")
     )

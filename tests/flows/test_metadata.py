@@ -40,6 +40,7 @@ def test_server_document_says_what_clients_look_for(sqlite_gateway: Gateway) -> 
         "introspection_endpoint_auth_methods_supported": METHODS[1:],
         "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
         "client_id_metadata_document_supported": True,
+        "dpop_signing_alg_values_supported": ["ES256", "RS256"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "protected_resources": [f"{url}/mcp", f"{url}/mcp-admin", f"{url}/api"],

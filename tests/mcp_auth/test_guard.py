@@ -9,11 +9,12 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from mcp_auth.guard import BearerGuard
+from mcp_auth.possession import Possession
 from mcp_auth.principal import Principal, TokenKind, current_principal
 from mcp_auth.rejection import Rejection
 from oauth.outages import Outage, ProviderUnavailable, StoreUnavailable
 from oauth.vocabulary import ClientId, GrantId, Role, Subject
-from tests.support.builders import NOW, USER, scopes
+from tests.support.builders import NOW, PUBLIC_URL, USER, scopes
 
 PRINCIPAL = Principal(
     subject=Subject("subject_1"),
@@ -72,7 +73,7 @@ async def ask(headers: Headers, verdict: Principal | Rejection | Outage = PRINCI
             answer.body += message["body"]
 
     scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": query, "headers": list(headers)}
-    await BearerGuard(app, USER, verify)(scope, receive, send)
+    await BearerGuard(app, USER, verify, Possession(PUBLIC_URL, lambda: NOW, None))(scope, receive, send)
     return answer
 
 
@@ -107,7 +108,7 @@ def test_nobody_is_the_caller_outside_of_a_request() -> None:
         ([(b"authorization", b"Bearergood")], b""),
         ([(b"authorization", b"good")], b""),
         ([(b"authorization", b"Basic Z29vZDpnb29k")], b""),
-        ([(b"authorization", b"DPoP good")], b""),
+        ([(b"authorization", b"Token good")], b""),
         ([(b"x-authorization", b"Bearer good")], b""),
         ([(b"cookie", b"access_token=good")], b""),
     ],

@@ -28,7 +28,7 @@ def test_valid_request_asks_for_a_resource_and_its_scopes_under_a_challenge() ->
 
 
 # STD-49: unknown parameters are ignored.
-@pytest.mark.parametrize("name", ["foo", "prompt", "nonce", "max_age", "login_hint", "dpop_jkt"])
+@pytest.mark.parametrize("name", ["foo", "prompt", "nonce", "max_age", "login_hint"])
 def test_parameters_that_nobody_knows_change_nothing(name: str) -> None:
     assert validated(**{name: "x"}) == validated()
 

@@ -11,6 +11,8 @@ def test_document_of_a_resource_says_who_it_is_and_where_to_get_a_token() -> Non
         "authorization_servers": ["https://auth.test"],
         "scopes_supported": ["mcp:read", "mcp:write"],
         "bearer_methods_supported": ["header"],
+        "dpop_signing_alg_values_supported": ["ES256", "RS256"],
+        "dpop_bound_access_tokens_required": False,
         "resource_name": "Example",
     }
 

@@ -37,6 +37,7 @@ def test_metadata_is_what_works_here_and_nothing_else() -> None:
         "introspection_endpoint_auth_methods_supported": METHODS[1:],
         "introspection_endpoint_auth_signing_alg_values_supported": ["ES256", "RS256"],
         "client_id_metadata_document_supported": True,
+        "dpop_signing_alg_values_supported": ["ES256", "RS256"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "protected_resources": ["https://auth.test/mcp", "https://auth.test/mcp-admin", "https://auth.test/api"],

@@ -39,6 +39,7 @@ class RawClient:
         self.http = httpx.Client(timeout=20, verify=NO_TLS, headers={"Host": gateway.partition("://")[2]})
         self.client_id = ""
         self.client_secret: str | None = None
+        self.registration_token: str | None = None
         self.verifier = secrets.token_urlsafe(48)
 
     def close(self) -> None:
@@ -59,6 +60,7 @@ class RawClient:
         if response.status_code == 201:
             self.client_id = response.json()["client_id"]
             self.client_secret = response.json().get("client_secret")
+            self.registration_token = response.json().get("registration_access_token")
         return response
 
     def authorization_url(self, **changed: str | None) -> str:

@@ -71,6 +71,7 @@ def life(gateway: Gateway, clock: SettableClock) -> Life:
 
     secrets = {
         "client secret": authentication["client_secret"],
+        "registration token": str(client.registration_token),
         "code": code,
         "code of the revoked grant": ended_code,
         "refresh token of the revoked grant": ended_tokens["refresh_token"],
@@ -93,7 +94,8 @@ def life(gateway: Gateway, clock: SettableClock) -> Life:
     kept = {
         "digest of the code": digest(code),
         "digest of the last refresh token": digest(tokens[-1]["refresh_token"]),
-        "digest of the client secret": digest(authentication["client_secret"]),
+        "digest of the registration token": digest(str(client.registration_token)),
+        "hash of the client secret": b"$argon2id$v=19$",
         "client id": client.client_id.encode(),
         "account": USER.email.encode(),
     }

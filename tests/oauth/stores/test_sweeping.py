@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, func, inspect, select
 
 import oauth.stores.tables
 from oauth.credentials import digest
-from oauth.models import Client, Registration, Revocation, RevocationKind, SignInSession
+from oauth.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.outages import StoreUnavailable
 from oauth.stores import sweeping
 from oauth.stores.instants import to_micros
@@ -254,6 +254,7 @@ async def put_many(store: SqlStore, count: int) -> None:
         await store.add_sign_in_session(make_session(name, NOW))
         await store.add_revocation(make_revocation(name, NOW))
         await store.put_client(unused(f"unused_{name}"))
+        await store.add_pushed_request(PushedRequest(digest(name), CLIENT, "scope=a", NOW))
         await store.count_attempts([digest(name)], NOW, timedelta(minutes=10))
 
 
@@ -266,13 +267,22 @@ async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, dat
         "attempts": 7,
         "clients": 8,
         "grants": 7,
+        "pushed_requests": 7,
         "refresh_tokens": 7,
         "revocations": 7,
         "sign_in_sessions": 7,
     }
     await store.sweep(NOW + timedelta(days=100), 3)
     after = await rows_of(database)
-    kinds = ("authorization_requests", "attempts", "refresh_tokens", "revocations", "sign_in_sessions", "clients")
+    kinds = (
+        "authorization_requests",
+        "attempts",
+        "pushed_requests",
+        "refresh_tokens",
+        "revocations",
+        "sign_in_sessions",
+        "clients",
+    )
     assert {name: before[name] - after[name] for name in kinds} == dict.fromkeys(kinds, 3)
     assert await sweep_all(store, NOW + timedelta(days=100)) > 0
     assert await rows_of(database) == {"clients": 1}  # the one that was in use until now
