@@ -19,25 +19,36 @@ from oauth.scope import to_text
 log = structlog.get_logger()
 
 Verify = Callable[[str], Awaitable[Principal | Rejection]]
+# Told of each request that is turned away, with the reason where a token was sent.
+Notice = Callable[[Scope, Resource, Rejection | None], None]
+
+
+def _nobody(_scope: Scope, _resource: Resource, _rejection: Rejection | None) -> None:
+    pass
 
 
 class BearerGuard:
     """Lets a request through to `app` with the principal set, or answers it.
 
-    verify: of the verifier for the resource. possession: for tokens that are bound to a key. Every request needs the
+    verify: of the verifier for the resource. possession: for tokens that are bound to a key. notice:
+    told of each request that is turned away. Every request needs the
     resource's baseline scopes."""
 
-    def __init__(self, app: ASGIApp, resource: Resource, verify: Verify, possession: Possession) -> None:
+    def __init__(
+        self, app: ASGIApp, resource: Resource, verify: Verify, possession: Possession, notice: Notice = _nobody
+    ) -> None:
         self._app = app
         self._resource = resource
         self._verify = verify
         self._possession = possession
+        self._notice = notice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI, for the scope type `http`."""
         token, proofs = _presented(scope)
         if token is None:
             header = challenge.unauthenticated(self._resource)
+            self._notice(scope, self._resource, None)
             await _answer(send, 401, "unauthorized", _NO_TOKEN, [("www-authenticate", header)])
             return
         try:
@@ -51,6 +62,7 @@ class BearerGuard:
             principal = principal if wrong is None else wrong
         if isinstance(principal, Rejection):
             log.info("token_rejected", resource=self._resource.path, reason=principal.reason, failure=principal.failure)
+            self._notice(scope, self._resource, principal)
             error, header = challenge.rejected(self._resource, principal)
             headers = [("www-authenticate", header)]
             if proofs is not None:
@@ -64,6 +76,7 @@ class BearerGuard:
             log.info(
                 "scope_insufficient", resource=self._resource.path, needed=to_text(needed), subject=principal.subject
             )
+            self._notice(scope, self._resource, Rejection("scope_insufficient", _SCOPE))
             header = challenge.insufficient_scope(self._resource, needed, _SCOPE)
             await _answer(send, 403, "insufficient_scope", _SCOPE, [("www-authenticate", header)])
             return

@@ -8,6 +8,7 @@ from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.dpop import Nonces
+from oauth.flows import Flows
 from oauth.key_ring import KeyRing
 from oauth.known_clients import KnownClients
 from oauth.models import Revocation
@@ -30,6 +31,7 @@ class AuthorizationServer:
     client_documents: ClientDocuments
     client_secrets: ClientSecrets
     dpop_nonces: Nonces
+    flows: Flows
     issuer_keys: IssuerKeys
     known_clients: KnownClients
     key_ring: KeyRing

@@ -30,7 +30,6 @@ from oauth.endpoints.responses import error_response, message_page
 from oauth.errors import invalid_request, temporarily_unavailable
 from oauth.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
 from oauth.pages import Message
-from oauth.resources import Resource
 
 log = structlog.get_logger()
 
@@ -68,7 +67,11 @@ def routes(server: AuthorizationServer) -> list[Route]:
         *(_route(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs),
         *(_route(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
         *(
-            _route(resource.document_path, partial(_resource_document, resource), "GET")
+            _route(
+                resource.document_path,
+                _for_programs(partial(metadata.protected_resource_metadata, resource), server),
+                "GET",
+            )
             for resource in server.resources
         ),
     ]
@@ -115,10 +118,6 @@ def _for_people(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
             return message_page(request, server, _OVERSIZED, status=413)
 
     return handle
-
-
-async def _resource_document(resource: Resource, _: Request) -> Response:
-    return metadata.protected_resource_metadata(resource)
 
 
 def _reason(outage: Outage) -> str:

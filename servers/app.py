@@ -22,12 +22,14 @@ from mcp_auth.users.filling import Filling
 from mcp_auth.users.known_ids import KnownIds
 from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth import server_metadata
+from oauth.access_token import AccessToken
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_documents import ClientDocuments
 from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock, system_clock
-from oauth.credentials import Entropy, KeyEncryption
+from oauth.credentials import Entropy, KeyEncryption, derive
 from oauth.dpop import Nonces
+from oauth.flows import Flows
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.remote.fetching import INTERNET, Network
@@ -45,6 +47,7 @@ from servers.api.identifier_status import identifier_status_router
 from servers.api.users import users_router
 from servers.background import RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
+from servers.flow_notes import FlowNotes
 from servers.mcp_server import http_app, index_tools
 from servers.origin import is_loopback
 from servers.people import open_people
@@ -128,6 +131,13 @@ async def _open_routes(
         await feed.poll()
         await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
         await stack.enter_async_context(background.sharing(limiter, store))
+        flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
+        notes = FlowNotes(flows, resources, store)
+        await stack.enter_async_context(background.telling(notes))
+
+        def first_sight(token: AccessToken) -> None:
+            sightings.add(token)
+            notes.first_call(token)
 
         def verifier(resource: Resource) -> SupabaseTokenVerifier:
             return SupabaseTokenVerifier(
@@ -138,7 +148,7 @@ async def _open_routes(
                 standings=people.standings,
                 revocations=people.revocations,
                 clock=clock,
-                on_first_sight=sightings.add,
+                on_first_sight=first_sight,
             )
 
         nonces = Nonces(settings.root_secrets)
@@ -153,6 +163,7 @@ async def _open_routes(
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             client_secrets=client_secrets,
             dpop_nonces=nonces,
+            flows=flows,
             issuer_keys=IssuerKeys(network, clock),
             known_clients=settings.known,
             key_ring=key_ring,
@@ -172,9 +183,11 @@ async def _open_routes(
             await index_tools(server)
             app = http_app(server, path)
             await stack.enter_async_context(app.lifespan(app))
-            mcp_routes += _mcp_routes(
-                path, BearerGuard(_PostOnly(app, path), by_path[path], verifier(by_path[path]).verify, possession)
+            resource = by_path[path]
+            guard = BearerGuard(
+                _PostOnly(app, path), resource, verifier(resource).verify, possession, notes.turned_away
             )
+            mcp_routes += _mcp_routes(path, guard)
 
         api_resource = by_path[API_PATH]
         api_verifier = verifier(api_resource)
@@ -187,6 +200,7 @@ async def _open_routes(
             KnownIds(people.users),
             Filling(people.introspection, people.users, clock),
             StreamTickets(database, clock, entropy),
+            notes.turned_away,
             settings.service_keys,
         )
         routers = [

@@ -14,6 +14,7 @@ from oauth.clock import Clock
 from oauth.key_ring import KeyRing
 from oauth.outages import Outage
 from oauth.stores.ports import Sighting, Store
+from servers.flow_notes import FlowNotes
 from servers.rate_limit import EXCHANGE, RateLimiter
 
 log = structlog.get_logger()
@@ -24,6 +25,7 @@ REVOCATION_POLL = timedelta(seconds=2)
 _OVERLAP = timedelta(minutes=2)
 _KEY_POLL = timedelta(seconds=60)
 _SIGHTING_FLUSH = timedelta(seconds=1)
+_FLOW_FLUSH = timedelta(seconds=1)
 _SWEEP = timedelta(seconds=60)
 _SWEEP_ROWS = 500
 _MOST_SIGHTINGS = 10_000
@@ -103,6 +105,17 @@ async def running(
             await sightings.flush()
         except Outage as outage:
             log.warning("sightings_lost", cause=str(outage))
+
+
+@asynccontextmanager
+async def telling(notes: FlowNotes) -> AsyncIterator[None]:
+    """Write down what happens to those who connect, and at the end what is left."""
+    async with repeating(_FLOW_FLUSH, notes.write_down):
+        yield
+    try:
+        await notes.write_down()
+    except Outage as outage:
+        log.warning("flow_steps_lost", cause=str(outage))
 
 
 @asynccontextmanager

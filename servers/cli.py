@@ -92,6 +92,22 @@ def migrate() -> None:
     sys.stderr.write(f"The database is at revision {REVISION}.\n")
 
 
+@app.command
+def explain(name: str, *, json: bool = False) -> None:
+    """Tell the story of an attempt to connect: what happened, how far it came, and what to do.
+
+    Parameters
+    ----------
+    name
+        An id that an error page showed (fl_…), a request id, a client id or a grant id.
+    json
+        One JSON object instead of sentences.
+    """
+    from servers import explain as explaining  # noqa: PLC0415 - the other commands do without
+
+    run(explaining.explain(name, as_json=json))
+
+
 @keys.command(name="list")
 def list_keys() -> None:
     """List the signing keys, oldest first, with what each is for now."""

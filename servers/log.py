@@ -60,4 +60,6 @@ def _add_request(_: object, __: str, event: EventDict) -> EventDict:
     if scope is not None:
         event.setdefault("request_id", scope.get("request_id"))
         event.setdefault("client_address", scope.get("client_address"))
+        if scope.get("flow_id") is not None:
+            event.setdefault("flow_id", scope["flow_id"])
     return event

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from mcp_auth.guard import Verify
+from mcp_auth.guard import Notice, Verify
 from mcp_auth.possession import Possession
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.service_keys import NO_SERVICES, ServiceKeys
@@ -21,7 +21,7 @@ Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 class RestAuthentication:
     """The REST resource, its verifier's `verify` and `watch`, what checks proofs of possession, and the people.
 
-    service_keys: of other services (SEED-52)."""
+    notice: told of each request that is turned away. service_keys: of other services (SEED-52)."""
 
     resource: Resource
     verify: Verify
@@ -31,4 +31,5 @@ class RestAuthentication:
     known_ids: KnownIds
     filling: Filling
     tickets: StreamTickets
+    notice: Notice
     service_keys: ServiceKeys = NO_SERVICES

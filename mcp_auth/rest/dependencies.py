@@ -146,7 +146,9 @@ def bearer_token(connection: HTTPConnection) -> str:
 
 
 def _unauthenticated(connection: HTTPConnection, code: str, message: str) -> ApiError:
-    header = challenge.unauthenticated(authentication_of(connection).resource)
+    authentication = authentication_of(connection)
+    authentication.notice(connection.scope, authentication.resource, None)
+    header = challenge.unauthenticated(authentication.resource)
     return ApiError(401, code, message, {"WWW-Authenticate": header})
 
 
@@ -166,6 +168,7 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         principal = principal if wrong is None else wrong
     if isinstance(principal, Rejection):
         log.info("token_rejected", resource=resource.path, reason=principal.reason, failure=principal.failure)
+        authentication.notice(connection.scope, resource, principal)
         if principal.reason == "user_inactive":
             # The token is good: signing in again would not help.
             raise _inactive()

@@ -52,6 +52,8 @@ def upgrade() -> None:
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.Column("step", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
         sa.Column("client_id", sa.Text(), nullable=True),
         sa.Column("resource", sa.Text(), nullable=True),
         sa.Column("network", sa.LargeBinary(), nullable=True),

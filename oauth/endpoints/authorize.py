@@ -12,6 +12,7 @@ from oauth.endpoints.browser import bind_browser, browser_secret, current_sessio
 from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError, invalid_request
+from oauth.flows import Step
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
 from oauth.parameters import Parameters
@@ -30,6 +31,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     client = await _client(params.get("client_id", ""), request, server)
     if isinstance(client, Response):
         return client
+    request.scope["flow_client_id"] = client.client_id
     if client.disabled_at is not None:
         log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
         return message_page(request, server, _DISABLED, status=403)
@@ -48,6 +50,10 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(asked, OAuthError):
         return _refused(asked, client, target, request, server, signed_in=session is not None)
 
+    resource = asked.resource
+    flow_id = server.flows.note(
+        request.scope, Step.AUTHORIZATION_REQUESTED, client_id=client.client_id, resource=resource.path
+    )
     handle = credentials.new_secret("ar_", server.entropy)
     secret = browser_secret(request, server) or credentials.new_secret("br_", server.entropy)
     await server.store.add_authorization_request(
@@ -57,12 +63,13 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             client_id=client.client_id,
             target=target,
             scope=asked.scope,
-            resource=asked.resource.identifier,
+            resource=resource.identifier,
             code_challenge=asked.code_challenge,
             # What was pushed is good once: only the app can begin that again.
             query="" if pushed else raw.decode(),
             expires_at=server.clock() + server.settings.authorization_request_lifetime,
             dpop_jkt=asked.dpop_jkt,
+            flow_id=flow_id,
         )
     )
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
@@ -136,6 +143,14 @@ def _refused(
 ) -> Response:
     """OAuth 2.1 §7.12.2: strangers who registered themselves cannot make us redirect before somebody signed in."""
     log.info("authorization_refused", error=error.code, reason=error.reason, client_id=client.client_id)
+    server.flows.note(
+        request.scope,
+        Step.AUTHORIZATION_REQUESTED,
+        client_id=client.client_id,
+        reason=error.reason,
+        error=error.code,
+        description=error.description,
+    )
     answer = target.answer(server.settings.issuer, {"error": error.code, "error_description": error.description})
     if signed_in or client.proves_its_identity:
         return redirect(answer)

@@ -17,6 +17,7 @@ from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.revocation import revoke_grant
 from oauth.endpoints.sign_in import malformed
 from oauth.errors import OAuthError, access_denied
+from oauth.flows import Step
 from oauth.models import AuthorizationCode, Client, Grant, SignInSession
 from oauth.pages import Message
 from oauth.resource_indicator import check_resource_owner
@@ -80,6 +81,8 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
     if standing is None:
         return message_page(request, server, _GONE)
     if standing == plain_code and pending.asked.decided_at is None:
+        denied = "consent_denied" if decision == "deny" else None
+        server.flows.note(request.scope, Step.CONSENTED, client_id=pending.client.client_id, reason=denied)
         log.info("consent", decision=decision, client_id=pending.client.client_id, resource=pending.resource.path)
         return redirect(_answer_url(pending, standing, server))
     return await _answered_before(pending, standing, decision, request, server)
@@ -123,6 +126,7 @@ def _code(
         acr=session.acr,
         created_at=now,
         expires_at=now + server.settings.grant_lifetime,
+        flow_id=pending.asked.flow_id,
     )
     return AuthorizationCode(
         digest=digest(plain_code),
@@ -149,7 +153,7 @@ async def _turned_away(
         await end_session(request, sign_in, server)
         return sign_in
     why = _why_not(pending.resource, session, standing)
-    return None if why is None else _not_permitted(pending, session, why, server)
+    return None if why is None else _not_permitted(pending, session, why, request, server)
 
 
 def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> str | None:
@@ -163,8 +167,18 @@ def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> 
     return None
 
 
-def _not_permitted(pending: Pending, session: SignInSession, why: str, server: AuthorizationServer) -> Response:
+def _not_permitted(
+    pending: Pending, session: SignInSession, why: str, request: Request, server: AuthorizationServer
+) -> Response:
     log.info("consent_refused", reason="not_permitted", subject=session.subject, resource=pending.resource.path)
+    server.flows.note(
+        request.scope,
+        Step.CONSENTED,
+        client_id=pending.client.client_id,
+        resource=pending.resource.path,
+        reason="not_permitted",
+        description=f"The account {why}",
+    )
     return page(
         server,
         "not_permitted.html",

@@ -7,14 +7,16 @@ from starlette.responses import Response
 
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
+from oauth.flows import Step
 from oauth.key_ring import JWKS_MAX_AGE
 from oauth.resources import Resource
 
 _MAX_AGE_SECONDS = 300
 
 
-async def authorization_server_metadata(_: Request, server: AuthorizationServer) -> Response:
+async def authorization_server_metadata(request: Request, server: AuthorizationServer) -> Response:
     """GET /.well-known/oauth-authorization-server and its OpenID alias."""
+    server.flows.note(request.scope, Step.SERVER_METADATA)
     return _document(server_metadata.document(server.settings, server.resources), _MAX_AGE_SECONDS)
 
 
@@ -23,8 +25,9 @@ async def jwks(_: Request, server: AuthorizationServer) -> Response:
     return _document(server.key_ring.keys.jwks(server.clock()), int(JWKS_MAX_AGE.total_seconds()))
 
 
-def protected_resource_metadata(resource: Resource) -> Response:
+async def protected_resource_metadata(resource: Resource, request: Request, server: AuthorizationServer) -> Response:
     """GET /.well-known/oauth-protected-resource/{path} of one resource."""
+    server.flows.note(request.scope, Step.RESOURCE_METADATA, resource=resource.path)
     return _document(resource.document(), _MAX_AGE_SECONDS)
 
 

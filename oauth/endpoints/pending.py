@@ -3,10 +3,11 @@
 Back, reload, a second click, a page from yesterday, a link from somebody else: each ends in a sentence, never in
 an error of ours."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from oauth import redirect_uri
 from oauth.authorization_server import AuthorizationServer
@@ -22,13 +23,15 @@ from oauth.resources import Resource
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that this browser began, with all that its pages show. form_token: for the forms on them."""
+    """A request that this browser began, with all that its pages show. form_token: for the forms on them. scope: of the
+    HTTP request that is about it, for what is noted of it."""
 
     handle: str
     asked: AuthorizationRequest
     client: Client
     resource: Resource
     form_token: str
+    scope: Scope = field(repr=False)
 
     @property
     def client_name(self) -> str:
@@ -44,6 +47,7 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     asked = await server.store.authorization_request(digest(handle))
     if asked is None:
         return message_page(request, server, _UNKNOWN)
+    request.scope.update(flow_id=asked.flow_id, flow_client_id=asked.client_id)
     secret = browser_secret(request, server)
     if secret is None or not is_bound(asked, request, server):
         return message_page(request, server, _FOREIGN, status=403)
@@ -54,7 +58,7 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     # A redirect that the client has given up since counts at once (STD-210).
     if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
-    return Pending(handle, asked, client, resource, form_token(secret, handle))
+    return Pending(handle, asked, client, resource, form_token(secret, handle), request.scope)
 
 
 async def find_open(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:

@@ -10,6 +10,7 @@ from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
 from oauth.endpoints import calling_client, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError
+from oauth.flows import Step
 from oauth.models import Client, PushedRequest
 from oauth.parameters import Parameters
 
@@ -20,29 +21,29 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     """A form with the parameters of /authorize → 201 with the request_uri that stands for them, once (§2.2).
 
     The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
-    authorization = request.headers.get("authorization")
     found = await calling_client.authenticated(request, server)
     if isinstance(found, OAuthError):
-        return _refused(found, authorization)
+        return _refused(found, request, server)
     params, client = found
     proof = await possession.proven(request, server)
     if isinstance(proof, OAuthError):
-        return _refused(proof, authorization)
+        return _refused(proof, request, server)
     if proof is not None:
         # RFC 9449 §10.1: the proof stands for dpop_jkt, and must not say otherwise.
         differs = dpop.check_key(params.get("dpop_jkt"), proof.jkt)
         if differs is not None:
-            return _refused(differs, authorization)
+            return _refused(differs, request, server)
         params = {**params, "dpop_jkt": proof.jkt}
     query = pushed_request.query_of(params, client.client_id)
     if isinstance(query, OAuthError):
-        return _refused(query, authorization)
+        return _refused(query, request, server)
     wrong = _check(params, client, server)
     if wrong is not None:
-        return _refused(wrong, authorization)
+        return _refused(wrong, request, server)
     secret = credentials.new_secret(PUSHED_REQUEST_PREFIX, server.entropy)
     expires_at = server.clock() + pushed_request.LIFETIME
     await server.store.add_pushed_request(PushedRequest(digest(secret), client.client_id, query, expires_at))
+    server.flows.note(request.scope, Step.PUSHED, client_id=client.client_id)
     answer = {
         "request_uri": pushed_request.PREFIX + secret,
         "expires_in": int(pushed_request.LIFETIME.total_seconds()),
@@ -59,6 +60,7 @@ def _check(params: Parameters, client: Client, server: AuthorizationServer) -> O
     return asked if isinstance(asked, OAuthError) else None
 
 
-def _refused(error: OAuthError, authorization: str | None) -> Response:
+def _refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     log.info("pushed_request_refused", error=error.code, reason=error.reason)
-    return error_response(error, used_basic=authorization is not None)
+    server.flows.note(request.scope, Step.PUSHED, reason=error.reason, error=error.code, description=error.description)
+    return error_response(error, used_basic="authorization" in request.headers)

@@ -13,6 +13,7 @@ from oauth.endpoints import throttle
 from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError, invalid_client_metadata, too_many_requests
+from oauth.flows import Step
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.settings import RegistrationPolicy
 from oauth.strict_json import parse_object
@@ -27,20 +28,20 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     A public client that is registered already, from the same source, gets its registration again."""
     policy = server.settings.registration
     if not _may_register(request, policy):
-        return unauthorized("initial_access_token", "Registration needs an initial access token.")
+        return unauthorized("initial_access_token", "Registration needs an initial access token.", request, server)
     metadata = await read_metadata(request, server)
     if isinstance(metadata, OAuthError):
-        return refused(metadata)
+        return refused(metadata, request, server)
     expires_at = server.clock() + policy.unused_lifetime
     registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
     if registered_as is not None:
         known = await server.store.renew_registration(registered_as, expires_at)
         if known is not None:
-            return _registered(known, Shown(), server, is_new=False)
+            return _registered(known, Shown(), request, server, is_new=False)
     wait = await throttle.count_registration(request, server)
     if wait is not None:
         meaning = "Too many clients were registered from this address."
-        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds))
+        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds), request, server)
     secret, secret_digest = await new_secret(metadata, server)
     registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
     # Ours: never chosen by the client, never a URL (STD-132).
@@ -53,11 +54,11 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     if added is None:
         seconds = int(policy.spared_for.total_seconds())
         meaning = "Too many clients that nobody uses are registered."
-        return refused(too_many_requests(meaning, "registrations_full", seconds))
+        return refused(too_many_requests(meaning, "registrations_full", seconds), request, server)
     if added.client_id != client_id:
         # Another request of the same client came first.
-        return _registered(added, Shown(), server, is_new=False)
-    return _registered(added, Shown(secret, registration_token), server, is_new=True)
+        return _registered(added, Shown(), request, server, is_new=False)
+    return _registered(added, Shown(secret, registration_token), request, server, is_new=True)
 
 
 async def read_metadata(request: Request, server: AuthorizationServer) -> ClientMetadata | OAuthError:
@@ -103,9 +104,12 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def unauthorized(reason: str, description: str) -> Response:
+def unauthorized(reason: str, description: str, request: Request, server: AuthorizationServer) -> Response:
     """RFC 7591 §3, RFC 7592 §2: the token that a registration needs is missing or no good."""
     log.info("registration_refused", error=ErrorCode.INVALID_TOKEN, reason=reason)
+    server.flows.note(
+        request.scope, Step.REGISTERED, reason=reason, error=ErrorCode.INVALID_TOKEN, description=description
+    )
     body = {"error": ErrorCode.INVALID_TOKEN, "error_description": description}
     return json_response(body, 401, {"WWW-Authenticate": f'Bearer error="{ErrorCode.INVALID_TOKEN}"'})
 
@@ -117,12 +121,18 @@ def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
     return token is not None and digest(token) in policy.initial_access_tokens
 
 
-def _registered(client: Client, shown: Shown, server: AuthorizationServer, *, is_new: bool) -> Response:
+def _registered(
+    client: Client, shown: Shown, request: Request, server: AuthorizationServer, *, is_new: bool
+) -> Response:
+    server.flows.note(request.scope, Step.REGISTERED, client_id=client.client_id)
     log.info("client_registered", client_id=client.client_id, name=client.name, is_new=is_new)
     return json_response(client_registration.document(client, shown, server.settings.issuer), 201)
 
 
-def refused(error: OAuthError) -> Response:
+def refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     """The metadata cannot be registered."""
     log.info("registration_refused", error=error.code, reason=error.reason)
+    server.flows.note(
+        request.scope, Step.REGISTERED, reason=error.reason, error=error.code, description=error.description
+    )
     return error_response(error)

@@ -49,18 +49,18 @@ async def change(request: Request, server: AuthorizationServer) -> Response:
         return client
     document = await read_document(request)
     if isinstance(document, OAuthError):
-        return refused(document)
+        return refused(document, request, server)
     wrong = await _check_own_words(document, client, server)
     if wrong is not None:
-        return refused(wrong)
+        return refused(wrong, request, server)
     metadata = parse_metadata(document, server)
     if isinstance(metadata, OAuthError):
-        return refused(metadata)
+        return refused(metadata, request, server)
     secret, secret_digest = (None, None) if client.secret_digest else await new_secret(metadata, server)
     changed = client_registration.changed_client(client, metadata, secret_digest)
     if not await server.store.change_registration(changed, digest(bearer_token(request) or "")):
         # It was switched off, shared or removed while we looked.
-        return _not_its_token()
+        return _not_its_token(request, server)
     log.info("registration_changed", client_id=client.client_id)
     return _in_force(changed, secret, request, server)
 
@@ -81,7 +81,7 @@ async def _managed(request: Request, server: AuthorizationServer) -> Client | Re
     token = bearer_token(request)
     stored = None if client is None else client.registration_token_digest
     if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):
-        return _not_its_token()
+        return _not_its_token(request, server)
     if client.disabled_at is not None:
         log.info("registration_refused", reason="client_disabled", client_id=client.client_id)
         body = {"error": ErrorCode.ACCESS_DENIED, "error_description": "The client has been switched off here."}
@@ -112,5 +112,7 @@ def _in_force(client: Client, secret: str | None, request: Request, server: Auth
     return json_response(client_registration.document(client, shown, server.settings.issuer))
 
 
-def _not_its_token() -> Response:
-    return unauthorized("registration_token_wrong", "The registration access token is missing or no good.")
+def _not_its_token(request: Request, server: AuthorizationServer) -> Response:
+    return unauthorized(
+        "registration_token_wrong", "The registration access token is missing or no good.", request, server
+    )

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.captcha import Captcha
 from oauth.errors import OAuthError
+from oauth.flows import Step
 from oauth.outages import RETRY_AFTER_SECONDS
 from oauth.pages import Message
 from oauth.vocabulary import ErrorCode
@@ -76,6 +77,9 @@ def page(
     )
 
 
+_STEPS = {"authorize": Step.AUTHORIZATION_REQUESTED, "consent": Step.CONSENTED}
+
+
 def message_page(
     request: Request,
     server: AuthorizationServer,
@@ -83,7 +87,11 @@ def message_page(
     status: int = 400,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A page that says what happened, what it means and what to do, with the id that the log knows it by."""
+    """A page that says what happened, what it means and what to do, with the ids that the log and `mcp-auth explain`
+    know it by. Where it has a reason, somebody's way ends here."""
+    if message.reason:
+        step = _STEPS.get(request.url.path.rpartition("/")[2], Step.SIGNED_IN)
+        server.flows.note(request.scope, step, reason=message.reason, description=message.meaning)
     return page(
         server,
         "message.html",
@@ -96,4 +104,5 @@ def message_page(
         link=message.link,
         link_text=message.link_text,
         request_id=request.scope.get("request_id", ""),
+        flow_id=request.scope.get("flow_id", ""),
     )

@@ -57,7 +57,7 @@ async def check_factor(request: Request, server: AuthorizationServer) -> Respons
         return _page(asked, pending, server, problem="Enter the code.", status=400)
     wait = await throttle.count("factor", asked.subject, request, server, most=_GUESSES)
     if wait is not None:
-        note_refusal("attempts_exceeded", pending)
+        note_refusal("attempts_exceeded", pending, server)
         return _page(asked, pending, server, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds)
     owners = server.resource_owners
     try:
@@ -67,7 +67,7 @@ async def check_factor(request: Request, server: AuthorizationServer) -> Respons
             return await _refused(challenge_id, asked, pending, request, server)
         outcome = await owners.sign_in_with_factor(asked.proof, factor.factor_id, challenge_id, code)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return _page(asked, pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
         return await _refused(outcome, asked, pending, request, server)
@@ -81,12 +81,12 @@ async def _send(
     """A phone gets its code when it is chosen."""
     wait = await throttle.count("send factor", asked.subject, request, server, most=_GUESSES)
     if wait is not None:
-        note_refusal("attempts_exceeded", pending)
+        note_refusal("attempts_exceeded", pending, server)
         return _page(asked, pending, server, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds)
     try:
         challenge_id = await server.resource_owners.challenge(asked.proof, factor.factor_id)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return _page(asked, pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     if isinstance(challenge_id, SignInRefusal):
         return await _refused(challenge_id, asked, pending, request, server)
@@ -97,7 +97,7 @@ async def _send(
 async def _refused(
     refusal: SignInRefusal, asked: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
 ) -> Response:
-    note_refusal(refusal, pending)
+    note_refusal(refusal, pending, server)
     if refusal is SignInRefusal.SIGN_IN_LAPSED:
         await progress.forget(pending, server)
         return progress.lapsed(pending, request, server)

@@ -15,6 +15,7 @@ from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError
+from oauth.flows import Step
 from oauth.outages import RETRY_AFTER_SECONDS, ProviderUnavailable
 from oauth.pages import Message
 from oauth.parameters import Parameters
@@ -123,6 +124,7 @@ async def go_on(
     await _link(outcome, server)
     await begin_session(request, response, outcome, server)
     await progress.forget(pending, server)
+    server.flows.note(request.scope, Step.SIGNED_IN, client_id=pending.client.client_id)
     log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
     return response
 
@@ -137,20 +139,21 @@ async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
 
 async def refused(refusal: SignInRefusal, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
     """The sign-in page again, with what is wrong."""
-    note_refusal(refusal, pending)
+    note_refusal(refusal, pending, server)
     return await form(pending, server, email=email, problem=PROBLEMS[refusal], status=status_of(refusal))
 
 
 async def throttled(wait: Wait, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
     """The same, when too much was tried."""
-    note_refusal("attempts_exceeded", pending)
+    note_refusal("attempts_exceeded", pending, server)
     return await form(
         pending, server, email=email, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds
     )
 
 
-def note_refusal(reason: str, pending: Pending) -> None:
-    """In the log."""
+def note_refusal(reason: str, pending: Pending, server: AuthorizationServer) -> None:
+    """In the log, and in the story of the connection."""
+    server.flows.note(pending.scope, Step.SIGNED_IN, reason=str(reason))
     log.info("sign_in_refused", reason=str(reason), client_id=pending.client.client_id)
 
 

@@ -64,7 +64,7 @@ async def send_code(request: Request, server: AuthorizationServer) -> Response:
             recipient, back_to(server, verifier), captcha_token(params, server)
         )
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     if refusal is not None:
         return await refused(refusal, pending, server, email=typed)
@@ -103,15 +103,15 @@ async def check_code(request: Request, server: AuthorizationServer) -> Response:
     address = sent.recipient.address
     wait = await throttle.count("code", address, request, server, most=_GUESSES)
     if wait is not None:
-        note_refusal("attempts_exceeded", pending)
+        note_refusal("attempts_exceeded", pending, server)
         return _page(sent, pending, server, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds)
     try:
         outcome = await server.resource_owners.sign_in_with_code(sent.recipient, code)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return _page(sent, pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        note_refusal(outcome, pending)
+        note_refusal(outcome, pending, server)
         return _page(sent, pending, server, problem=PROBLEMS[outcome], status=status_of(outcome))
     await throttle.forget("code", address, server)
     return await go_on(outcome, pending, request, server)

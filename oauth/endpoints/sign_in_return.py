@@ -48,7 +48,7 @@ async def go_to_provider(request: Request, server: AuthorizationServer) -> Respo
     if isinstance(url, throttle.Wait):
         return await throttled(url, pending, server)
     if url is None:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return await form(pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     await progress.keep(SentAway(verifier), pending, server)
     response = redirect(url)
@@ -102,12 +102,12 @@ async def _finish(params: Parameters, pending: Pending, request: Request, server
     code = params.get("code")
     if code is None:
         # The provider's own words stay out of our page and log: they are whatever a link says.
-        note_refusal("provider_refused", pending)
+        note_refusal("provider_refused", pending, server)
         return await form(pending, server, problem=_NOT_SIGNED_IN, status=400)
     try:
         outcome = await server.resource_owners.sign_in_with_return(code, began.code_verifier)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending)
+        note_refusal("provider_unavailable", pending, server)
         return await form(pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
         return await refused(outcome, pending, server)

@@ -14,6 +14,7 @@ from oauth.endpoints import calling_client, direct_grants, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
+from oauth.flows import Step
 from oauth.grant_types import authorization_code, refresh_token
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
 from oauth.models import AuthorizationCode, Client, RefreshToken
@@ -32,24 +33,31 @@ log = structlog.get_logger()
 
 async def token(request: Request, server: AuthorizationServer) -> Response:
     """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
-    authorization = request.headers.get("authorization")
     found = await calling_client.presented(request, server)
     if isinstance(found, OAuthError):
-        return _refused(found, authorization)
+        return _refused(found, request, server)
     params, presented = found
     asked = token_request.parse(params, presented.client_id)
     if isinstance(asked, OAuthError):
-        return _refused(asked, authorization, presented)
+        return _refused(asked, request, server, presented)
     now = server.clock()
     proof = await possession.proven(request, server)
     if isinstance(proof, OAuthError):
-        return _refused(proof, authorization, presented)
+        return _refused(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt
     decision = await _decide(asked, presented, jkt, server, now)
     if isinstance(decision, Refuse):
         if decision.revoke is not None:
             await revoke_grant(decision.revoke, decision.error.reason, server)
-        return _refused(decision.error, authorization, presented)
+        return _refused(decision.error, request, server, presented)
+    if decision.generation == 0:
+        server.flows.note(
+            request.scope,
+            Step.TOKEN_ISSUED,
+            flow_id=decision.grant.flow_id,
+            client_id=decision.grant.client_id,
+            grant_id=decision.grant.grant_id,
+        )
     return json_response(_issued(decision, jkt, server, now))
 
 
@@ -132,11 +140,17 @@ def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: dat
     return body
 
 
-def _refused(error: OAuthError, authorization: str | None, presented: PresentedClient | None = None) -> Response:
-    log.info(
-        "token_refused",
-        error=error.code,
+def _refused(
+    error: OAuthError, request: Request, server: AuthorizationServer, presented: PresentedClient | None = None
+) -> Response:
+    client_id = None if presented is None else presented.client_id
+    log.info("token_refused", error=error.code, reason=error.reason, client_id=client_id)
+    server.flows.note(
+        request.scope,
+        Step.TOKEN_ISSUED,
+        client_id=client_id,
         reason=error.reason,
-        client_id=presented.client_id if presented is not None else None,
+        error=error.code,
+        description=error.description,
     )
-    return error_response(error, used_basic=authorization is not None)
+    return error_response(error, used_basic="authorization" in request.headers)

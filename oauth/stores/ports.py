@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from oauth.flows import FlowStep
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
 from oauth.models import (
     AuthorizationCode,
@@ -52,6 +53,18 @@ class StoredSigningKey:
     sealed_private_key: bytes
     created_at: datetime
     signs_from: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FlowsSought:
+    """Steps of which flows, clients, grants or requests, or from which networks in which time."""
+
+    flow_ids: Collection[str] = ()
+    client_ids: Collection[str] = ()
+    grant_ids: Collection[str] = ()
+    request_ids: Collection[str] = ()
+    networks: Collection[Digest] = ()
+    between: tuple[datetime, datetime] | None = None
 
 
 class Store(Protocol):
@@ -224,6 +237,14 @@ class Store(Protocol):
 
     async def add_signing_key(self, key: StoredSigningKey) -> bool:
         """Add the key, unless another node added one of that number first: then False."""
+        ...
+
+    async def add_flow_steps(self, steps: Sequence[FlowStep]) -> None:
+        """Write down what has happened."""
+        ...
+
+    async def flow_steps(self, sought: FlowsSought, limit: int) -> Sequence[FlowStep]:
+        """The steps that have one of these, oldest first."""
         ...
 
     async def sweep(self, now: datetime, limit: int) -> int:

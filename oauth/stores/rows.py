@@ -8,6 +8,7 @@ from typing import Any
 
 from oauth import scope
 from oauth.credentials import digest
+from oauth.flows import FlowStep, Step
 from oauth.grant_types.decision import Redeem, Rotate
 from oauth.models import (
     AuthorizationCode,
@@ -279,6 +280,42 @@ def revocation_values(revocation: Revocation) -> Values:
         "value": revocation.value,
         "recorded_at": to_micros(revocation.recorded_at),
         "expires_at": to_micros(revocation.expires_at),
+    }
+
+
+def flow_step_of(row: Row) -> FlowStep:
+    """A row of `flow_steps`."""
+    _, flow_id, recorded_at, step, reason, error, description, client_id, resource, network, request_id, *rest = row
+    return FlowStep(
+        flow_id=flow_id,
+        recorded_at=from_micros(recorded_at),
+        step=Step(step),
+        reason=reason,
+        error=error,
+        description=description,
+        client_id=client_id,
+        resource=resource,
+        network=_digest(network),
+        request_id=request_id,
+        grant_id=rest[0],
+    )
+
+
+def flow_step_values(step: FlowStep) -> Values:
+    """For `flow_steps`."""
+    return {
+        "flow_id": step.flow_id,
+        "recorded_at": to_micros(step.recorded_at),
+        "step": step.step.value,
+        "reason": step.reason,
+        "error": step.error,
+        "description": step.description,
+        "client_id": step.client_id,
+        "resource": step.resource,
+        "network": step.network,
+        "request_id": step.request_id,
+        "grant_id": step.grant_id,
+        "expires_at": to_micros(step.expires_at),
     }
 
 

@@ -17,11 +17,13 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from oauth.flows import FlowStep
 from oauth.grant_types.decision import Issue, Refuse
 from oauth.models import (
     AuthorizationCode,
@@ -36,12 +38,13 @@ from oauth.models import (
 from oauth.stores import rows, sweeping
 from oauth.stores.database import Database
 from oauth.stores.instants import from_micros, to_micros
-from oauth.stores.ports import Attempts, DecideCode, DecideRefresh, Sighting, StoredSigningKey
+from oauth.stores.ports import Attempts, DecideCode, DecideRefresh, FlowsSought, Sighting, StoredSigningKey
 from oauth.stores.tables import (
     attempts,
     authorization_codes,
     authorization_requests,
     clients,
+    flow_steps,
     grants,
     linked_subjects,
     pushed_requests,
@@ -476,6 +479,26 @@ class SqlStore:
         return True
 
     # -- housekeeping
+
+    async def add_flow_steps(self, steps: Sequence[FlowStep]) -> None:
+        if steps:
+            values = [rows.flow_step_values(step) for step in steps]
+            await self._database.write(lambda connection: connection.execute(insert(flow_steps), values))
+
+    async def flow_steps(self, sought: FlowsSought, limit: int) -> Sequence[FlowStep]:
+        columns = flow_steps.c
+        has_one = or_(
+            columns.flow_id.in_(sought.flow_ids),
+            columns.client_id.in_(sought.client_ids),
+            columns.grant_id.in_(sought.grant_ids),
+            columns.request_id.in_(sought.request_ids),
+            columns.network.in_(sought.networks),
+        )
+        query = select(flow_steps).where(has_one)
+        if sought.between is not None:
+            query = query.where(columns.recorded_at.between(to_micros(sought.between[0]), to_micros(sought.between[1])))
+        query = query.order_by(columns.recorded_at, columns.number).limit(limit)
+        return [rows.flow_step_of(row) for row in await self._all(query)]
 
     async def sweep(self, now: datetime, limit: int) -> int:
         swept = 0

@@ -12,6 +12,7 @@ from oauth.stores.tables import (
     authorization_codes,
     authorization_requests,
     clients,
+    flow_steps,
     grants,
     pushed_requests,
     refresh_tokens,
@@ -52,6 +53,11 @@ def _revocations(connection: Connection, now: datetime, limit: int) -> int:
     return len(_delete(connection, revocations, revocations.c.number, overdue, limit))
 
 
+def _flow_steps(connection: Connection, now: datetime, limit: int) -> int:
+    overdue = flow_steps.c.expires_at < to_micros(now)
+    return len(_delete(connection, flow_steps, flow_steps.c.number, overdue, limit))
+
+
 def _refresh_tokens(connection: Connection, now: datetime, limit: int) -> int:
     overdue = refresh_tokens.c.expires_at < to_micros(now)
     gone = _delete(connection, refresh_tokens, refresh_tokens.c.digest, overdue, limit, refresh_tokens.c.grant_id)
@@ -83,7 +89,18 @@ def _clients(connection: Connection, now: datetime, limit: int) -> int:
     return len(_delete(connection, clients, clients.c.client_id, unused, limit))
 
 
-STEPS = (_requests, _pushed_requests, _sessions, _attempts, _revocations, _refresh_tokens, _codes, _grants, _clients)
+STEPS = (
+    _requests,
+    _pushed_requests,
+    _sessions,
+    _attempts,
+    _revocations,
+    _flow_steps,
+    _refresh_tokens,
+    _codes,
+    _grants,
+    _clients,
+)
 
 
 def _refreshable() -> ColumnElement[bool]:

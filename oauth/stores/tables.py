@@ -202,6 +202,8 @@ flow_steps = Table(
     Column("step", Text, nullable=False),
     # Null where the step was taken; otherwise why it was not.
     Column("reason", Text),
+    Column("error", Text),
+    Column("description", Text),
     Column("client_id", Text, index=True),
     Column("resource", Text),
     # A digest: an address is nobody's business.

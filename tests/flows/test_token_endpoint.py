@@ -16,7 +16,7 @@ from tests.support.raw_client import RawClient
         ({"grant_type": None}, 400, "invalid_request"),
         ({"grant_type": ""}, 400, "invalid_request"),
         ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-        ({"grant_type": "client_credentials"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials"}, 400, "unauthorized_client"),
         ({"client_id": None}, 401, "invalid_client"),
         ({"client_id": "unknown"}, 401, "invalid_client"),
         ({"client_id": "\x00"}, 400, "invalid_request"),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event, func, inspect, select
 
 import oauth.stores.tables
 from oauth.credentials import digest
+from oauth.flows import FlowStep, Step
 from oauth.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.outages import StoreUnavailable
 from oauth.stores import sweeping
@@ -245,6 +246,10 @@ async def test_requests_of_a_client_go_with_it(store: SqlStore, database: OpenDa
 # -- how it goes
 
 
+def make_step(flow_id: str) -> FlowStep:
+    return FlowStep(flow_id, NOW, Step.CHALLENGED, None, None, None, None, "/mcp", digest("here"), "r-1", None)
+
+
 async def put_many(store: SqlStore, count: int) -> None:
     """So many of each kind, all long gone 100 days from now."""
     names = [str(number) for number in range(count)]
@@ -255,6 +260,7 @@ async def put_many(store: SqlStore, count: int) -> None:
         await store.add_revocation(make_revocation(name, NOW))
         await store.put_client(unused(f"unused_{name}"))
         await store.add_pushed_request(PushedRequest(digest(name), CLIENT, "scope=a", NOW))
+        await store.add_flow_steps([make_step(name)])
         await store.count_attempts([digest(name)], NOW, timedelta(minutes=10))
 
 
@@ -266,6 +272,7 @@ async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, dat
         "authorization_requests": 7,
         "attempts": 7,
         "clients": 8,
+        "flow_steps": 7,
         "grants": 7,
         "pushed_requests": 7,
         "refresh_tokens": 7,
@@ -277,6 +284,7 @@ async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, dat
     kinds = (
         "authorization_requests",
         "attempts",
+        "flow_steps",
         "pushed_requests",
         "refresh_tokens",
         "revocations",

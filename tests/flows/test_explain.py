@@ -1,0 +1,302 @@
+"""The story of a connection: every flow has an id, every refusal a reason, `mcp-auth explain` tells it (P-1, P-16)."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from oauth.flows import FlowStep, Step
+from oauth.stores.opening import OpenDatabase
+from oauth.stores.tables import flow_steps
+from servers import explanations
+from servers.explain import Story, story_of, told
+from tests.support.builders import NOW
+from tests.support.clock import SettableClock
+from tests.support.command_line import Run
+from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
+from tests.support.raw_client import RawClient
+
+Eventually = Callable[[Callable[[], bool]], None]
+EVERYTHING = [
+    Step.CHALLENGED,
+    Step.RESOURCE_METADATA,
+    Step.SERVER_METADATA,
+    Step.REGISTERED,
+    Step.AUTHORIZATION_REQUESTED,
+    Step.SIGNED_IN,
+    Step.CONSENTED,
+    Step.TOKEN_ISSUED,
+    Step.CALLED,
+]
+
+
+def discover(client: RawClient) -> None:
+    """As clients do before anything else."""
+    assert client.call_tool(None).status_code == 401
+    client.http.get(f"{client.node}/.well-known/oauth-protected-resource/mcp")
+    client.http.get(f"{client.node}/.well-known/oauth-authorization-server")
+
+
+def story(gateway: Gateway, name: str) -> Story | None:
+    return gateway.store(lambda store: story_of(name, store))
+
+
+def steps_of(gateway: Gateway, name: str) -> list[Step]:
+    found = story(gateway, name)
+    return [] if found is None else [step.step for step in found.steps]
+
+
+def written(gateway: Gateway, name: str, step: Step, eventually: Eventually, reason: str | None = None) -> Story:
+    """The story, once it has got so far."""
+
+    def arrived() -> bool:
+        found = story(gateway, name)
+        return found is not None and any((each.step, each.reason) == (step, reason) for each in found.steps)
+
+    eventually(arrived)
+    found = story(gateway, name)
+    assert found is not None
+    return found
+
+
+def flow_id_on(page: httpx.Response) -> str:
+    (found,) = re.findall(r"<code>(fl_[a-z2-7]{16})</code>", page.text)
+    return str(found)
+
+
+# P-1
+def test_whole_connection_has_one_id_from_the_first_401_to_the_first_call(
+    gateway: Gateway, eventually: Eventually
+) -> None:
+    client = gateway.client()
+    discover(client)
+    client.register()
+    tokens = gateway.tokens(client)
+    assert client.call_tool(tokens["access_token"]).status_code == 200
+    found = written(gateway, client.client_id, Step.CALLED, eventually)
+    assert [step.step for step in found.steps] == EVERYTHING
+    assert found.last_refusal is None
+    # The id of the flow is that of its first step; only a first call may come to another node, and have its own.
+    assert len({step.flow_id for step in found.steps}) == 1
+    assert steps_of(gateway, found.steps[0].flow_id) == EVERYTHING
+
+
+def test_connection_that_stops_is_told_to_its_last_step(gateway: Gateway, eventually: Eventually, run: Run) -> None:
+    client = gateway.client()
+    discover(client)
+    client.register()
+    written(gateway, client.client_id, Step.REGISTERED, eventually)
+    status, out, _ = run("explain", client.client_id, database_url=gateway.settings.database_url)
+    assert status == 0
+    assert "Last step reached: Registered itself" in out
+    assert "The client has not opened a browser since" in out
+
+
+# P-16
+def test_page_of_a_refusal_shows_the_id_that_explains_it(gateway: Gateway, eventually: Eventually, run: Run) -> None:
+    client = gateway.registered()
+    page = gateway.browser().get(client.authorization_url(redirect_uri="https://app.example/other"))
+    flow_id = flow_id_on(page)
+    written(gateway, flow_id, Step.AUTHORIZATION_REQUESTED, eventually, "redirect_uri_mismatch")
+    status, out, _ = run("explain", flow_id, "--json", database_url=gateway.settings.database_url)
+    told_as_json = json.loads(out)
+    assert (status, told_as_json["stopped_at"]) == (0, "redirect_uri_mismatch")
+    assert told_as_json["last_step_reached"] == "registered"
+    assert "mcp-auth clients show" in told_as_json["mend"]
+    assert page.headers["x-request-id"] in out
+    assert steps_of(gateway, page.headers["x-request-id"]) == steps_of(gateway, flow_id)
+
+
+@pytest.mark.parametrize(
+    ("refused_by", "step", "reason"),
+    [
+        ("registration", Step.REGISTERED, "redirect_uri_refused"),
+        ("unknown client", Step.AUTHORIZATION_REQUESTED, "client_unknown"),
+        ("challenge", Step.AUTHORIZATION_REQUESTED, "code_challenge_missing"),
+        ("password", Step.SIGNED_IN, "wrong_credentials"),
+        ("denial", Step.CONSENTED, "consent_denied"),
+        ("role", Step.CONSENTED, "not_permitted"),
+        ("verifier", Step.TOKEN_ISSUED, "code_verifier_mismatch"),
+        ("token", Step.CALLED, "not_compact"),
+    ],
+)
+def test_refusal_of_each_stage_is_told_with_its_reason(
+    gateway: Gateway, eventually: Eventually, refused_by: str, step: Step, reason: str
+) -> None:
+    client, browser = gateway.registered(), gateway.browser()
+    match refused_by:
+        case "registration":
+            refused = gateway.client().register(redirect_uris=["http://evil.example/cb"])
+        case "unknown client":
+            refused = browser.get(client.authorization_url(client_id="client_unknown"))
+        case "challenge":
+            refused = browser.get(client.authorization_url(code_challenge=None))
+        case "password":
+            refused = browser.sign_in(browser.get(client.authorization_url()), USER.email, "wrong")
+        case "denial":
+            page = browser.sign_in(browser.get(client.authorization_url()), USER.email, USER.password)
+            refused = browser.decide(page, "deny")
+        case "role":
+            url = client.authorization_url(resource=f"{gateway.url}/mcp-admin", scope="mcp:admin")
+            refused = browser.sign_in(browser.get(url), USER.email, USER.password)
+        case "verifier":
+            refused = client.redeem(gateway.code(client), code_verifier="w" * 43)
+        case _:
+            refused = client.call_tool("x")
+    request_id = refused.headers["x-request-id"]
+    eventually(lambda: story(gateway, request_id) is not None)
+    found = story(gateway, request_id)
+    assert found is not None
+    (of_request,) = [each for each in found.steps if each.request_id == request_id and each.reason is not None]
+    assert of_request.step is step
+    assert of_request.reason == reason, of_request
+
+
+def test_request_that_was_turned_away_after_connecting_is_explained_by_its_request_id(
+    gateway: Gateway, eventually: Eventually, run: Run
+) -> None:
+    client = gateway.registered()
+    token = gateway.tokens(client)["access_token"]
+    refused = client.call_tool(token, "admin_system_status", "/mcp-admin")
+    request_id = refused.headers["x-request-id"]
+    written(gateway, request_id, Step.CALLED, eventually, "wrong_audience")
+    _, out, _ = run("explain", request_id, database_url=gateway.settings.database_url)
+    assert "The access token is for another resource." in out
+    assert "it has to sign in for each" in out
+
+
+def test_connection_over_two_nodes_is_one_story(
+    gateway: Gateway, supabase: RunningSupabase, clock: SettableClock, eventually: Eventually
+) -> None:
+    client = gateway.registered()
+    with running_gateway(gateway.settings.database_url, supabase, clock, as_node_of=gateway) as other:
+        elsewhere = gateway.client_at(other.listens_at)
+        elsewhere.client_id, elsewhere.verifier = client.client_id, client.verifier
+        issued = elsewhere.redeem(gateway.code(client)).json()
+        assert elsewhere.call_tool(issued["access_token"]).status_code == 200
+        found = written(gateway, client.client_id, Step.CALLED, eventually)
+        told_steps = [step.step for step in found.steps]
+    assert told_steps == EVERYTHING[3:]
+
+
+def test_what_the_network_did_shortly_before_is_told_as_probable(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, eventually: Eventually
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock) as gateway:
+        discover(gateway.client())
+        eventually(lambda: _count(gateway) == 3)
+    # Another process knows nothing of it but what was written down.
+    with running_gateway(sqlite_url, supabase, clock) as gateway:
+        clock.advance(minutes=5)
+        client = gateway.registered()
+        found = written(gateway, client.client_id, Step.REGISTERED, eventually)
+        assert [(step.step, step in found.likely) for step in found.steps] == [
+            (Step.CHALLENGED, True),
+            (Step.RESOURCE_METADATA, True),
+            (Step.SERVER_METADATA, True),
+            (Step.REGISTERED, False),
+        ]
+        assert "probably: same network" in told(found, explanations.load())
+
+
+def test_two_apps_behind_one_address_are_two_flows(gateway: Gateway) -> None:
+    first, second = gateway.registered(), gateway.registered()
+    pages = [
+        gateway.browser().get(each.authorization_url(redirect_uri="https://x.example/")) for each in (first, second)
+    ]
+    assert flow_id_on(pages[0]) != flow_id_on(pages[1])
+
+
+# STD-133
+def test_flood_writes_no_more_than_one_row_for_what_repeats(gateway: Gateway, eventually: Eventually) -> None:
+    client = gateway.client()
+    for _ in range(50):
+        client.call_tool(None)
+        client.call_tool("x")
+    eventually(lambda: _count(gateway) == 2)
+    assert _count(gateway) == 2
+
+
+def test_nothing_secret_and_no_address_is_written_down(gateway: Gateway, eventually: Eventually) -> None:
+    client = gateway.registered()
+    tokens = gateway.tokens(client, ADMIN)
+    client.call_tool(tokens["access_token"])
+    found = written(gateway, client.client_id, Step.CALLED, eventually)
+    text = repr(found)
+    for secret in (
+        "127.0.0.1",
+        ADMIN.email,
+        tokens["access_token"],
+        tokens["refresh_token"],
+        client.verifier,
+        "some-state",
+    ):
+        assert secret not in text
+    assert all(step.network is None or len(step.network) == 32 for step in found.steps)
+
+
+# D-16
+def test_outage_of_the_database_is_no_outage_of_the_notes(
+    gateway: Gateway, eventually: Eventually, clock: SettableClock
+) -> None:
+    """What waits is written down when the database is back (see also test_outages)."""
+    page = gateway.browser().get(gateway.client().authorization_url(client_id="client_unknown"))
+    written(gateway, flow_id_on(page), Step.AUTHORIZATION_REQUESTED, eventually, "client_unknown")
+    clock.advance(days=8)
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert _count(gateway) == 0
+
+
+def test_id_that_nobody_knows_is_told_in_a_sentence(run: Run, sqlite_url: str) -> None:
+    status, _, err = run("explain", "fl_nobody", database_url=sqlite_url)
+    assert status == 2
+    assert "Nothing is known of fl_nobody" in err
+    assert "kept for 7 days" in err
+
+
+def test_second_attempt_after_success_is_another_flow(gateway: Gateway, eventually: Eventually) -> None:
+    client = gateway.registered()
+    client.call_tool(gateway.tokens(client)["access_token"])
+    written(gateway, client.client_id, Step.CALLED, eventually)
+    gateway.clock.advance(minutes=11)
+    page = gateway.browser().get(client.authorization_url(scope="unknown"))
+    first = story(gateway, client.client_id)
+    assert first is not None
+    assert flow_id_on(page) != first.steps[0].flow_id
+
+
+def test_every_step_has_its_sentences() -> None:
+    assert explanations.load().steps.keys() == set(Step)
+
+
+def test_every_remedy_is_for_a_reason_that_exists() -> None:
+    root = Path(__file__).parents[2]
+    source = "".join(
+        file.read_text() for folder in ("oauth", "mcp_auth", "servers") for file in (root / folder).rglob("*.py")
+    )
+    assert [reason for reason in explanations.load().remedies if f'"{reason}"' not in source] == []
+
+
+def test_story_ends_where_it_was_refused_unless_it_went_on() -> None:
+    def step(kind: Step, reason: str | None, seconds: int) -> FlowStep:
+        at = NOW + timedelta(seconds=seconds)
+        return FlowStep("fl_1", at, kind, reason, None, None, "client_1", None, None, None, None)
+
+    denied, allowed = step(Step.SIGNED_IN, "wrong_credentials", 1), step(Step.SIGNED_IN, None, 2)
+    called = step(Step.CALLED, None, 3)
+    assert Story((denied,), frozenset()).last_refusal == denied
+    assert Story((denied, allowed), frozenset()).last_refusal is None
+    assert Story((denied, allowed, called), frozenset()).last_refusal is None
+
+
+def _count(gateway: Gateway) -> int:
+    async def count(database: OpenDatabase) -> int:
+        query = select(func.count()).select_from(flow_steps)
+        return await database.read(lambda connection: connection.execute(query).scalar_one())
+
+    return gateway.database(count)
