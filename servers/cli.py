@@ -1,5 +1,6 @@
 """The command line: mcp-auth dev | serve | migrate | keys | users | clients."""
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -90,6 +91,40 @@ def migrate() -> None:
     url = database_settings().database_url
     run(migrations.upgrade(parse_url(url)))
     sys.stderr.write(f"The database is at revision {REVISION}.\n")
+
+
+@app.command
+def doctor(
+    url: str | None = None,
+    *,
+    client: Annotated[tuple[str, ...], Parameter(name="--as")] = (),
+    login: bool = False,
+    register: bool = True,
+    json: bool = False,
+) -> None:
+    """Walk a deployment as each known client does, and say why one would not get in; status 1 where one would not.
+
+    Parameters
+    ----------
+    url
+        What people type into their assistant, such as https://mcp.example.com/mcp; by default that of the settings.
+    client
+        Only as these clients: claude, claude-code, chatgpt, codex, cursor, vscode, gemini, inspector.
+    login
+        Sign in as well, in your browser: tokens, calls, refreshes, revocation.
+    register
+        Register clients, and remove them again where that is possible.
+    json
+        One JSON object instead of lines.
+    """
+    from servers.doctor import visit  # noqa: PLC0415 - the other commands do without
+
+    try:
+        asked = url or f"{all_settings().public_url}/mcp"
+        sys.exit(asyncio.run(visit.run(asked, client, sign_in=login, register=register, as_json=json)))
+    except visit.Unusable as problem:
+        sys.stderr.write(f"mcp-auth: {problem}\n")
+        sys.exit(2)
 
 
 @app.command

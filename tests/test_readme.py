@@ -49,7 +49,7 @@ def test_defaults_are_those_of_the_table(name: str) -> None:
 def test_every_command_is_in_the_table() -> None:
     told = set(re.findall(r"`mcp-auth ([a-z-]+(?: [a-z-]+)?)", section("Commands")))
     of_clients = ("add", "add-resource-server", "list", "show", "disable", "enable", "remove", "rotate-secret", "known")
-    commands = {"dev", "serve", "migrate", "explain", "keys list", "keys rotate", "--version"}
+    commands = {"dev", "serve", "migrate", "doctor", "explain", "keys list", "keys rotate", "--version"}
     commands |= {f"users {name}" for name in ("list", "set-role", "link", "unlink")}
     commands |= {f"clients {name}" for name in of_clients}
     assert {name for name in told if not name.startswith("--")} | {"--version"} == commands
