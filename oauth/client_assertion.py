@@ -18,8 +18,14 @@ LEEWAY = timedelta(seconds=30)
 # A replay is known for one for as long as it could be taken for good.
 REMEMBERED = MAX_LIFETIME + 4 * LEEWAY
 _MAX_ID = 256
+_BY_NO_KNOWN_KEY = "bad_signature"
 # Other kinds of token name themselves; an assertion need not (STD-165).
 _TYPES = frozenset({None, "jwt", "client-authentication+jwt"})
+
+
+def is_by_unknown_key(refused: OAuthError) -> bool:
+    """Could it be good if the client had changed its keys?"""
+    return refused.reason == f"client_assertion_{_BY_NO_KNOWN_KEY}"
 
 
 def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> Digest | OAuthError:
@@ -29,7 +35,7 @@ def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> 
     successor: the issuer; RFC 9126 §2)."""
     if client is None:
         return invalid_client("The client is unknown here: register again.", reason="client_unknown")
-    if client.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT or client.jwks is None:
+    if client.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
         return invalid_client(
             "This is not the client's registered authentication method.", reason="client_authentication_method"
         )
@@ -39,9 +45,9 @@ def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> 
     wrong = _check_claims(token, client, issuer, now)
     if wrong is not None:
         return _refused(wrong)
-    keys = jwk_set.usable_keys(json.loads(client.jwks)) or ()
+    keys = jwk_set.usable_keys(json.loads(client.jwks)) or () if client.jwks is not None else ()
     if not any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid):
-        return _refused("bad_signature")
+        return _refused(_BY_NO_KNOWN_KEY)
     return digest(f"client assertion {client.client_id} {token.claims['jti']}")
 
 

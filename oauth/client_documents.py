@@ -15,6 +15,7 @@ from oauth.clock import Clock
 from oauth.errors import OAuthError, invalid_client
 from oauth.known_clients import KnownClients
 from oauth.models import Client, Registration
+from oauth.outages import StoreUnavailable
 from oauth.remote.fetching import Fetched, FetchFailed, Network, fetch_object
 from oauth.settings import Settings
 from oauth.stores.ports import Store
@@ -32,6 +33,7 @@ _LAST_GOOD = timedelta(days=7)
 _PAUSE = timedelta(seconds=30)
 _WINDOW, _MOST_FETCHES = timedelta(minutes=1), 120
 _MOST_FAILURES = 10_000
+_KEYS_PAUSE = timedelta(minutes=5)
 
 
 @dataclass
@@ -63,6 +65,8 @@ class ClientDocuments:
         self._clock = clock
         self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
         self._fetches = _Fetches(clock())
+        self._keys_tried: dict[str, datetime] = {}
+        self._renewing: set[asyncio.Task[None]] = set()
 
     async def client(self, url: str) -> Client | OAuthError:
         """The client of a URL, as it is published now or was not long ago. Raises StoreUnavailable."""
@@ -80,6 +84,38 @@ class ClientDocuments:
             self._fetching[url] = task
             task.add_done_callback(lambda _: self._fetching.pop(url))
         return await asyncio.shield(task)
+
+    def renew_keys(self, client: Client | None) -> bool:
+        """Begin to fetch the keys of a client again, which may have changed them. → whether that was begun: not where
+        they have no address, nor more often than every five minutes."""
+        if client is None or client.jwks_uri is None:
+            return False
+        now, address = self._clock(), client.jwks_uri
+        if now < self._keys_tried.get(address, now) + _KEYS_PAUSE and address in self._keys_tried:
+            return False
+        if len(self._keys_tried) >= _MOST_FAILURES:
+            del self._keys_tried[next(iter(self._keys_tried))]
+        self._keys_tried[address] = now
+        task = asyncio.create_task(self._renew_keys(client.client_id, address))
+        self._renewing.add(task)
+        task.add_done_callback(self._renewing.discard)
+        return True
+
+    async def _renew_keys(self, client_id: ClientId, address: str) -> None:
+        try:
+            fetched = await fetch_object(address, _MOST_KEY_BYTES, self._network)
+        except FetchFailed as failure:
+            log.info("client_keys_unavailable", client_id=client_id, reason=failure.reason)
+            return
+        if not jwk_set.usable_keys(fetched.document):
+            log.info("client_keys_unavailable", client_id=client_id, reason="without_keys")
+            return
+        try:
+            await self._store.renew_keys(client_id, json.dumps(fetched.document))
+        except StoreUnavailable as outage:
+            log.warning("client_keys_lost", client_id=client_id, cause=str(outage))
+        else:
+            log.info("client_keys_renewed", client_id=client_id)
 
     def _is_fresh(self, stored: Client | None) -> TypeGuard[Client]:
         return stored is not None and stored.fresh_until is not None and self._clock() < stored.fresh_until

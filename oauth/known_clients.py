@@ -8,7 +8,7 @@ from typing import Any
 
 from oauth.reserved_redirects import Vendor
 
-_SHIPPED = Path(__file__).with_name("known_clients.json")
+SHIPPED = Path(__file__).with_name("known_clients.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class KnownClients:
 def load(path: Path | None = None) -> KnownClients:
     """path: a file to read instead of the one that is shipped. Raises OSError, ValueError."""
     try:
-        read = json.loads((path or _SHIPPED).read_text())
+        read = json.loads((path or SHIPPED).read_text())
         return KnownClients(
             read["as_of"],
             {document["client_id"]: document for document in read["clients"]},

@@ -39,7 +39,7 @@ from oauth.routes import routes as authorization_server_routes
 from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.tables import REVISION
-from servers import background, health
+from servers import background, configured_clients, health
 from servers.admin import create_admin_server
 from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
@@ -125,6 +125,8 @@ async def _open_routes(
         encryption = KeyEncryption(settings.root_secrets, entropy)
         key_ring = KeyRing(store, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
+        lifetime = issuing.access_token_lifetime
+        await configured_clients.bring_in_step(settings.clients, resources, store, clock, lifetime)
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock))
         feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)

@@ -1,37 +1,39 @@
 """mcp-auth clients: the clients that the operator registers, and those that came by themselves."""
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from cyclopts import App
 
-from oauth import client_metadata, credentials, jwk_set, known_clients
-from oauth.client_metadata import REGISTRABLE_METHODS
+from oauth import credentials, known_clients
 from oauth.client_secrets import hashed
 from oauth.clock import system_clock
 from oauth.credentials import CLIENT_SECRET_PREFIX
-from oauth.errors import OAuthError
-from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.models import Client, ClientAuthenticationMethod, GrantType
+from oauth.remote.fetching import INTERNET
 from oauth.scope import to_text
 from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
-from oauth.vocabulary import ClientId, ResourceIndicator, Scope
+from oauth.vocabulary import ClientId
+from servers import known_documents
+from servers.client_registration import SECRETS, Wanted, client_of, read_jwks
 from servers.command import all_settings, database_settings, opened, run
 from servers.loading import UnusableSettings
 from servers.resources import create_resources
+from servers.settings import CONFIG_FILE
 
 clients = App(name="clients", help="The clients that may ask for access.")
 
 _MOST_LISTED = 1000
 # Longer than any access token lives.
 _REVOKED_IS_NEWS = timedelta(hours=25)
-_SECRETS = (ClientAuthenticationMethod.CLIENT_SECRET_BASIC, ClientAuthenticationMethod.CLIENT_SECRET_POST)
 
 
 @clients.command
@@ -42,6 +44,9 @@ def add(
     grant: tuple[GrantType, ...] = (GrantType.AUTHORIZATION_CODE, GrantType.REFRESH_TOKEN),
     scope: str = "",
     jwks: Path | None = None,
+    jwks_uri: str | None = None,
+    par: bool = False,
+    dpop: bool = False,
 ) -> None:
     """Register a client. What it prints is JSON; a secret is in it, and shown this once.
 
@@ -60,8 +65,29 @@ def add(
         What it gets when it asks for nothing, separated by spaces; for a machine, the most that it can get.
     jwks
         File with its public keys (a JWK Set), for private_key_jwt.
+    jwks_uri
+        https address of its public keys instead.
+    par
+        It has to push its authorization requests (RFC 9126).
+    dpop
+        Its tokens are bound to its key (RFC 9449).
     """
-    run(_add(name, redirect_uri, auth, grant, scope, jwks))
+    run(
+        _add_client(
+            lambda: Wanted(
+                _new_id(),
+                name,
+                redirect_uri,
+                auth,
+                grant,
+                scope,
+                jwks=_keys(jwks, auth),
+                jwks_uri=jwks_uri,
+                requires_pushed_requests=par,
+                dpop_bound=dpop,
+            )
+        )
+    )
 
 
 @clients.command
@@ -84,7 +110,11 @@ def add_resource_server(
     jwks
         File with its public keys (a JWK Set), for private_key_jwt.
     """
-    run(_add_resource_server(name, resource, auth, jwks))
+    run(
+        _add_client(
+            lambda: Wanted(_new_id(), name, (), auth, (), "", jwks=_keys(jwks, auth), introspects=resource or ("",))
+        )
+    )
 
 
 @clients.command(name="list")
@@ -109,6 +139,14 @@ def rotate_secret(client_id: str, *, end: bool = False) -> None:
         Make the former secret invalid, and no new one.
     """
     run(_rotate_secret(client_id, end=end))
+
+
+@clients.command
+def hash_secret() -> None:
+    """Make a secret for a client that mcp-auth.toml declares: the secret is for the client, its hash for the file."""
+    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom)
+    made = {"client_secret": secret, "secret_hash": hashed(secret, os.urandom).decode()}
+    sys.stdout.write(json.dumps(made, indent=2) + "\n")
 
 
 @clients.command
@@ -138,98 +176,57 @@ def known() -> None:
         sys.stdout.write(f"{url}\t{document['client_name']}\n")
 
 
-async def _add(
-    name: str,
-    redirect_uris: Sequence[str],
-    auth: ClientAuthenticationMethod,
-    grants: Sequence[GrantType],
-    scope: str,
-    jwks: Path | None,
-) -> None:
-    if auth is ClientAuthenticationMethod.NONE and not GRANTS_OF_PEOPLE.issuperset(grants):
-        raise UnusableSettings("client-credentials and jwt-bearer are for clients that authenticate: choose an --auth.")
-    described: dict[str, object] = {
-        "client_name": name,
-        "redirect_uris": list(redirect_uris),
-        "token_endpoint_auth_method": str(auth),
-        "grant_types": list(map(str, grants)),
-        "scope": scope,
-    }
-    methods = (*REGISTRABLE_METHODS, ClientAuthenticationMethod.PRIVATE_KEY_JWT)
-    known_scopes = create_resources("", "").scopes
-    metadata = client_metadata.parse(
-        described, known_scopes, methods, frozenset(GrantType), known_clients.load().custom_redirects
-    )
-    if isinstance(metadata, OAuthError):
-        raise UnusableSettings(metadata.description)
-    unknown = set(map(Scope, scope.split())) - known_scopes
-    if unknown:
-        raise UnusableSettings(f"There is no scope {', '.join(sorted(unknown))}.")
-    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if auth in _SECRETS else None
-    client = Client(
-        client_id=ClientId(credentials.new_secret("client_", os.urandom)),
-        registration=Registration.PREREGISTERED,
-        name=metadata.name,
-        redirect_uris=metadata.redirect_uris,
-        authentication_method=auth,
-        secret_digest=hashed(secret, os.urandom) if secret is not None else None,
-        grant_types=metadata.grant_types,
-        scope=metadata.scope,
-        created_at=system_clock(),
-        jwks=_read_jwks(auth, jwks),
-    )
+@clients.command
+def check_known(*, write: Path | None = None) -> None:
+    """Compare the copies of known clients with what their vendors publish now; status 1 where they differ.
+
+    Parameters
+    ----------
+    write
+        File for the copies as they are published now, to be named by MCP_AUTH_KNOWN_CLIENTS.
+    """
+    run(_check_known(write))
+
+
+async def _check_known(write: Path | None) -> None:
+    found = [each async for each in known_documents.compare(known_clients.load(), INTERNET)]
+    sys.stdout.write("".join(f"{each.client_id}\t{each.told}\n" for each in found))
+    if write is not None:
+        await asyncio.to_thread(write.write_text, known_documents.renewed(found, system_clock()))
+    if any(each.differs for each in found):
+        sys.exit(1)
+
+
+async def _add_client(wish: Callable[[], Wanted]) -> None:
+    wanted = wish()
+    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if wanted.auth in SECRETS else None
+    if secret is not None:
+        wanted = replace(wanted, secrets=[hashed(secret, os.urandom)])
+    resources = create_resources("", "")
+    if wanted.introspects:
+        settings = all_settings()
+        resources = create_resources(settings.public_url, settings.name)
+    try:
+        client = client_of(wanted, resources, system_clock())
+    except ValueError as problem:
+        raise UnusableSettings(str(problem)) from None
     async with opened(database_settings()) as database:
         await check_revision(database, REVISION)
         await store_on(database).put_client(client)
     _print(client, secret)
 
 
-async def _add_resource_server(
-    name: str, resources: Sequence[str], auth: ClientAuthenticationMethod, jwks: Path | None
-) -> None:
-    settings = all_settings()
-    served = create_resources(settings.public_url, settings.name)
-    unknown = [resource for resource in resources if served.get(resource) is None]
-    if unknown or not resources:
-        known = ", ".join(resource.identifier for resource in served)
-        raise UnusableSettings(f"{' '.join(unknown) or 'Nothing'} is not among the resources {known}.")
-    if auth is ClientAuthenticationMethod.NONE:
-        raise UnusableSettings("A resource server has to authenticate: choose another --auth.")
-    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if auth in _SECRETS else None
-    client = Client(
-        client_id=ClientId(credentials.new_secret("client_", os.urandom)),
-        registration=Registration.PREREGISTERED,
-        name=name,
-        redirect_uris=(),
-        authentication_method=auth,
-        secret_digest=hashed(secret, os.urandom) if secret is not None else None,
-        grant_types=frozenset(),
-        scope=frozenset(),
-        created_at=system_clock(),
-        jwks=_read_jwks(auth, jwks),
-        introspects=frozenset(map(ResourceIndicator, resources)),
-    )
-    async with opened(settings) as database:
-        await check_revision(database, REVISION)
-        await store_on(database).put_client(client)
-    _print(client, secret)
+def _new_id() -> ClientId:
+    return ClientId(credentials.new_secret("client_", os.urandom))
 
 
-def _read_jwks(auth: ClientAuthenticationMethod, path: Path | None) -> str | None:
-    if (path is None) == (auth is ClientAuthenticationMethod.PRIVATE_KEY_JWT):
+def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
+    if path is not None and auth is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
         raise UnusableSettings("--jwks and --auth private_key_jwt belong together: give both or none.")
-    if path is None:
-        return None
     try:
-        document = json.loads(path.read_text())
-    except OSError as error:
-        raise UnusableSettings(f"{path} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise UnusableSettings(f"{path} is not JSON.") from None
-    if not jwk_set.usable_keys(document):
-        algorithms = " or ".join(jwk_set.ALGORITHMS)
-        raise UnusableSettings(f"{path} has no public key for {algorithms}: each key needs its `alg`.")
-    return json.dumps(document)
+        return None if path is None else read_jwks(path)
+    except ValueError as problem:
+        raise UnusableSettings(str(problem)) from None
 
 
 async def _list() -> None:
@@ -237,7 +234,8 @@ async def _list() -> None:
         await check_revision(database, REVISION)
         for client in await store_on(database).clients(_MOST_LISTED):
             state = "enabled" if client.disabled_at is None else "disabled"
-            sys.stdout.write(f"{client.client_id}\t{client.registration}\t{state}\t{client.name or ''}\n")
+            how = "configured" if client.is_configured else client.registration
+            sys.stdout.write(f"{client.client_id}\t{how}\t{state}\t{client.name or ''}\n")
 
 
 async def _show(client_id: str) -> None:
@@ -247,8 +245,8 @@ async def _show(client_id: str) -> None:
 
 async def _rotate_secret(client_id: str, *, end: bool) -> None:
     async with opened(database_settings()) as database:
-        client = await _find(database, client_id)
-        if client.authentication_method not in _SECRETS:
+        client = await _find_own(database, client_id)
+        if client.authentication_method not in SECRETS:
             raise UnusableSettings(f"{client_id} has no secret: it authenticates with {client.authentication_method}.")
         secret = None if end else credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom)
         if secret is None:
@@ -264,7 +262,7 @@ async def _rotate_secret(client_id: str, *, end: bool) -> None:
 async def _disable(client_id: str) -> None:
     now = system_clock()
     async with opened(database_settings()) as database:
-        client = await _find(database, client_id)
+        client = await _find_own(database, client_id)
         await store_on(database).put_client(replace(client, disabled_at=now))
         ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS)
     sys.stdout.write(f"{client_id}\tdisabled\t{len(ended)} grants ended\n")
@@ -272,7 +270,7 @@ async def _disable(client_id: str) -> None:
 
 async def _enable(client_id: str) -> None:
     async with opened(database_settings()) as database:
-        client = await _find(database, client_id)
+        client = await _find_own(database, client_id)
         await store_on(database).put_client(replace(client, disabled_at=None))
     sys.stdout.write(f"{client_id}\tenabled\n")
 
@@ -280,7 +278,7 @@ async def _enable(client_id: str) -> None:
 async def _remove(client_id: str) -> None:
     now = system_clock()
     async with opened(database_settings()) as database:
-        client = await _find(database, client_id)
+        client = await _find_own(database, client_id)
         ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS, remove=True)
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")
 
@@ -290,6 +288,13 @@ async def _find(database: OpenDatabase, client_id: str) -> Client:
     client = await store_on(database).client(ClientId(client_id))
     if client is None:
         raise UnusableSettings(f"There is no client {client_id}: `mcp-auth clients list` shows those that there are.")
+    return client
+
+
+async def _find_own(database: OpenDatabase, client_id: str) -> Client:
+    client = await _find(database, client_id)
+    if client.is_configured:
+        raise UnusableSettings(f"{client_id} is declared in {CONFIG_FILE}: change it there, and restart the nodes.")
     return client
 
 
@@ -306,6 +311,9 @@ def _print(client: Client, secret: str | None = None) -> None:
         **({"introspects": sorted(client.introspects)} if client.introspects else {}),
         "created_at": client.created_at.isoformat(),
         "disabled_at": client.disabled_at.isoformat() if client.disabled_at is not None else None,
+        **({"jwks_uri": client.jwks_uri} if client.jwks_uri is not None else {}),
+        "require_pushed_requests": client.requires_pushed_requests,
+        "dpop_bound": client.dpop_bound,
         "former_secret_is_good": client.former_secret_digest is not None,
     }
     sys.stdout.write(json.dumps(described, indent=2, ensure_ascii=False) + "\n")

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -48,14 +48,23 @@ def _sentence(problem: Mapping[str, Any]) -> str:
     """One problem of pydantic's in our words: the variable, and what to do."""
     field = str(problem["loc"][0]) if problem["loc"] else ""
     variable = PREFIX + field.upper()
+    if problem["type"] == "missing" and len(problem["loc"]) > 1:
+        return f"{CONFIG_FILE}: {_path(problem['loc'])} is missing."
     if problem["type"] == "missing":
         description = GatewaySettings.model_fields[field].description or ""
         return f"{variable} is not set. {description}"
     if problem["type"] == "extra_forbidden":
-        return f"{CONFIG_FILE} has a setting that does not exist: {field}."
+        return f"{CONFIG_FILE} has a setting that does not exist: {_path(problem['loc'])}."
     message = str(problem["msg"]).removeprefix("Value error, ")
     if not field:
         return f"{message}."
+    if len(problem["loc"]) > 1:
+        return f"{CONFIG_FILE}: {_path(problem['loc'])} {message[0].lower()}{message[1:]}."
     return (
         f"{variable} {message if message.startswith(('is ', 'has ', 'must ', 'names ')) else 'is wrong: ' + message}."
     )
+
+
+def _path(location: Sequence[int | str]) -> str:
+    """`clients[0].name`, counted as in the file."""
+    return "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in location).removeprefix(".")

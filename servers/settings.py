@@ -21,13 +21,16 @@ from mcp_auth.supabase import webhook
 from mcp_auth.supabase.jwks import shared_secret_key
 from oauth import known_clients
 from oauth.captcha import Captcha, CaptchaProvider
+from oauth.clock import system_clock
 from oauth.credentials import digest
 from oauth.jws import VerificationKey
 from oauth.known_clients import KnownClients
 from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
+from servers import configured_clients
+from servers.configured_clients import ClientSettings
 from servers.origin import PUBLIC_URL, origin_problem
-from servers.resources import PATHS
+from servers.resources import PATHS, create_resources
 from servers.trusted_issuers import TrustedIssuerSettings
 
 PREFIX = "MCP_AUTH_"
@@ -151,6 +154,7 @@ class GatewaySettings(DatabaseSettings):
     dpop_nonces: bool = Field(
         default=False, description="Whether DPoP proofs have to carry a nonce of ours, so that none is made in advance."
     )
+    clients: tuple[ClientSettings, ...] = Field((), description="Clients that the operator registers in the file.")
     trusted_issuers: tuple[TrustedIssuerSettings, ...] = Field(
         (), description="Identity providers whose identity assertions (ID-JAG) count."
     )
@@ -324,6 +328,7 @@ class GatewaySettings(DatabaseSettings):
     def _distinct(self) -> "GatewaySettings":
         if (self.captcha_provider is None) != (self.captcha_site_key is None):
             raise ValueError(f"{PREFIX}CAPTCHA_PROVIDER and {PREFIX}CAPTCHA_SITE_KEY belong together: set both or none")
+        configured_clients.check(self.clients, create_resources(self.public_url, ""), system_clock())
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
         return self

@@ -48,7 +48,10 @@ def test_defaults_are_those_of_the_table(name: str) -> None:
 
 def test_every_command_is_in_the_table() -> None:
     told = set(re.findall(r"`mcp-auth ([a-z-]+(?: [a-z-]+)?)", section("Commands")))
-    of_clients = ("add", "add-resource-server", "list", "show", "disable", "enable", "remove", "rotate-secret", "known")
+    of_clients = (
+        *("add", "add-resource-server", "list", "show", "disable", "enable", "remove", "rotate-secret", "hash-secret"),
+        *("known", "check-known"),
+    )
     commands = {"dev", "serve", "migrate", "doctor", "explain", "keys list", "keys rotate", "--version"}
     commands |= {f"users {name}" for name in ("list", "set-role", "link", "unlink")}
     commands |= {f"clients {name}" for name in of_clients}

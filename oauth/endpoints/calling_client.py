@@ -9,7 +9,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.endpoints import throttle
 from oauth.endpoints.body import read_form
-from oauth.errors import OAuthError, invalid_client, too_many_requests
+from oauth.errors import OAuthError, invalid_client, temporarily_unavailable, too_many_requests
 from oauth.models import Client
 from oauth.parameters import Parameters
 
@@ -68,7 +68,9 @@ async def _with_assertion_checked(caller: PresentedClient, server: Authorization
     client = await server.store.client(caller.client_id)
     known = client_assertion.check(caller.assertion, client, server.settings.issuer, now)
     if isinstance(known, OAuthError):
-        return known
+        # D-8: a token request looks nothing up; that the keys are fetched in the meantime is told to come back for.
+        renewing = client_assertion.is_by_unknown_key(known) and server.client_documents.renew_keys(client)
+        return temporarily_unavailable("client_keys_renewing") if renewing else known
     counted = await server.store.add_attempts({known: 1}, now + client_assertion.REMEMBERED)
     if counted[known] > 1:
         return invalid_client("Client authentication failed.", reason="client_assertion_replayed")

@@ -93,12 +93,20 @@ class Store(Protocol):
         """Replace what a client publishes of itself. → the client as it is then; None when there is none yet."""
         ...
 
+    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
+        """Replace the public keys of a client."""
+        ...
+
     async def change_registration(self, client: Client, registration_token: Digest) -> bool:
         """Replace the metadata of a client, as long as this token manages it and it is not switched off."""
         ...
 
     async def clients(self, limit: int) -> Sequence[Client]:
         """The clients that there are, newest first."""
+        ...
+
+    async def configured_clients(self) -> Sequence[Client]:
+        """Those that the operator's file has declared, now or before."""
         ...
 
     async def end_client(

@@ -159,6 +159,10 @@ class SqlStore:
         row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
         return None if row is None else rows.client_of(row)
 
+    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
+        renewed = update(clients).where(clients.c.client_id == client_id).values(jwks=jwks)
+        await self._database.write(lambda connection: connection.execute(renewed))
+
     async def change_registration(self, client: Client, registration_token: Digest) -> bool:
         values = rows.client_values(client)
         changed = (
@@ -176,6 +180,9 @@ class SqlStore:
         query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [rows.client_of(row) for row in found]
+
+    async def configured_clients(self) -> Sequence[Client]:
+        return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]
 
     async def end_client(
         self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False

@@ -162,4 +162,4 @@ def test_resource_that_is_not_served_cannot_be_registered_for(run: Run, sqlite_u
     status, _, err = run(
         "clients", "add-resource-server", "E", "https://mcp.example.com/mcp", "--auth", "none", **settings
     )
-    assert (status, err) == (2, "mcp-auth: A resource server has to authenticate: choose another --auth.\n")
+    assert (status, err) == (2, "mcp-auth: A resource server has to authenticate: choose another auth.\n")

@@ -122,7 +122,7 @@ def test_client_that_the_operator_added_never_expires(gateway: Gateway, clients:
         (("add", "Partner", CALLBACK, "--scope", "everything"), "There is no scope everything."),
         (
             ("add", "Partner", CALLBACK, "--auth", "private_key_jwt"),
-            "--jwks and --auth private_key_jwt belong together",
+            "private_key_jwt needs the client's public keys: a file of them, or their address.",
         ),
         (("add", "Partner", CALLBACK, "--jwks", "no.json"), "--jwks and --auth private_key_jwt belong together"),
         (("show", "client_unknown"), "There is no client client_unknown"),
