@@ -174,7 +174,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         foreign = audience.check(token, self.resource)
         if foreign is not None:
             return foreign
-        outcome = await self._admit(_principal_of(token))
+        outcome = await self._admit(principal_of(token))
         if not isinstance(outcome, Rejection):
             self._on_first_sight(token)
         return outcome
@@ -237,7 +237,8 @@ class SupabaseTokenVerifier(TokenVerifier):
         return principal if standing.role is principal.role else replace(principal, role=standing.role)
 
 
-def _principal_of(token: AccessToken) -> Principal:
+def principal_of(token: AccessToken) -> Principal:
+    """The caller of a first party token; the role is looked up where there are people."""
     return Principal(
         subject=token.subject,
         role=None if token.is_of_machine else Role.USER,

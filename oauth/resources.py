@@ -35,7 +35,8 @@ class Resource:
 
     scopes: each with what it means in plain words, for the consent page.
     baseline: what a 401 asks for, what is granted when a client names no scope, and what each call needs.
-    roles: who may obtain this audience at all (D-13). second_factor: who has to have given one."""
+    roles: who may obtain this audience at all (D-13). second_factor: who has to have given one.
+    is_served: here; one elsewhere serves its own document."""
 
     public_url: str
     path: str
@@ -45,6 +46,7 @@ class Resource:
     roles: frozenset[Role] = frozenset(Role)
     supabase_tokens: SupabaseTokens = SupabaseTokens.NEVER
     second_factor: SecondFactorDemand = SecondFactorDemand.NOBODY
+    is_served: bool = True
 
     @property
     def identifier(self) -> ResourceIndicator:
@@ -103,6 +105,11 @@ class Resources:
     def default(self) -> Resource:
         """The resource of a client that names none."""
         return self.all[0]
+
+    @property
+    def served(self) -> tuple[Resource, ...]:
+        """Those that are served here."""
+        return tuple(resource for resource in self.all if resource.is_served)
 
     def get(self, identifier: str) -> Resource | None:
         """By canonical identifier, exactly."""

@@ -72,7 +72,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
                 _for_programs(partial(metadata.protected_resource_metadata, resource), server),
                 "GET",
             )
-            for resource in server.resources
+            for resource in server.resources.served
         ),
     ]
 

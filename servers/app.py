@@ -52,7 +52,7 @@ from servers.mcp_server import http_app, index_tools
 from servers.origin import is_loopback
 from servers.people import open_people
 from servers.rate_limit import RateLimiter
-from servers.resources import ADMIN_PATH, API_PATH, USER_PATH, create_resources
+from servers.resources import ADMIN_PATH, API_PATH, USER_PATH
 from servers.settings import GatewaySettings
 from servers.status import StatusProbe
 from servers.user import create_user_server
@@ -89,7 +89,7 @@ def create_app(
 
     add_tools: is given the user and the admin server, to add an operator's own tools. add_routes: the same for the
     REST API. network: how documents of clients are fetched."""
-    resources = create_resources(settings.public_url, settings.name, settings.second_factor_required)
+    resources = settings.all_resources
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -179,7 +179,7 @@ async def _open_routes(
         admin_server = create_admin_server(settings.name, probe, people.users, key_ring)
         add_tools(user_server, admin_server)
 
-        by_path = {resource.path: resource for resource in resources}
+        by_path = {resource.path: resource for resource in resources.served}
         mcp_routes: list[BaseRoute] = []
         for path, server in ((USER_PATH, user_server), (ADMIN_PATH, admin_server)):
             await index_tools(server)
@@ -277,7 +277,7 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
         [
             *server_metadata.PATHS,
             server_metadata.JWKS_PATH,
-            *(resource.document_path for resource in resources),
+            *(resource.document_path for resource in resources.served),
             "/token",
             "/register",
             "/revoke",

@@ -204,8 +204,7 @@ async def _add_client(wish: Callable[[], Wanted]) -> None:
         wanted = replace(wanted, secrets=[hashed(secret, os.urandom)])
     resources = create_resources("", "")
     if wanted.introspects:
-        settings = all_settings()
-        resources = create_resources(settings.public_url, settings.name)
+        resources = all_settings().all_resources
     try:
         client = client_of(wanted, resources, system_clock())
     except ValueError as problem:

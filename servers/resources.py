@@ -1,6 +1,6 @@
 """The three resources (D-4), in the words that people read on the consent page."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from oauth.resources import Resource, Resources, SecondFactorDemand, SupabaseTokens
@@ -15,9 +15,12 @@ PATHS = (USER_PATH, ADMIN_PATH, API_PATH)
 
 
 def create_resources(
-    public_url: str, service_name: str, second_factor_required: Collection[str] = frozenset()
+    public_url: str,
+    service_name: str,
+    second_factor_required: Collection[str] = frozenset(),
+    elsewhere: Sequence[Resource] = (),
 ) -> Resources:
-    """User MCP server, admin MCP server, REST API; the first is the default.
+    """User MCP server, admin MCP server, REST API, and those elsewhere; the first is the default.
 
     second_factor_required: paths of those that demand a second factor of everybody."""
     user = Resource(
@@ -55,4 +58,5 @@ def create_resources(
             else resource
             for resource in (user, admin, api)
         )
+        + tuple(elsewhere)
     )

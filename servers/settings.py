@@ -25,10 +25,12 @@ from oauth.clock import system_clock
 from oauth.credentials import digest
 from oauth.jws import VerificationKey
 from oauth.known_clients import KnownClients
+from oauth.resources import Resources
 from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers import configured_clients
 from servers.configured_clients import ClientSettings
+from servers.foreign_resources import ResourceSettings
 from servers.origin import PUBLIC_URL, origin_problem
 from servers.resources import PATHS, create_resources
 from servers.trusted_issuers import TrustedIssuerSettings
@@ -153,6 +155,9 @@ class GatewaySettings(DatabaseSettings):
     )
     dpop_nonces: bool = Field(
         default=False, description="Whether DPoP proofs have to carry a nonce of ours, so that none is made in advance."
+    )
+    resources: tuple[ResourceSettings, ...] = Field(
+        (), description="Resource servers elsewhere whose access tokens are issued here."
     )
     clients: tuple[ClientSettings, ...] = Field((), description="Clients that the operator registers in the file.")
     trusted_issuers: tuple[TrustedIssuerSettings, ...] = Field(
@@ -328,7 +333,10 @@ class GatewaySettings(DatabaseSettings):
     def _distinct(self) -> "GatewaySettings":
         if (self.captcha_provider is None) != (self.captcha_site_key is None):
             raise ValueError(f"{PREFIX}CAPTCHA_PROVIDER and {PREFIX}CAPTCHA_SITE_KEY belong together: set both or none")
-        configured_clients.check(self.clients, create_resources(self.public_url, ""), system_clock())
+        identifiers = [resource.identifier for resource in self.all_resources]
+        if len(set(identifiers)) < len(identifiers):
+            raise ValueError(f"{CONFIG_FILE}: two resources have the same url")
+        configured_clients.check(self.clients, self.all_resources, system_clock())
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
         return self
@@ -337,6 +345,12 @@ class GatewaySettings(DatabaseSettings):
     def name(self) -> str:
         """What pages call the service."""
         return self.service_name or str(urlsplit(self.public_url).hostname)
+
+    @property
+    def all_resources(self) -> Resources:
+        """Those that are served here, and those elsewhere."""
+        elsewhere = [each.resource() for each in self.resources]
+        return create_resources(self.public_url, self.name, self.second_factor_required, elsewhere)
 
     @property
     def shared_supabase_key(self) -> VerificationKey | None:

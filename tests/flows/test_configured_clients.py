@@ -10,9 +10,11 @@ import pytest
 
 from oauth import client_assertion
 from oauth.vocabulary import ClientId
-from servers.loading import UnusableSettings, load
+from servers.loading import UnusableSettings
+from servers.settings import GatewaySettings
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
+from tests.support.complete_settings import load_with
 from tests.support.document_server import DocumentServer, document_server
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
@@ -219,12 +221,6 @@ def test_keys_that_a_client_publishes_are_found_when_it_changes_them(
         assert sign(gateway, second) == 400
 
 
-def _load(*declared: dict[str, Any]) -> Any:  # noqa: ANN401
+def _load(*declared: dict[str, Any]) -> GatewaySettings:
     given = [{name: value for name, value in each.items() if value is not None} for each in declared]
-    return load(
-        public_url="https://auth.test",
-        secret="a-root-secret-for-tests-0123456789-abcdefghij",
-        supabase_url="https://abc.supabase.co",
-        supabase_publishable_key="sb_publishable_1",
-        **({"clients": given} if given else {}),
-    )
+    return load_with(**({"clients": given} if given else {}))
