@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from benchmarks.environment import new_secret, sqlite_database
+from benchmarks.flood import flood
+from benchmarks.growth import growth
+from benchmarks.introspect import introspect
 from benchmarks.mcp_call import mcp_call
 from benchmarks.memory import memory
 from benchmarks.rest_call import rest_call
@@ -41,6 +44,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "rest-call": rest_call,
     "token-sqlite": token_on_sqlite,
     "token-postgresql": _token_postgresql,
+    "introspect": introspect,
+    "growth": growth,
+    "flood": flood,
     "start": start,
     "memory": memory,
 }

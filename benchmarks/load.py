@@ -1,7 +1,7 @@
 """Load on a server over plain HTTP/1.1, and the CPU time that the server needs for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,16 +24,24 @@ class Connection:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         return cls(reader, writer, parts.netloc)
 
-    async def post(self, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-        """The body of a 200 answer; anything else is an error of the benchmark."""
+    async def get(self, path: str, status: int) -> None:
+        """An answer of that status; anything else is an error of the benchmark."""
+        self.writer.write(f"GET {path} HTTP/1.1\r\nhost: {self.host}\r\n\r\n".encode())
+        await self._answer((status,))
+
+    async def post(self, path: str, headers: Mapping[str, str], body: bytes, statuses: Sequence[int] = (200,)) -> bytes:
+        """The body of an answer of these statuses; anything else is an error of the benchmark."""
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.writer.write(
             f"POST {path} HTTP/1.1\r\nhost: {self.host}\r\ncontent-length: {len(body)}\r\n{head}\r\n".encode() + body
         )
+        return await self._answer(statuses)
+
+    async def _answer(self, statuses: Sequence[int]) -> bytes:
         answer = await self.reader.readuntil(b"\r\n\r\n")
         length = int(answer.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
         content = await self.reader.readexactly(length)
-        if not answer.startswith(b"HTTP/1.1 200"):
+        if int(answer.split(b" ", 2)[1]) not in statuses:
             raise RuntimeError(f"{answer.decode()}{content.decode()}")
         return content
 

@@ -37,22 +37,25 @@ class Seeder:
     public_url: str
     secret: str
 
+    @property
+    def client(self) -> Client:
+        """That of all grants."""
+        return Client(
+            client_id=CLIENT_ID,
+            registration=Registration.PREREGISTERED,
+            name="Benchmark",
+            redirect_uris=(REDIRECT_URI,),
+            authentication_method=ClientAuthenticationMethod.NONE,
+            secret_digest=None,
+            grant_types=GRANTS_OF_PEOPLE,
+            scope=frozenset(),
+            created_at=system_clock(),
+        )
+
     async def client_and_person(self) -> None:
         """The client that all grants are for, and the person who gave them."""
         now = system_clock()
-        await store_on(self.database).put_client(
-            Client(
-                client_id=CLIENT_ID,
-                registration=Registration.PREREGISTERED,
-                name="Benchmark",
-                redirect_uris=(REDIRECT_URI,),
-                authentication_method=ClientAuthenticationMethod.NONE,
-                secret_digest=None,
-                grant_types=GRANTS_OF_PEOPLE,
-                scope=frozenset(),
-                created_at=now,
-            )
-        )
+        await store_on(self.database).put_client(self.client)
         await UserStore(self.database).get_or_create(Identity(SUBJECT, None, None), now)
 
     async def codes(self, count: int) -> Sequence[str]:
@@ -60,7 +63,7 @@ class Seeder:
         now, plain = system_clock(), [credentials.new_secret("ac_", secrets.token_bytes) for _ in range(count)]
         codes = [
             AuthorizationCode(
-                credentials.digest(code), self._grant(), REDIRECT_URI, s256(VERIFIER), now + timedelta(days=1)
+                credentials.digest(code), self.grant(), REDIRECT_URI, s256(VERIFIER), now + timedelta(days=1)
             )
             for code in plain
         ]
@@ -75,7 +78,7 @@ class Seeder:
     async def refresh_tokens(self, count: int) -> Sequence[str]:
         """Heads of families, each with a grant of its own."""
         now, plain = system_clock(), [credentials.new_secret("rt_", secrets.token_bytes) for _ in range(count)]
-        values = [rows.grant_values(self._grant()) for _ in plain]
+        values = [rows.grant_values(self.grant()) for _ in plain]
 
         def work(connection: Connection) -> None:
             connection.execute(insert(grants), values)
@@ -101,12 +104,13 @@ class Seeder:
         now = system_clock()
         await ring.load(now)
         token_id = access_token.new_token_id(0, secrets.token_bytes)
-        grant = self._grant(path, scope)
+        grant = self.grant(path, scope)
         return ring.sign(
             access_token.claims(grant, grant.scope, token_id, self.public_url, now, timedelta(hours=6)), now
         )
 
-    def _grant(self, path: str = "/mcp", scope: str = "mcp:read") -> Grant:
+    def grant(self, path: str = "/mcp", scope: str = "mcp:read") -> Grant:
+        """A fresh one; it is not written."""
         now = system_clock()
         return Grant(
             grant_id=GrantId(credentials.new_secret("gr_", secrets.token_bytes)),

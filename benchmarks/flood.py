@@ -1,0 +1,78 @@
+"""flood: what a flood of wrong client secrets does to everybody else's refreshes, as the ratio of p99s."""
+
+import asyncio
+import json
+import secrets
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+from benchmarks.environment import free_port, gateway, gateway_environment, new_secret, sqlite_database
+from benchmarks.load import Connection
+from benchmarks.results import Result
+from benchmarks.seeding import CLIENT_ID, seeder
+from oauth.client_secrets import hashed
+from oauth.models import ClientAuthenticationMethod
+from oauth.stores.opening import store_on
+from oauth.vocabulary import ClientId
+
+_ROUNDS, _A_ROUND = 3, 300
+_INTERVAL = 0.01  # seconds: a constant arrival rate
+_GUESSERS = 16
+_TARGET = 2.0
+_HEADERS = {"content-type": "application/x-www-form-urlencoded"}
+
+
+async def flood(folder: Path) -> list[Result]:
+    """Milliseconds from when a refresh was due until it was answered."""
+    port, secret = free_port(), new_secret()
+    url = f"http://127.0.0.1:{port}"
+    async with sqlite_database(folder, "flood") as database, seeder(database, url, secret) as seed:
+        stored = hashed("cs_right", secrets.token_bytes)
+        method = ClientAuthenticationMethod.CLIENT_SECRET_POST
+        victim = replace(seed.client, client_id=ClientId("victim"), authentication_method=method, secret_digest=stored)
+        await store_on(seed.database).put_client(victim)
+        tokens = list(await seed.refresh_tokens(1))
+        more = {"MCP_AUTH_CLIENT_SECRET_ATTEMPTS": "1000000"}
+        with gateway(port, gateway_environment(port, database, secret, **more)):
+            await _latencies(url, tokens)
+            idle, under_flood = [], []
+            for _ in range(_ROUNDS):
+                idle.append(_p99(await _latencies(url, tokens)))
+                guessing = [asyncio.create_task(_guess(url)) for _ in range(_GUESSERS)]
+                under_flood.append(_p99(await _latencies(url, tokens)))
+                for each in guessing:
+                    each.cancel()
+                await asyncio.gather(*guessing, return_exceptions=True)
+    return [Result("flood of secrets, p99", "ms", statistics.median(idle), statistics.median(under_flood), _TARGET)]
+
+
+async def _latencies(url: str, tokens: list[str]) -> list[float]:
+    connection, taken = await Connection.open(url), []
+    due = time.perf_counter()
+    for _ in range(_A_ROUND):
+        due += _INTERVAL
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        form = {"grant_type": "refresh_token", "refresh_token": tokens[0], "client_id": CLIENT_ID}
+        tokens[0] = json.loads(await connection.post("/token", _HEADERS, urlencode(form).encode()))["refresh_token"]
+        taken.append((time.perf_counter() - due) * 1000)
+    connection.close()
+    return taken
+
+
+async def _guess(url: str) -> None:
+    connection = await Connection.open(url)
+    while True:
+        guess = {
+            "grant_type": "refresh_token",
+            "refresh_token": "rt_x",
+            "client_id": "victim",
+            "client_secret": secrets.token_urlsafe(32),
+        }
+        await connection.post("/token", _HEADERS, urlencode(guess).encode(), (401, 503))
+
+
+def _p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
