@@ -40,6 +40,8 @@ _WRITER_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA journal_size_limit=67108864",
+    # 16 MiB instead of 2: the inner pages of the indexes stay in memory with a million grants.
+    "PRAGMA cache_size=-16384",
 )
 
 
