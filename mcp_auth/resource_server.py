@@ -14,7 +14,7 @@ from fastmcp.server.auth import TokenVerifier
 from mcp_auth import bearer, first_party, rejection
 from mcp_auth.principal import Principal
 from mcp_auth.rejection import Rejection
-from mcp_auth.verifier import principal_of
+from mcp_auth.verifier import fastmcp_token, principal_of
 from oauth.clock import Clock, system_clock
 from oauth.jws import VerificationKey
 from oauth.remote.fetching import INTERNET, Network
@@ -71,20 +71,7 @@ class JWKSTokenVerifier(TokenVerifier):
         principal = await self.verify(token)
         if isinstance(principal, Rejection):
             return None
-        return FastMCPAccessToken(
-            token=token,
-            client_id=principal.client_id or principal.subject,
-            scopes=sorted(principal.scopes),
-            expires_at=int(principal.expires_at.timestamp()),
-            resource=principal.resource,
-            subject=principal.subject,
-            claims={
-                "iss": self._issuer,
-                "sub": principal.subject,
-                "aud": principal.resource,
-                "jti": principal.token_id,
-            },
-        )
+        return fastmcp_token(token, principal, self._issuer)
 
 
 class _Keys:

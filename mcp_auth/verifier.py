@@ -117,23 +117,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
         if isinstance(principal, Rejection) or principal.jkt is not None:
             return None
-        return FastMCPAccessToken(
-            token=token,
-            client_id=principal.client_id or principal.subject,
-            scopes=sorted(principal.scopes),
-            expires_at=int(principal.expires_at.timestamp()),
-            resource=principal.resource,
-            subject=principal.subject,
-            claims={
-                "iss": self._issuer if principal.kind is TokenKind.FIRST_PARTY else None,
-                "sub": principal.subject,
-                "aud": principal.resource,
-                "acr": principal.acr,
-                "role": principal.role,
-                "gid": principal.grant_id,
-                "jti": principal.token_id,
-            },
-        )
+        return fastmcp_token(token, principal, self._issuer)
 
     def _remember(
         self, key: bytes, outcome: Principal | Rejection, now: datetime, version: int
@@ -235,6 +219,27 @@ class SupabaseTokenVerifier(TokenVerifier):
         if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
             return rejection.SECOND_FACTOR
         return principal if standing.role is principal.role else replace(principal, role=standing.role)
+
+
+def fastmcp_token(token: str, principal: Principal, issuer: str) -> FastMCPAccessToken:
+    """A principal in FastMCP's words. issuer: ours."""
+    return FastMCPAccessToken(
+        token=token,
+        client_id=principal.client_id or principal.subject,
+        scopes=sorted(principal.scopes),
+        expires_at=int(principal.expires_at.timestamp()),
+        resource=principal.resource,
+        subject=principal.subject,
+        claims={
+            "iss": issuer if principal.kind is TokenKind.FIRST_PARTY else None,
+            "sub": principal.subject,
+            "aud": principal.resource,
+            "acr": principal.acr,
+            "role": principal.role,
+            "gid": principal.grant_id,
+            "jti": principal.token_id,
+        },
+    )
 
 
 def principal_of(token: AccessToken) -> Principal:

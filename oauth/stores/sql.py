@@ -1,34 +1,26 @@
 """The Store on a Database. The token path has an implementation per driver; all else is written once."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import (
     Connection,
-    Select,
-    Table,
     case,
     delete,
     exc,
-    exists,
-    func,
     insert,
     literal_column,
-    or_,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
-from oauth.flows import FlowStep
 from oauth.grant_types.decision import Issue, Refuse
 from oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
-    Client,
     Grant,
     PushedRequest,
     Revocation,
@@ -38,13 +30,15 @@ from oauth.models import (
 from oauth.stores import rows, sweeping
 from oauth.stores.database import Database
 from oauth.stores.instants import from_micros, to_micros
-from oauth.stores.ports import Attempts, DecideCode, DecideRefresh, FlowsSought, Sighting, StoredSigningKey
+from oauth.stores.ports import Attempts, DecideCode, DecideRefresh, Sighting, StoredSigningKey
+from oauth.stores.sql_clients import ClientsInSql
+from oauth.stores.sql_flows import FlowsInSql
+from oauth.stores.sql_part import UPSERTS
 from oauth.stores.tables import (
     attempts,
     authorization_codes,
     authorization_requests,
     clients,
-    flow_steps,
     grants,
     linked_subjects,
     pushed_requests,
@@ -54,35 +48,6 @@ from oauth.stores.tables import (
     signing_keys,
 )
 from oauth.vocabulary import ClientId, Digest, GrantId, Subject
-
-# What a client says of itself, and what follows from it; not what has become of it here.
-_REGISTERED = (
-    "name",
-    "redirect_uris",
-    "authentication_method",
-    "secret_digest",
-    "former_secret_digest",
-    "grant_types",
-    "scope",
-    "registered_as",
-    "requires_pushed_requests",
-    "dpop_bound",
-)
-
-_PUBLISHED = (
-    "name",
-    "redirect_uris",
-    "authentication_method",
-    "grant_types",
-    "scope",
-    "jwks",
-    "jwks_uri",
-    "fresh_until",
-    "dpop_bound",
-    "requires_pushed_requests",
-)
-
-_UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class TokenPath(Protocol):
@@ -97,115 +62,13 @@ class TokenPath(Protocol):
         ...
 
 
-class SqlStore:
+class SqlStore(ClientsInSql, FlowsInSql):
     """See Store, of which this is the implementation for both databases."""
 
     def __init__(self, database: Database, token_path: TokenPath) -> None:
-        self._database = database
+        super().__init__(database)
         self.redeem_code = token_path.redeem_code
         self.refresh = token_path.refresh
-
-    # -- clients
-
-    async def client(self, client_id: ClientId) -> Client | None:
-        row = await self._first(select(clients).where(clients.c.client_id == client_id))
-        return None if row is None else rows.client_of(row)
-
-    async def put_client(self, client: Client) -> None:
-        values = rows.client_values(client)
-
-        def work(connection: Connection) -> None:
-            upsert = _UPSERTS[connection.dialect.name](clients).values(values)
-            connection.execute(upsert.on_conflict_do_update(index_elements=[clients.c.client_id], set_=values))
-
-        await self._database.write(work)
-
-    async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
-        def work(connection: Connection) -> rows.Row | None:
-            if not _make_room(connection, most_unused, to_micros(evict_before)):
-                return None
-            added = _UPSERTS[connection.dialect.name](clients).values(rows.client_values(client))
-            connection.execute(added.on_conflict_do_nothing())
-            mine = clients.c.client_id == client.client_id
-            if client.registered_as is not None:
-                mine |= clients.c.registered_as == client.registered_as
-            return connection.execute(select(clients).where(mine)).one()
-
-        row = await self._database.write(work)
-        return None if row is None else rows.client_of(row)
-
-    async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:
-        unused = clients.c.expires_at.is_not(None)
-        renewed = (
-            update(clients)
-            .where(clients.c.registered_as == registered_as)
-            .values(
-                expires_at=case((unused, to_micros(expires_at)), else_=None),
-                registration_token_digest=None,
-            )
-            .returning(*clients.c)
-        )
-        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
-        return None if row is None else rows.client_of(row)
-
-    async def renew_published(self, client: Client) -> Client | None:
-        values = rows.client_values(client)
-        renewed = (
-            update(clients)
-            .where(clients.c.client_id == client.client_id)
-            .values({name: values[name] for name in _PUBLISHED})
-            .returning(*clients.c)
-        )
-        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
-        return None if row is None else rows.client_of(row)
-
-    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
-        renewed = update(clients).where(clients.c.client_id == client_id).values(jwks=jwks)
-        await self._database.write(lambda connection: connection.execute(renewed))
-
-    async def change_registration(self, client: Client, registration_token: Digest) -> bool:
-        values = rows.client_values(client)
-        changed = (
-            update(clients)
-            .where(
-                clients.c.client_id == client.client_id,
-                clients.c.registration_token_digest == registration_token,
-                clients.c.disabled_at.is_(None),
-            )
-            .values({name: values[name] for name in _REGISTERED})
-        )
-        return await self._database.write(lambda connection: connection.execute(changed).rowcount == 1)
-
-    async def clients(self, limit: int) -> Sequence[Client]:
-        query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
-        found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [rows.client_of(row) for row in found]
-
-    async def configured_clients(self) -> Sequence[Client]:
-        return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]
-
-    async def end_client(
-        self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
-    ) -> Sequence[GrantId]:
-        mine = grants.c.client_id == client_id
-
-        def work(connection: Connection) -> list[GrantId]:
-            ended = connection.execute(
-                update(grants)
-                .where(mine, grants.c.revoked_at.is_(None))
-                .values(revoked_at=to_micros(now))
-                .returning(grants.c.grant_id)
-            )
-            grant_ids = [GrantId(row[0]) for row in ended]
-            for grant_id in grant_ids:
-                news = Revocation(RevocationKind.GRANT, grant_id, now, news_until)
-                connection.execute(insert(revocations).values(rows.revocation_values(news)))
-            if remove:
-                connection.execute(delete(grants).where(mine))
-                connection.execute(delete(clients).where(clients.c.client_id == client_id))
-            return grant_ids
-
-        return await self._database.write(work)
 
     # -- authorization requests
 
@@ -273,7 +136,7 @@ class SqlStore:
         ends = to_micros(now + window)
 
         def work(connection: Connection) -> list[Attempts]:
-            upsert = _UPSERTS[connection.dialect.name](attempts)
+            upsert = UPSERTS[connection.dialect.name](attempts)
             over = attempts.c.expires_at <= to_micros(now)
             counted = upsert.on_conflict_do_update(
                 index_elements=[attempts.c.key],
@@ -293,7 +156,7 @@ class SqlStore:
 
     async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
         def work(connection: Connection) -> dict[Digest, int]:
-            upsert = _UPSERTS[connection.dialect.name](attempts)
+            upsert = UPSERTS[connection.dialect.name](attempts)
             added = upsert.on_conflict_do_update(
                 index_elements=[attempts.c.key], set_={"count": attempts.c.count + upsert.excluded.count}
             ).returning(attempts.c.count)
@@ -356,7 +219,7 @@ class SqlStore:
         }
 
         def work(connection: Connection) -> None:
-            upsert = _UPSERTS[connection.dialect.name](linked_subjects).values(values)
+            upsert = UPSERTS[connection.dialect.name](linked_subjects).values(values)
             keys = [linked_subjects.c.issuer, linked_subjects.c.issuer_subject]
             connection.execute(upsert.on_conflict_do_update(index_elements=keys, set_=values))
 
@@ -487,26 +350,6 @@ class SqlStore:
 
     # -- housekeeping
 
-    async def add_flow_steps(self, steps: Sequence[FlowStep]) -> None:
-        if steps:
-            values = [rows.flow_step_values(step) for step in steps]
-            await self._database.write(lambda connection: connection.execute(insert(flow_steps), values))
-
-    async def flow_steps(self, sought: FlowsSought, limit: int) -> Sequence[FlowStep]:
-        columns = flow_steps.c
-        has_one = or_(
-            columns.flow_id.in_(sought.flow_ids),
-            columns.client_id.in_(sought.client_ids),
-            columns.grant_id.in_(sought.grant_ids),
-            columns.request_id.in_(sought.request_ids),
-            columns.network.in_(sought.networks),
-        )
-        query = select(flow_steps).where(has_one)
-        if sought.between is not None:
-            query = query.where(columns.recorded_at.between(to_micros(sought.between[0]), to_micros(sought.between[1])))
-        query = query.order_by(columns.recorded_at, columns.number).limit(limit)
-        return [rows.flow_step_of(row) for row in await self._all(query)]
-
     async def sweep(self, now: datetime, limit: int) -> int:
         swept = 0
         for step in sweeping.STEPS:
@@ -515,31 +358,3 @@ class SqlStore:
 
     async def check(self) -> None:
         await self._first(select(literal_column("1")))
-
-    # -- shared
-
-    async def _first(self, query: Select[Any]) -> rows.Row | None:
-        return await self._database.read(lambda connection: connection.execute(query).first())
-
-    async def _all(self, query: Select[Any]) -> Sequence[rows.Row]:
-        return await self._database.read(lambda connection: connection.execute(query).all())
-
-    async def _insert(self, table: Table, values: rows.Values) -> None:
-        await self._database.write(lambda connection: connection.execute(insert(table).values(values)))
-
-
-def _make_room(connection: Connection, most_unused: int, evict_before: int) -> bool:
-    """Is there room for one more client without a grant, now or after the next to expire has gone?"""
-    unused = clients.c.expires_at.is_not(None)
-    some = select(clients.c.client_id).where(unused).limit(most_unused).subquery()
-    if connection.execute(select(func.count()).select_from(some)).scalar_one() < most_unused:
-        return True
-    oldest = (
-        select(clients.c.client_id)
-        .where(unused, clients.c.created_at < evict_before, ~exists().where(grants.c.client_id == clients.c.client_id))
-        .order_by(clients.c.expires_at)
-        .limit(1)
-    )
-    # Asked twice: somebody may have agreed to it while we waited for its row.
-    evicted = delete(clients).where(clients.c.client_id.in_(oldest), unused)
-    return connection.execute(evicted).rowcount == 1

@@ -1,11 +1,14 @@
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oauth.vocabulary import Role
 from tests.support.clock import SettableClock
+from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate
 from tests.support.gateway import ADMIN, AGENT, Gateway, RunningSupabase, running_gateway, running_supabase
 
@@ -58,3 +61,15 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture
+def clients(run: Run, gateway: Gateway) -> Callable[..., Any]:
+    """`mcp-auth clients …` on the gateway's database. → what it printed, decoded where it is JSON."""
+
+    def command(*arguments: str) -> Any:  # noqa: ANN401 - JSON
+        status, out, err = run("clients", *arguments, database_url=gateway.settings.database_url)
+        assert status == 0, err
+        return json.loads(out) if out.startswith("{") else out
+
+    return command

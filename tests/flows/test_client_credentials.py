@@ -22,18 +22,6 @@ Eventually = Callable[[Callable[[], bool]], None]
 MACHINE = ("--auth", "client_secret_post", "--grant", "client-credentials")
 
 
-@pytest.fixture
-def clients(run: Run, gateway: Gateway) -> Command:
-    """`mcp-auth clients …` on the gateway's database. → what it printed, decoded where it is JSON."""
-
-    def command(*arguments: str) -> Any:  # noqa: ANN401 - JSON
-        status, out, err = run("clients", *arguments, database_url=gateway.settings.database_url)
-        assert status == 0, err
-        return json.loads(out) if out.startswith("{") else out
-
-    return command
-
-
 def machine(gateway: Gateway, described: dict[str, Any]) -> RawClient:
     client = gateway.client()
     client.client_id, client.client_secret = described["client_id"], described.get("client_secret")

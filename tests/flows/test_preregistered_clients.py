@@ -19,18 +19,6 @@ Command = Callable[..., Any]
 Eventually = Callable[[Callable[[], bool]], None]
 
 
-@pytest.fixture
-def clients(run: Run, gateway: Gateway) -> Command:
-    """`mcp-auth clients …` on the gateway's database. → what it printed, decoded where it is JSON."""
-
-    def command(*arguments: str) -> Any:  # noqa: ANN401 - JSON
-        status, out, err = run("clients", *arguments, database_url=gateway.settings.database_url)
-        assert status == 0, err
-        return json.loads(out) if out.startswith("{") else out
-
-    return command
-
-
 def client_of(gateway: Gateway, described: dict[str, Any]) -> RawClient:
     client = gateway.client()
     client.client_id = described["client_id"]

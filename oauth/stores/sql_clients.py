@@ -1,0 +1,161 @@
+"""The clients of the Store: see there for what each promises."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
+
+from oauth.models import Client, Revocation, RevocationKind
+from oauth.stores import rows
+from oauth.stores.instants import to_micros
+from oauth.stores.sql_part import UPSERTS, SqlPart
+from oauth.stores.tables import clients, grants, revocations
+from oauth.vocabulary import ClientId, Digest, GrantId
+
+# What a client says of itself, and what follows from it; not what has become of it here.
+_REGISTERED = (
+    "name",
+    "redirect_uris",
+    "authentication_method",
+    "secret_digest",
+    "former_secret_digest",
+    "grant_types",
+    "scope",
+    "registered_as",
+    "requires_pushed_requests",
+    "dpop_bound",
+)
+
+_PUBLISHED = (
+    "name",
+    "redirect_uris",
+    "authentication_method",
+    "grant_types",
+    "scope",
+    "jwks",
+    "jwks_uri",
+    "fresh_until",
+    "dpop_bound",
+    "requires_pushed_requests",
+)
+
+
+class ClientsInSql(SqlPart):
+    """Clients, however they came to be known."""
+
+    async def client(self, client_id: ClientId) -> Client | None:
+        row = await self._first(select(clients).where(clients.c.client_id == client_id))
+        return None if row is None else rows.client_of(row)
+
+    async def put_client(self, client: Client) -> None:
+        values = rows.client_values(client)
+
+        def work(connection: Connection) -> None:
+            upsert = UPSERTS[connection.dialect.name](clients).values(values)
+            connection.execute(upsert.on_conflict_do_update(index_elements=[clients.c.client_id], set_=values))
+
+        await self._database.write(work)
+
+    async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
+        def work(connection: Connection) -> rows.Row | None:
+            if not _make_room(connection, most_unused, to_micros(evict_before)):
+                return None
+            added = UPSERTS[connection.dialect.name](clients).values(rows.client_values(client))
+            connection.execute(added.on_conflict_do_nothing())
+            mine = clients.c.client_id == client.client_id
+            if client.registered_as is not None:
+                mine |= clients.c.registered_as == client.registered_as
+            return connection.execute(select(clients).where(mine)).one()
+
+        row = await self._database.write(work)
+        return None if row is None else rows.client_of(row)
+
+    async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:
+        unused = clients.c.expires_at.is_not(None)
+        renewed = (
+            update(clients)
+            .where(clients.c.registered_as == registered_as)
+            .values(
+                expires_at=case((unused, to_micros(expires_at)), else_=None),
+                registration_token_digest=None,
+            )
+            .returning(*clients.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
+        return None if row is None else rows.client_of(row)
+
+    async def renew_published(self, client: Client) -> Client | None:
+        values = rows.client_values(client)
+        renewed = (
+            update(clients)
+            .where(clients.c.client_id == client.client_id)
+            .values({name: values[name] for name in _PUBLISHED})
+            .returning(*clients.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
+        return None if row is None else rows.client_of(row)
+
+    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
+        renewed = update(clients).where(clients.c.client_id == client_id).values(jwks=jwks)
+        await self._database.write(lambda connection: connection.execute(renewed))
+
+    async def change_registration(self, client: Client, registration_token: Digest) -> bool:
+        values = rows.client_values(client)
+        changed = (
+            update(clients)
+            .where(
+                clients.c.client_id == client.client_id,
+                clients.c.registration_token_digest == registration_token,
+                clients.c.disabled_at.is_(None),
+            )
+            .values({name: values[name] for name in _REGISTERED})
+        )
+        return await self._database.write(lambda connection: connection.execute(changed).rowcount == 1)
+
+    async def clients(self, limit: int) -> Sequence[Client]:
+        query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
+        found = await self._database.read(lambda connection: connection.execute(query).all())
+        return [rows.client_of(row) for row in found]
+
+    async def configured_clients(self) -> Sequence[Client]:
+        return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]
+
+    async def end_client(
+        self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
+    ) -> Sequence[GrantId]:
+        mine = grants.c.client_id == client_id
+
+        def work(connection: Connection) -> list[GrantId]:
+            ended = connection.execute(
+                update(grants)
+                .where(mine, grants.c.revoked_at.is_(None))
+                .values(revoked_at=to_micros(now))
+                .returning(grants.c.grant_id)
+            )
+            grant_ids = [GrantId(row[0]) for row in ended]
+            for grant_id in grant_ids:
+                news = Revocation(RevocationKind.GRANT, grant_id, now, news_until)
+                connection.execute(insert(revocations).values(rows.revocation_values(news)))
+            if remove:
+                connection.execute(delete(grants).where(mine))
+                connection.execute(delete(clients).where(clients.c.client_id == client_id))
+            return grant_ids
+
+        return await self._database.write(work)
+
+
+def _make_room(connection: Connection, most_unused: int, evict_before: int) -> bool:
+    """Is there room for one more client without a grant, now or after the next to expire has gone?"""
+    unused = clients.c.expires_at.is_not(None)
+    some = select(clients.c.client_id).where(unused).limit(most_unused).subquery()
+    if connection.execute(select(func.count()).select_from(some)).scalar_one() < most_unused:
+        return True
+    oldest = (
+        select(clients.c.client_id)
+        .where(unused, clients.c.created_at < evict_before, ~exists().where(grants.c.client_id == clients.c.client_id))
+        .order_by(clients.c.expires_at)
+        .limit(1)
+    )
+    # Asked twice: somebody may have agreed to it while we waited for its row.
+    evicted = delete(clients).where(clients.c.client_id.in_(oldest), unused)
+    return connection.execute(evicted).rowcount == 1
