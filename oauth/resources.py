@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from oauth.jwk_set import ALGORITHMS
 from oauth.vocabulary import AAL2, OFFLINE_ACCESS, ResourceIndicator, Role, Scope
 
 # Scope hierarchy: holding the key is holding the values as well.
@@ -86,7 +87,7 @@ class Resource:
             "authorization_servers": [self.public_url],
             "scopes_supported": sorted(self.scopes),
             "bearer_methods_supported": ["header"],
-            "dpop_signing_alg_values_supported": ["ES256", "RS256"],
+            "dpop_signing_alg_values_supported": list(ALGORITHMS),
             "dpop_bound_access_tokens_required": False,
             "resource_name": self.name,
         }

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from oauth.remote.fetching import Network
 
 HERE = "127.0.0.1"
-HOSTS = ("app.test", "other.test", "claude.ai", "chatgpt.com")
+HOSTS = ("app.test", "other.test", "claude.ai", "chatgpt.com", "vscode.dev")
 
 
 @dataclass(frozen=True, slots=True)
