@@ -72,7 +72,7 @@ async def fetch_object(url: str, most_bytes: int, network: Network) -> Fetched:
             return await _fetch_from(addresses[:_MOST_ADDRESSES], url, most_bytes, network)
     except TimeoutError as error:
         raise FetchFailed("timeout") from error
-    except (OSError, httpx.HTTPError) as error:
+    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchFailed(type(error).__name__) from error
 
 
