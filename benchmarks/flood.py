@@ -1,10 +1,11 @@
-"""flood: what a flood of wrong client secrets does to everybody else's refreshes, as the ratio of p99s."""
+"""flood: what floods of wrong secrets and of registrations do to everybody else's refreshes, as ratios of p99s."""
 
 import asyncio
 import json
 import secrets
 import statistics
 import time
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,8 +21,10 @@ from oauth.vocabulary import ClientId
 
 _ROUNDS, _A_ROUND = 3, 300
 _INTERVAL = 0.01  # seconds: a constant arrival rate
-_GUESSERS = 16
+_ATTACKERS = 16
 _TARGET = 2.0
+
+Attack = Callable[[str], Coroutine[None, None, None]]
 _HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -35,18 +38,22 @@ async def flood(folder: Path) -> list[Result]:
         victim = replace(seed.client, client_id=ClientId("victim"), authentication_method=method, secret_digest=stored)
         await store_on(seed.database).put_client(victim)
         tokens = list(await seed.refresh_tokens(1))
-        more = {"MCP_AUTH_CLIENT_SECRET_ATTEMPTS": "1000000"}
+        more = {"MCP_AUTH_CLIENT_SECRET_ATTEMPTS": "1000000", "MCP_AUTH_REGISTRATIONS_PER_ADDRESS": "1000000"}
         with gateway(port, gateway_environment(port, database, secret, **more)):
             await _latencies(url, tokens)
-            idle, under_flood = [], []
-            for _ in range(_ROUNDS):
-                idle.append(_p99(await _latencies(url, tokens)))
-                guessing = [asyncio.create_task(_guess(url)) for _ in range(_GUESSERS)]
-                under_flood.append(_p99(await _latencies(url, tokens)))
-                for each in guessing:
-                    each.cancel()
-                await asyncio.gather(*guessing, return_exceptions=True)
-    return [Result("flood of secrets, p99", "ms", statistics.median(idle), statistics.median(under_flood), _TARGET)]
+            return [await _measure(name, attack, url, tokens) for name, attack in _ATTACKS.items()]
+
+
+async def _measure(name: str, attack: Attack, url: str, tokens: list[str]) -> Result:
+    idle, under_flood = [], []
+    for _ in range(_ROUNDS):
+        idle.append(_p99(await _latencies(url, tokens)))
+        attacking = [asyncio.create_task(attack(url)) for _ in range(_ATTACKERS)]
+        under_flood.append(_p99(await _latencies(url, tokens)))
+        for each in attacking:
+            each.cancel()
+        await asyncio.gather(*attacking, return_exceptions=True)
+    return Result(f"flood of {name}, p99", "ms", statistics.median(idle), statistics.median(under_flood), _TARGET)
 
 
 async def _latencies(url: str, tokens: list[str]) -> list[float]:
@@ -72,6 +79,18 @@ async def _guess(url: str) -> None:
             "client_secret": secrets.token_urlsafe(32),
         }
         await connection.post("/token", _HEADERS, urlencode(guess).encode(), (401, 503))
+
+
+async def _register(url: str) -> None:
+    """As a program of one address does; what is over the limit is refused."""
+    connection = await Connection.open(url)
+    while True:
+        body = {"redirect_uris": ["https://app.example/cb"], "client_name": secrets.token_urlsafe(8)}
+        sent = json.dumps({**body, "token_endpoint_auth_method": "none"}).encode()
+        await connection.post("/register", {"content-type": "application/json"}, sent, (201, 429))
+
+
+_ATTACKS: dict[str, Attack] = {"secrets": _guess, "registrations": _register}
 
 
 def _p99(values: list[float]) -> float:

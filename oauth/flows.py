@@ -5,7 +5,8 @@ Nothing of it is needed for anything else: a crash loses a second of it, a flood
 
 import base64
 import hmac
-from collections import OrderedDict
+import re
+from collections import Counter, OrderedDict
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +22,9 @@ KEPT = timedelta(days=7)
 TOGETHER = timedelta(minutes=10)
 _MOST_OPEN = 10_000
 _MOST_WAITING = 5_000
-_MINUTE, _MOST_A_MINUTE = timedelta(minutes=1), 3_000
+_MINUTE, _MOST_A_MINUTE, _MOST_OF_A_NETWORK = timedelta(minutes=1), 1_000, 60
+# What could be a client's id, and is no secret of ours that somebody sent in its place.
+_CLIENT_ID = re.compile(r"(?!(?:ac|rt|cs|ss|st|br|ar|rg|pr)_)(?:https://[!-~]{1,504}|[A-Za-z0-9._~-]{1,128})")
 _ID_BYTES = 10
 
 
@@ -68,6 +71,7 @@ class _Open:
     flow_id: str
     client_id: str | None
     until: datetime
+    has_begun: bool
 
 
 class Flows:
@@ -82,7 +86,7 @@ class Flows:
         self._seen: OrderedDict[tuple[object, ...], datetime] = OrderedDict()
         self._waiting: list[FlowStep] = []
         self._minute = clock()
-        self._in_minute = 0
+        self._in_minute: Counter[str] = Counter()
 
     def note(
         self,
@@ -101,11 +105,12 @@ class Flows:
         in the middle of, or a new one."""
         now = self._clock()
         network = str(scope.get("client_network") or "")
-        client_id = scope["flow_client_id"] = client_id or scope.get("flow_client_id")
+        claimed = client_id or scope.get("flow_client_id")
+        client_id = scope["flow_client_id"] = claimed if claimed and _CLIENT_ID.fullmatch(claimed) else None
         flow_id = scope["flow_id"] = flow_id or scope.get("flow_id") or self._current(network, client_id, step, now)
         self._keep_open(flow_id, network, client_id, step, now)
         same = (flow_id, step, reason, client_id, resource, grant_id)
-        if self._is_new(same, now):
+        if self._is_new(same, network, now):
             self._waiting.append(
                 FlowStep(
                     flow_id=flow_id,
@@ -141,6 +146,9 @@ class Flows:
             found = self._open.get(key)
             if found is None or now >= found.until:
                 continue
+            # A browser that comes after another has come is another attempt, and maybe another person.
+            if step is Step.AUTHORIZATION_REQUESTED and found.has_begun:
+                break
             # Two apps behind one address are two flows.
             if client_id is None or found.client_id in {None, client_id} or step is Step.CHALLENGED:
                 return found.flow_id
@@ -157,19 +165,24 @@ class Flows:
                 continue  # it has arrived: what comes next is another story
             if client_id is None and known is not None and known.flow_id == flow_id:
                 client_id = known.client_id
-            self._open[key] = _Open(flow_id, client_id, now + TOGETHER)
+            has_begun = step is Step.AUTHORIZATION_REQUESTED or (
+                known is not None and known.flow_id == flow_id and known.has_begun
+            )
+            self._open[key] = _Open(flow_id, client_id, now + TOGETHER, has_begun)
             if len(self._open) > _MOST_OPEN:
                 self._open.popitem(last=False)
 
-    def _is_new(self, same: tuple[object, ...], now: datetime) -> bool:
+    def _is_new(self, same: tuple[object, ...], network: str, now: datetime) -> bool:
         """Not a repetition, and not one too many."""
         until = self._seen.pop(same, now)
         self._seen[same] = until if now < until else now + TOGETHER
         if len(self._seen) > _MOST_OPEN:
             self._seen.popitem(last=False)
         if now - self._minute >= _MINUTE:
-            self._minute, self._in_minute = now, 0
-        if now < until or self._in_minute >= _MOST_A_MINUTE or len(self._waiting) >= _MOST_WAITING:
+            self._minute, self._in_minute = now, Counter()
+        if now < until or len(self._waiting) >= _MOST_WAITING:
             return False
-        self._in_minute += 1
+        if self._in_minute.total() >= _MOST_A_MINUTE or (network and self._in_minute[network] >= _MOST_OF_A_NETWORK):
+            return False
+        self._in_minute[network] += 1
         return True

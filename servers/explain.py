@@ -35,8 +35,15 @@ class Story:
     @property
     def last_refusal(self) -> FlowStep | None:
         """What stopped it, unless it went on after that."""
-        last = self.steps[-1]
-        return last if last.reason is not None else None
+        order = list(Step)
+        for step in reversed(self.steps):
+            if step.reason is not None:
+                return step
+            # What comes before it in every attempt, such as reading metadata again, is no way past it.
+            refused = [each for each in self.steps if each.reason is not None]
+            if not refused or order.index(step.step) >= order.index(refused[-1].step):
+                return None
+        return None
 
 
 async def explain(name: str, *, as_json: bool) -> None:

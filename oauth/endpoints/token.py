@@ -5,6 +5,7 @@ from datetime import datetime
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from oauth import access_token, client_authentication, credentials, token_request
 from oauth.authorization_server import AuthorizationServer
@@ -45,7 +46,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt
-    decision = await _decide(asked, presented, jkt, server, now)
+    decision = await _decide(asked, presented, jkt, request.scope, server, now)
     if isinstance(decision, Refuse):
         if decision.revoke is not None:
             await revoke_grant(decision.revoke, decision.error.reason, server)
@@ -62,11 +63,16 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
 
 
 async def _decide(
-    asked: TokenRequest, presented: PresentedClient, jkt: str | None, server: AuthorizationServer, now: datetime
+    asked: TokenRequest,
+    presented: PresentedClient,
+    jkt: str | None,
+    scope: Scope,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Issue | Refuse:
     match asked:
         case AuthorizationCodeRequest():
-            return await _redeem(asked, presented, jkt, server, now)
+            return await _redeem(asked, presented, jkt, scope, server, now)
         case RefreshTokenRequest():
             return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
@@ -79,12 +85,15 @@ async def _redeem(
     asked: AuthorizationCodeRequest,
     presented: PresentedClient,
     jkt: str | None,
+    scope: Scope,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(client: Client | None, code: AuthorizationCode | None) -> CodeDecision:
+        # Whatever comes of it belongs to the story of whoever agreed.
+        scope["flow_id"] = None if code is None else code.grant.flow_id
         authenticated = client_authentication.authenticate(client, presented)
         if isinstance(authenticated, OAuthError):
             return Refuse(authenticated)
@@ -143,14 +152,14 @@ def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: dat
 def _refused(
     error: OAuthError, request: Request, server: AuthorizationServer, presented: PresentedClient | None = None
 ) -> Response:
-    client_id = None if presented is None else presented.client_id
-    log.info("token_refused", error=error.code, reason=error.reason, client_id=client_id)
     server.flows.note(
         request.scope,
         Step.TOKEN_ISSUED,
-        client_id=client_id,
+        client_id=None if presented is None else presented.client_id,
         reason=error.reason,
         error=error.code,
         description=error.description,
     )
+    # As noted, not as sent: it may be anything.
+    log.info("token_refused", error=error.code, reason=error.reason, client_id=request.scope["flow_client_id"])
     return error_response(error, used_basic="authorization" in request.headers)

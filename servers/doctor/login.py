@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ _OK = 200
 _PARTS = 3
 _PROTOCOL = "2025-06-18"
 _AT_ONCE = 3
+_CHALLENGED = re.compile(r'scope="([^"]*)"')
 
 
 @dataclass(slots=True)
@@ -70,7 +72,7 @@ async def _sign_in(
 ) -> list[Finding]:
     client_id = str(registered["client_id"])
     verifier, state = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
-    url = _url(server, seen.target, client_id, callback, verifier, state)
+    url = _url(seen, server, client_id, callback, verifier, state)
     tell(f"sign in at {url}")
     open_browser(url)
     try:
@@ -100,9 +102,19 @@ async def _register(server: dict[str, Any], callback: Callback, visitor: Visitor
     return registered if isinstance(registered.get("client_id"), str) else None
 
 
-def _url(server: dict[str, Any], target: str, client_id: str, callback: Callback, verifier: str, state: str) -> str:
+def _scopes(seen: Observations, server: dict[str, Any]) -> list[str]:
+    """What clients ask for: what the challenge names, or else the resource; and to stay connected, where it exists."""
+    named = _CHALLENGED.search(seen.unauthenticated.headers.get("www-authenticate", ""))
+    asked = named[1].split() if named is not None else list((seen.resource or {}).get("scopes_supported") or [])
+    offline = "offline_access"
+    return [*asked, offline] if offline in (server.get("scopes_supported") or []) else asked
+
+
+def _url(
+    seen: Observations, server: dict[str, Any], client_id: str, callback: Callback, verifier: str, state: str
+) -> str:
+    scopes = _scopes(seen, server)
     challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
-    scopes = [scope for scope in server.get("scopes_supported") or [] if scope == "offline_access"]
     asked = {
         "response_type": "code",
         "client_id": client_id,
@@ -110,7 +122,7 @@ def _url(server: dict[str, Any], target: str, client_id: str, callback: Callback
         "code_challenge": challenge,
         "code_challenge_method": "S256",
         "state": state,
-        "resource": target,
+        "resource": seen.target,
         **({"scope": " ".join(scopes)} if scopes else {}),
     }
     return f"{server['authorization_endpoint']}?{urlencode(asked)}"

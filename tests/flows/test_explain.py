@@ -300,3 +300,68 @@ def _count(gateway: Gateway) -> int:
         return await database.read(lambda connection: connection.execute(query).scalar_one())
 
     return gateway.database(count)
+
+
+def test_two_people_with_one_registered_client_have_a_story_each(gateway: Gateway, eventually: Eventually) -> None:
+    client = gateway.registered()
+    for account in (USER, ADMIN):
+        issued = client.redeem(gateway.code(client, account)).json()
+        assert client.call_tool(issued["access_token"]).status_code == 200
+    eventually(lambda: steps_of(gateway, client.client_id).count(Step.CALLED) == 2)
+    found = story(gateway, client.client_id)
+    assert found is not None
+    requested = [step.flow_id for step in found.steps if step.step is Step.AUTHORIZATION_REQUESTED]
+    assert len(set(requested)) == 2
+    for flow_id in requested:
+        own = [step.step for step in found.steps if step.flow_id == flow_id]
+        assert own.count(Step.CONSENTED) == own.count(Step.TOKEN_ISSUED) == 1
+
+
+def test_refusal_at_the_token_endpoint_is_told_in_the_story_of_whoever_agreed(
+    gateway: Gateway, supabase: RunningSupabase, clock: SettableClock, eventually: Eventually
+) -> None:
+    client = gateway.registered()
+    code = gateway.code(client)
+    with running_gateway(gateway.settings.database_url, supabase, clock, as_node_of=gateway) as other:
+        # Another node knows nothing of the flow but what the grant says.
+        elsewhere = gateway.client_at(other.listens_at)
+        elsewhere.client_id = client.client_id
+        assert elsewhere.redeem(code, code_verifier="w" * 43).status_code == 400
+        found = written(gateway, client.client_id, Step.TOKEN_ISSUED, eventually, "code_verifier_mismatch")
+    assert len({step.flow_id for step in found.steps if step.step in {Step.CONSENTED, Step.TOKEN_ISSUED}}) == 1
+
+
+def test_reading_metadata_again_is_no_way_past_a_refusal() -> None:
+    def step(kind: Step, reason: str | None, seconds: int) -> FlowStep:
+        at = NOW + timedelta(seconds=seconds)
+        return FlowStep("fl_1", at, kind, reason, None, None, "client_1", None, None, None, None)
+
+    refused = step(Step.TOKEN_ISSUED, "code_unknown", 1)
+    assert Story((refused, step(Step.SERVER_METADATA, None, 2)), frozenset()).last_refusal == refused
+    assert Story((refused, step(Step.CALLED, None, 2)), frozenset()).last_refusal is None
+
+
+# F-14
+def test_what_is_sent_in_the_place_of_a_client_id_is_not_written_down(gateway: Gateway, eventually: Eventually) -> None:
+    secret = "cs_" + "x" * 43
+    for sent in (secret, "x" * 4000, "a b"):
+        gateway.client().token(client_id=sent, grant_type="refresh_token", refresh_token="rt_x")
+    eventually(lambda: _count(gateway) > 0)
+
+    async def texts(database: OpenDatabase) -> str:
+        return await database.read(lambda connection: repr(connection.execute(select(flow_steps)).all()))
+
+    written_down = gateway.database(texts)
+    assert secret not in written_down
+    assert "x" * 200 not in written_down
+
+
+# STD-133
+def test_one_address_that_invents_clients_writes_no_more_than_its_share(
+    gateway: Gateway, eventually: Eventually
+) -> None:
+    client = gateway.client()
+    for number in range(150):
+        client.token(client_id=f"invented-{number}", grant_type="refresh_token", refresh_token="rt_x")
+    eventually(lambda: _count(gateway) > 0)
+    assert _count(gateway) <= 60

@@ -196,6 +196,8 @@ class FaultyServer:
             return HTMLResponse("redirect_uri", 400)
         if self.has("browser is never sent back"):
             return HTMLResponse("Allow?")
+        if "read" not in asked.get("scope", "").split() and not self.has("no scopes"):
+            return RedirectResponse(f"{uri}?{urlencode({'error': 'invalid_scope', 'state': asked['state']})}", 303)
         code = secrets.token_urlsafe(8)
         self.codes[code] = client_id
         state = "other" if self.has("another state") else asked["state"]
