@@ -1,6 +1,6 @@
 """The authorization server as one frozen value: all that an endpoint may use."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from oauth.client_documents import ClientDocuments
@@ -15,14 +15,17 @@ from oauth.models import Revocation
 from oauth.pages import Pages
 from oauth.remote.issuer_keys import IssuerKeys
 from oauth.resource_owners import ResourceOwners
+from oauth.resource_servers import ResourceServers
 from oauth.resources import Resources
 from oauth.settings import Settings
 from oauth.stores.ports import Store
+from oauth.vocabulary import ResourceIndicator
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """announce: tells this process of a revocation at once; the store tells the others (D-6)."""
+    """announce: tells this process of a revocation at once; the store tells the others (D-6). confirms: would this
+    resource take this access token now, whoever presents it? Raises Outage when nobody can tell."""
 
     settings: Settings
     resources: Resources
@@ -30,6 +33,7 @@ class AuthorizationServer:
     resource_owners: ResourceOwners
     client_documents: ClientDocuments
     client_secrets: ClientSecrets
+    resource_servers: ResourceServers
     dpop_nonces: Nonces
     flows: Flows
     issuer_keys: IssuerKeys
@@ -37,5 +41,6 @@ class AuthorizationServer:
     key_ring: KeyRing
     pages: Pages
     announce: Callable[[Revocation], None]
+    confirms: Callable[[str, ResourceIndicator], Awaitable[bool]]
     clock: Clock
     entropy: Entropy

@@ -1,8 +1,7 @@
 """The one place that puts everything together: settings in, an ASGI application out."""
 
 import os
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -10,9 +9,8 @@ import structlog
 from fastapi import FastAPI
 from fastmcp import FastMCP
 from starlette.applications import Starlette
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
 
 from mcp_auth.guard import BearerGuard
 from mcp_auth.possession import Possession
@@ -20,7 +18,6 @@ from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.users.filling import Filling
 from mcp_auth.users.known_ids import KnownIds
-from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth import server_metadata
 from oauth.access_token import AccessToken
 from oauth.authorization_server import AuthorizationServer
@@ -34,7 +31,8 @@ from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.remote.fetching import INTERNET, Network
 from oauth.remote.issuer_keys import IssuerKeys
-from oauth.resources import Resource, Resources
+from oauth.resource_servers import ResourceServers
+from oauth.resources import Resources
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
@@ -53,9 +51,11 @@ from servers.origin import is_loopback
 from servers.people import open_people
 from servers.rate_limit import RateLimiter
 from servers.resources import ADMIN_PATH, API_PATH, USER_PATH
+from servers.routing import Direct, PostOnly, mcp_routes
 from servers.settings import GatewaySettings
 from servers.status import StatusProbe
 from servers.user import create_user_server
+from servers.verifiers import Verifiers
 from servers.webhooks import webhook_routes
 
 log = structlog.get_logger()
@@ -100,7 +100,7 @@ def create_app(
             yield
 
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
-    direct = _Direct(Starlette(lifespan=lifespan))
+    direct = Direct(Starlette(lifespan=lifespan))
     return Edge(direct, _edge_settings(settings, resources), entropy, limiter)
 
 
@@ -141,18 +141,7 @@ async def _open_routes(
             sightings.add(token)
             notes.first_call(token)
 
-        def verifier(resource: Resource) -> SupabaseTokenVerifier:
-            return SupabaseTokenVerifier(
-                resource,
-                issuer=issuing.issuer,
-                keys=key_ring,
-                sessions=people.sessions,
-                standings=people.standings,
-                revocations=people.revocations,
-                clock=clock,
-                on_first_sight=first_sight,
-            )
-
+        verifiers = Verifiers(resources, issuing.issuer, key_ring, people, clock, first_sight)
         nonces = Nonces(settings.root_secrets)
         possession = Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None)
         client_secrets = ClientSecrets(entropy)
@@ -164,6 +153,7 @@ async def _open_routes(
             resource_owners=people.resource_owners,
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             client_secrets=client_secrets,
+            resource_servers=ResourceServers(store, clock),
             dpop_nonces=nonces,
             flows=flows,
             issuer_keys=IssuerKeys(network, clock),
@@ -171,6 +161,7 @@ async def _open_routes(
             key_ring=key_ring,
             pages=Pages(),
             announce=people.revocations.add,
+            confirms=verifiers.confirm,
             clock=clock,
             entropy=entropy,
         )
@@ -180,19 +171,18 @@ async def _open_routes(
         add_tools(user_server, admin_server)
 
         by_path = {resource.path: resource for resource in resources.served}
-        mcp_routes: list[BaseRoute] = []
+        mcp: list[BaseRoute] = []
         for path, server in ((USER_PATH, user_server), (ADMIN_PATH, admin_server)):
             await index_tools(server)
             app = http_app(server, path)
             await stack.enter_async_context(app.lifespan(app))
-            resource = by_path[path]
-            guard = BearerGuard(
-                _PostOnly(app, path), resource, verifier(resource).verify, possession, notes.turned_away
+            verify = verifiers.of(by_path[path].identifier).verify
+            mcp += mcp_routes(
+                path, BearerGuard(PostOnly(app, path), by_path[path], verify, possession, notes.turned_away)
             )
-            mcp_routes += _mcp_routes(path, guard)
 
         api_resource = by_path[API_PATH]
-        api_verifier = verifier(api_resource)
+        api_verifier = verifiers.of(api_resource.identifier)
         authentication = RestAuthentication(
             api_resource,
             api_verifier.verify,
@@ -214,7 +204,7 @@ async def _open_routes(
         api = create_api(settings.name, authentication, routers)
         add_routes(api)
         yield [
-            *mcp_routes,
+            *mcp,
             *authorization_server_routes(authorization_server),
             *health.health_routes(probe),
             *webhook_routes(settings.webhook_keys, people.liveness, people.access_end, clock),
@@ -228,47 +218,6 @@ def _auth_config(settings: GatewaySettings) -> AuthConfig:
         google_ios_client_id=settings.google_ios_client_id,
         google_android_client_id=settings.google_android_client_id,
     )
-
-
-class _Direct:
-    """Finds the route of a path that only one route has by looking it up; the rest is left to the application, which
-    asks one route after the other. Errors are the Edge's affair in either case."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self._routes: dict[str, Route] = {}
-
-    def fill(self, routes: Sequence[BaseRoute]) -> None:
-        """Once they are there."""
-        paths = Counter(route.path for route in routes if isinstance(route, Route))
-        self._routes = {
-            route.path: route
-            for route in routes
-            if isinstance(route, Route) and paths[route.path] == 1 and not route.param_convertors
-        }
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        await (self._app if route is None else route.handle)(scope, receive, send)
-
-
-class _PostOnly:
-    """An MCP endpoint without streams of its own: GET and DELETE are 405 in every revision (STD-38)."""
-
-    def __init__(self, app: ASGIApp, path: str) -> None:
-        self._app = app
-        self._path = path
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            await Response(status_code=405, headers={"Allow": "POST"})(scope, receive, send)
-            return
-        # `/mcp/` is served as `/mcp`, without a redirect that would drop the Authorization header (P-18).
-        await self._app({**scope, "path": self._path, "raw_path": self._path.encode()}, receive, send)
-
-
-def _mcp_routes(path: str, endpoint: ASGIApp) -> list[BaseRoute]:
-    return [Route(path, endpoint), Route(f"{path}/", endpoint)]
 
 
 def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSettings:

@@ -1,5 +1,6 @@
 """The client that sends a form to one of the endpoints for programs, and how it proves itself (OAuth 2.1 §2.4)."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from starlette.requests import Request
@@ -12,10 +13,16 @@ from oauth.endpoints.body import read_form
 from oauth.errors import OAuthError, invalid_client, temporarily_unavailable, too_many_requests
 from oauth.models import Client
 from oauth.parameters import Parameters
+from oauth.vocabulary import ClientId
+
+Find = Callable[[ClientId], Awaitable[Client | None]]
 
 
-async def presented(request: Request, server: AuthorizationServer) -> tuple[Parameters, PresentedClient] | OAuthError:
-    """The form, and who the caller says it is; proven is a signed assertion alone, where there is one."""
+async def presented(
+    request: Request, server: AuthorizationServer, find: Find | None = None
+) -> tuple[Parameters, PresentedClient] | OAuthError:
+    """The form, and who the caller says it is; proven is a secret or a signed assertion, where there is one. find:
+    where clients are known from, if not from the store."""
     params = await read_form(request)
     if isinstance(params, OAuthError):
         return params
@@ -23,28 +30,31 @@ async def presented(request: Request, server: AuthorizationServer) -> tuple[Para
     if isinstance(caller, OAuthError):
         return caller
     if caller.secret is not None:
-        checked = await _with_secret_checked(caller, caller.secret, request, server)
+        checked = await _with_secret_checked(caller, caller.secret, request, server, find or server.store.client)
     else:
         checked = await _with_assertion_checked(caller, server)
     return checked if isinstance(checked, OAuthError) else (params, checked)
 
 
-async def authenticated(request: Request, server: AuthorizationServer) -> tuple[Parameters, Client] | OAuthError:
-    """The form, and the client that the caller has proven to be."""
-    found = await presented(request, server)
+async def authenticated(
+    request: Request, server: AuthorizationServer, find: Find | None = None
+) -> tuple[Parameters, Client] | OAuthError:
+    """The form, and the client that the caller has proven to be. find: as above."""
+    found = await presented(request, server, find)
     if isinstance(found, OAuthError):
         return found
     params, caller = found
-    client = client_authentication.authenticate(await server.store.client(caller.client_id), caller)
-    return client if isinstance(client, OAuthError) else (params, client)
+    client = await (find or server.store.client)(caller.client_id)
+    proven = client_authentication.authenticate(client, caller)
+    return proven if isinstance(proven, OAuthError) else (params, proven)
 
 
 async def _with_secret_checked(
-    caller: PresentedClient, secret: str, request: Request, server: AuthorizationServer
+    caller: PresentedClient, secret: str, request: Request, server: AuthorizationServer, find: Find
 ) -> PresentedClient | OAuthError:
     """Guessing is slow (STD-46): wrong secrets are counted for the client and where they come from, so that the right
     one from elsewhere is good all the while. One that was right before is no guess."""
-    client = await server.store.client(caller.client_id)
+    client = await find(caller.client_id)
     if client is None or client.authentication_method is not caller.method:
         return caller
     stored = [each for each in (client.secret_digest, client.former_secret_digest) if each is not None]

@@ -9,8 +9,9 @@ import pytest
 
 from mcp_auth.users.store import UserStore
 from oauth.vocabulary import Role, Subject
+from tests.support.clock import SettableClock
 from tests.support.command_line import Run
-from tests.support.gateway import ADMIN, USER, Gateway
+from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import RawClient
 from tests.support.tokens import make_access_claims, make_access_token
 
@@ -145,6 +146,45 @@ def test_outage_is_a_503_and_not_a_verdict(
     gateway.clock.advance(minutes=20)
     assert ask(gateway, caller, token).json()["active"] is True  # within the hour of D-14
     gateway.supabase.stand_in.faults.clear()
+
+
+# D-6: what is remembered for speed is forgotten within five seconds.
+def test_token_that_ends_at_one_node_is_inactive_at_the_other(
+    gateway: Gateway,
+    client: RawClient,
+    resource_server: Callable[..., Server],
+    supabase: RunningSupabase,
+    clock: SettableClock,
+    eventually: Callable[[Callable[[], bool]], None],
+) -> None:
+    caller, ended, kept = resource_server("/mcp"), gateway.tokens(client), gateway.tokens(client)
+    with running_gateway(gateway.settings.database_url, supabase, clock, as_node_of=gateway) as other:
+
+        def asked_there(token: str) -> bytes:
+            asked = httpx.Request("POST", f"{other.listens_at}/introspect", data={"token": token})
+            asked.headers["host"] = gateway.url.partition("://")[2]
+            with httpx.Client(auth=caller) as http:
+                return http.send(asked).content
+
+        assert b'"active":true' in asked_there(ended["access_token"])
+        client.revoke(ended["refresh_token"])
+        assert ask(gateway, caller, ended["access_token"]).content == INACTIVE
+        eventually(lambda: asked_there(ended["access_token"]) == INACTIVE)
+        assert b'"active":true' in asked_there(kept["access_token"])
+
+
+def test_resource_server_that_is_switched_off_or_gets_a_new_secret_is_refused_within_five_seconds(
+    gateway: Gateway, client: RawClient, resource_server: Callable[..., Server], clients: Callable[..., Any]
+) -> None:
+    token = gateway.tokens(client)["access_token"]
+    rotated, disabled = resource_server("/mcp"), resource_server("/mcp")
+    assert {ask(gateway, caller, token).json()["active"] for caller in (rotated, disabled)} == {True}
+    clients("rotate-secret", rotated[0])
+    clients("rotate-secret", rotated[0], "--end")
+    clients("disable", disabled[0])
+    gateway.clock.advance(seconds=5)
+    for caller in (rotated, disabled):
+        assert ask(gateway, caller, token).json()["error"] == "invalid_client"
 
 
 def test_resource_that_is_not_served_cannot_be_registered_for(run: Run, sqlite_url: str) -> None:
