@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from oauth.bounded_queue import BoundedQueue
 from oauth.client_documents import ClientDocuments
 from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock
@@ -34,6 +35,7 @@ class AuthorizationServer:
     client_documents: ClientDocuments
     client_secrets: ClientSecrets
     resource_servers: ResourceServers
+    registering: BoundedQueue
     dpop_nonces: Nonces
     flows: Flows
     issuer_keys: IssuerKeys

@@ -12,8 +12,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from oauth import credentials
+from oauth.bounded_queue import BoundedQueue
 from oauth.credentials import Entropy, digest
-from oauth.outages import Outage
 from oauth.vocabulary import Digest
 
 T = TypeVar("T")
@@ -25,10 +25,6 @@ _DIGEST_BYTES = 32
 # About a second's work: whoever comes when so many wait is told to come back.
 MOST_WAITING = 48
 _MOST_REMEMBERED = 10_000
-
-
-class TooManyWaiting(Outage):
-    """More secrets are to be checked than can be; nothing was decided about this one."""
 
 
 def hashed(secret: str, entropy: Entropy) -> Digest:
@@ -57,8 +53,7 @@ class ClientSecrets:
 
     def __init__(self, entropy: Entropy, most_waiting: int = MOST_WAITING) -> None:
         self._entropy = entropy
-        self._most_waiting = most_waiting
-        self._waiting = 0
+        self._queue = BoundedQueue("the check of a client secret", at_once=1, most=most_waiting)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="client-secrets")
         self._right: OrderedDict[tuple[Digest, Digest], None] = OrderedDict()
 
@@ -90,10 +85,5 @@ class ClientSecrets:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= self._most_waiting:
-            raise TooManyWaiting("too many client secrets are being checked")
-        self._waiting += 1
-        try:
+        async with self._queue.turn():
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-        finally:
-            self._waiting -= 1

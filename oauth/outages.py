@@ -1,14 +1,21 @@
 """Trouble that is nobody's fault: answered with 503 and Retry-After, never with an accusation (D-16)."""
 
+from typing import ClassVar
+
 RETRY_AFTER_SECONDS = 5
 
 
 class Outage(Exception):
-    """Something that we depend on did not answer; the same request may succeed in a few seconds."""
+    """Something that we depend on did not answer; the same request may succeed in a few seconds. reason: for the log,
+    and for people who ask."""
+
+    reason: ClassVar[str] = "provider_unavailable"
 
 
 class StoreUnavailable(Outage):
     """The database is locked, full or gone. Nothing of the request was written."""
+
+    reason = "store_unavailable"
 
 
 class ProviderUnavailable(Outage):

@@ -28,7 +28,7 @@ from oauth.endpoints import (
 from oauth.endpoints.body import MAX_BODY, BodyTooLarge
 from oauth.endpoints.responses import error_response, message_page
 from oauth.errors import invalid_request, temporarily_unavailable
-from oauth.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
+from oauth.outages import RETRY_AFTER_SECONDS, Outage
 from oauth.pages import Message
 
 log = structlog.get_logger()
@@ -97,7 +97,7 @@ def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
             return await endpoint(request, server)
         except Outage as outage:
             log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
-            return error_response(temporarily_unavailable(_reason(outage)))
+            return error_response(temporarily_unavailable(outage.reason))
         except BodyTooLarge:
             return error_response(invalid_request(_TOO_LARGE, reason="oversized_body"), status=413)
 
@@ -120,16 +120,12 @@ def _for_people(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
     return handle
 
 
-def _reason(outage: Outage) -> str:
-    return "store_unavailable" if isinstance(outage, StoreUnavailable) else "provider_unavailable"
-
-
 def _outage_message(outage: Outage) -> Message:
     return Message(
         "This is not possible right now",
         "A part of the service that signing in depends on does not answer. Nothing was changed and nothing is lost.",
         "Wait a few seconds, then reload this page.",
-        reason=_reason(outage),
+        reason=outage.reason,
     )
 
 

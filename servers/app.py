@@ -21,6 +21,7 @@ from mcp_auth.users.known_ids import KnownIds
 from oauth import server_metadata
 from oauth.access_token import AccessToken
 from oauth.authorization_server import AuthorizationServer
+from oauth.bounded_queue import BoundedQueue
 from oauth.client_documents import ClientDocuments
 from oauth.client_secrets import ClientSecrets
 from oauth.clock import Clock, system_clock
@@ -154,6 +155,7 @@ async def _open_routes(
             client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
             client_secrets=client_secrets,
             resource_servers=ResourceServers(store, clock),
+            registering=BoundedQueue("a registration", at_once=1, most=64),
             dpop_nonces=nonces,
             flows=flows,
             issuer_keys=IssuerKeys(network, clock),

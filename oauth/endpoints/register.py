@@ -32,33 +32,9 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     metadata = await read_metadata(request, server)
     if isinstance(metadata, OAuthError):
         return refused(metadata, request, server)
-    expires_at = server.clock() + policy.unused_lifetime
-    registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
-    if registered_as is not None:
-        known = await server.store.renew_registration(registered_as, expires_at)
-        if known is not None:
-            return _registered(known, Shown(), request, server, is_new=False)
-    wait = await throttle.count_registration(request, server)
-    if wait is not None:
-        meaning = "Too many clients were registered from this address."
-        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds), request, server)
-    secret, secret_digest = await new_secret(metadata, server)
-    registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
-    # Ours: never chosen by the client, never a URL (STD-132).
-    client_id = ClientId(credentials.new_secret("client_", server.entropy))
-    now = server.clock()
-    client = client_registration.new_client(
-        metadata, client_id, secret_digest, registration_token, registered_as, now, policy.unused_lifetime
-    )
-    added = await server.store.add_registration(client, policy.unused, now - policy.spared_for)
-    if added is None:
-        seconds = int(policy.spared_for.total_seconds())
-        meaning = "Too many clients that nobody uses are registered."
-        return refused(too_many_requests(meaning, "registrations_full", seconds), request, server)
-    if added.client_id != client_id:
-        # Another request of the same client came first.
-        return _registered(added, Shown(), request, server, is_new=False)
-    return _registered(added, Shown(secret, registration_token), request, server, is_new=True)
+    # Ours (STD-133): whoever registers in masses waits for each other, and not everybody's tokens for them.
+    async with server.registering.turn():
+        return await _register(metadata, request, server)
 
 
 async def read_metadata(request: Request, server: AuthorizationServer) -> ClientMetadata | OAuthError:
@@ -112,6 +88,37 @@ def unauthorized(reason: str, description: str, request: Request, server: Author
     )
     body = {"error": ErrorCode.INVALID_TOKEN, "error_description": description}
     return json_response(body, 401, {"WWW-Authenticate": f'Bearer error="{ErrorCode.INVALID_TOKEN}"'})
+
+
+async def _register(metadata: ClientMetadata, request: Request, server: AuthorizationServer) -> Response:
+    policy = server.settings.registration
+    expires_at = server.clock() + policy.unused_lifetime
+    registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
+    if registered_as is not None:
+        known = await server.store.renew_registration(registered_as, expires_at)
+        if known is not None:
+            return _registered(known, Shown(), request, server, is_new=False)
+    wait = await throttle.count_registration(request, server)
+    if wait is not None:
+        meaning = "Too many clients were registered from this address."
+        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds), request, server)
+    secret, secret_digest = await new_secret(metadata, server)
+    registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
+    # Ours: never chosen by the client, never a URL (STD-132).
+    client_id = ClientId(credentials.new_secret("client_", server.entropy))
+    now = server.clock()
+    client = client_registration.new_client(
+        metadata, client_id, secret_digest, registration_token, registered_as, now, policy.unused_lifetime
+    )
+    added = await server.store.add_registration(client, policy.unused, now - policy.spared_for)
+    if added is None:
+        seconds = int(policy.spared_for.total_seconds())
+        meaning = "Too many clients that nobody uses are registered."
+        return refused(too_many_requests(meaning, "registrations_full", seconds), request, server)
+    if added.client_id != client_id:
+        # Another request of the same client came first.
+        return _registered(added, Shown(), request, server, is_new=False)
+    return _registered(added, Shown(secret, registration_token), request, server, is_new=True)
 
 
 def _may_register(request: Request, policy: RegistrationPolicy) -> bool:

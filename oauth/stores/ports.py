@@ -79,9 +79,10 @@ class Store(Protocol):
         ...
 
     async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
-        """Add a client that came by itself, unless that would make too many without a grant: then the one that would
-        expire next goes, if it is from before evict_before. → the client; the one that is there already, where its
-        `registered_as` is taken; None when there is no room."""
+        """Add a client that came by itself, unless that would make too many without a grant: then one goes that would
+        expire next and that nobody has asked for since evict_before. → the client; the one that is there already,
+        where its `registered_as` is taken; None when there is no room. Several that come in one moment may each find
+        the last place; the next one makes up for them."""
         ...
 
     async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:

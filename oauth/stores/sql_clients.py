@@ -26,6 +26,9 @@ _REGISTERED = (
     "dpop_bound",
 )
 
+# Of several that came in the same moment, so many are made up for at a time.
+_MOST_EVICTED = 100
+
 _PUBLISHED = (
     "name",
     "redirect_uris",
@@ -57,8 +60,12 @@ class ClientsInSql(SqlPart):
         await self._database.write(work)
 
     async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
+        # Counted beside the writer, which has others to serve: whoever comes in the same moment is one too many, and
+        # makes room for as many the next time.
+        too_many = await self._database.read(lambda connection: _unused(connection, most_unused)) - most_unused + 1
+
         def work(connection: Connection) -> rows.Row | None:
-            if not _make_room(connection, most_unused, to_micros(evict_before)):
+            if too_many > 0 and not _evict(connection, client, to_micros(evict_before), too_many):
                 return None
             added = UPSERTS[connection.dialect.name](clients).values(rows.client_values(client))
             connection.execute(added.on_conflict_do_nothing())
@@ -71,10 +78,14 @@ class ClientsInSql(SqlPart):
         return None if row is None else rows.client_of(row)
 
     async def renew_registration(self, registered_as: Digest, expires_at: datetime) -> Client | None:
+        the_same = clients.c.registered_as == registered_as
+        # Most come for the first time: that is seen beside the writer.
+        if await self._first(select(clients.c.client_id).where(the_same)) is None:
+            return None
         unused = clients.c.expires_at.is_not(None)
         renewed = (
             update(clients)
-            .where(clients.c.registered_as == registered_as)
+            .where(the_same)
             .values(
                 expires_at=case((unused, to_micros(expires_at)), else_=None),
                 registration_token_digest=None,
@@ -144,18 +155,24 @@ class ClientsInSql(SqlPart):
         return await self._database.write(work)
 
 
-def _make_room(connection: Connection, most_unused: int, evict_before: int) -> bool:
-    """Is there room for one more client without a grant, now or after the next to expire has gone?"""
-    unused = clients.c.expires_at.is_not(None)
-    some = select(clients.c.client_id).where(unused).limit(most_unused).subquery()
-    if connection.execute(select(func.count()).select_from(some)).scalar_one() < most_unused:
-        return True
-    oldest = (
-        select(clients.c.client_id)
-        .where(unused, clients.c.created_at < evict_before, ~exists().where(grants.c.client_id == clients.c.client_id))
-        .order_by(clients.c.expires_at)
-        .limit(1)
-    )
-    # Asked twice: somebody may have agreed to it while we waited for its row.
-    evicted = delete(clients).where(clients.c.client_id.in_(oldest), unused)
-    return connection.execute(evicted).rowcount == 1
+def _unused(connection: Connection, most: int) -> int:
+    """How many clients are without a grant; what is far beyond the bound is not counted."""
+    some = select(clients.c.expires_at).where(clients.c.expires_at.is_not(None)).limit(most + _MOST_EVICTED).subquery()
+    return connection.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _evict(connection: Connection, newcomer: Client, evict_before: int, count: int) -> bool:
+    """Let go of those that would expire next, down the index of expires_at. → whether any had to.
+
+    Spared is what expires between one that was registered at evict_before and the newcomer: somebody has asked for it
+    since. What expires later has had a grant, and goes when there is nothing else."""
+    expires_at = to_micros(newcomer.expires_at or newcomer.created_at)
+    spared_from = evict_before + expires_at - to_micros(newcomer.created_at)
+    without_grant = ~exists().where(grants.c.client_id == clients.c.client_id)
+    for unused in (clients.c.expires_at < spared_from, clients.c.expires_at > expires_at):
+        next_ones = select(clients.c.client_id).where(unused, without_grant).order_by(clients.c.expires_at).limit(count)
+        # Asked twice: somebody may have agreed to it while we waited for its row.
+        evicted = delete(clients).where(clients.c.client_id.in_(next_ones), unused)
+        if connection.execute(evicted).rowcount > 0:
+            return True
+    return False

@@ -301,6 +301,31 @@ async def test_fresh_registrations_are_not_pushed_out_and_used_ones_never(
     assert {client.client_id for client in await stored.clients(10)} == {"client_used", "client_fresh"}
 
 
+# STD-133
+async def test_where_all_are_fresh_a_client_goes_whose_last_grant_has_gone(
+    stored: SqlStore, clock: SettableClock
+) -> None:
+    now = clock()
+    for name, until in (("former", timedelta(days=29)), ("fresh", timedelta(hours=24)), ("latest", timedelta(days=30))):
+        unused = _with(make_client(client_id=f"client_{name}"), created_at=now, expires_at=now + until)
+        assert await stored.add_registration(unused, 3, now) is not None
+    newest = _with(make_client(client_id="client_new"), created_at=now, expires_at=now + timedelta(hours=24))
+    assert await stored.add_registration(newest, 3, now - timedelta(minutes=15)) is not None
+    assert {client.client_id for client in await stored.clients(10)} == {"client_fresh", "client_latest", "client_new"}
+
+
+# STD-133
+async def test_that_too_many_came_in_one_moment_is_made_up_for(stored: SqlStore, clock: SettableClock) -> None:
+    now, lifetime = clock(), timedelta(hours=24)
+    before = now - timedelta(hours=1)
+    for number in range(5):
+        old = _with(make_client(client_id=f"client_{number}"), created_at=before, expires_at=before + lifetime)
+        assert await stored.add_registration(old, 5, now) is not None
+    newest = _with(make_client(client_id="client_new"), created_at=now, expires_at=now + lifetime)
+    assert await stored.add_registration(newest, 3, now - timedelta(minutes=15)) is not None
+    assert len(await stored.clients(10)) == 3
+
+
 def test_full_house_asks_to_come_back_later(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock) -> None:
     with running_gateway(sqlite_url, supabase, clock, unused_registrations=100) as gateway:
         answers = [gateway.client().register() for _ in range(101)]

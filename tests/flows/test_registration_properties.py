@@ -1,5 +1,6 @@
 """Whatever is sent to /register: it is registered as it says, or refused with a code, and nothing lies in between."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -162,6 +163,31 @@ def test_flood_of_registrations_leaves_the_rows_bounded_and_everybody_else_alone
         assert settled.call_tool(renewed.json()["access_token"]).status_code == 200
         clock.advance(minutes=16)
         assert gateway.tokens(gateway.registered())["access_token"]
+
+
+# STD-133, D-16
+def test_registrations_at_once_wait_for_each_other_and_too_many_come_back_later(sqlite_gateway: Gateway) -> None:
+    client = sqlite_gateway.registered()
+    held = sqlite_gateway.tokens(client)["refresh_token"]
+    form = {"grant_type": "refresh_token", "refresh_token": held, "client_id": client.client_id}
+
+    async def come_together() -> tuple[list[httpx.Response], httpx.Response]:
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+        async with httpx.AsyncClient(base_url=sqlite_gateway.url, limits=limits, timeout=30) as http:
+            await asyncio.gather(*(http.get("/health") for _ in range(200)))
+            bodies = [{"redirect_uris": ["https://app.example/cb"], "client_name": f"{n}"} for n in range(200)]
+            *registered, refreshed = await asyncio.gather(
+                *(http.post("/register", json=body) for body in bodies), http.post("/token", data=form)
+            )
+            return registered, refreshed
+
+    registered, refreshed = asyncio.run(come_together())
+    assert refreshed.status_code == 200
+    assert {answer.status_code for answer in registered} == {201, 503}
+    for answer in registered:
+        if answer.status_code == 503:
+            assert answer.json()["error"] == "temporarily_unavailable"
+            assert answer.headers["retry-after"] == "5"
 
 
 # F-20

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from oauth import client_secrets
-from oauth.client_secrets import ClientSecrets, TooManyWaiting, hashed
+from oauth.bounded_queue import TooManyWaiting
+from oauth.client_secrets import ClientSecrets, hashed
 from oauth.credentials import digest
 from oauth.vocabulary import Digest
 
