@@ -30,7 +30,7 @@ from servers.asgi import freeze, load_routes, load_tools
 from servers.loading import UnusableSettings, load
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
 from servers.origin import is_loopback
-from servers.settings import GatewaySettings
+from servers.settings import PREFIX, GatewaySettings
 
 INSPECTOR = ClientId("mcp-inspector")
 _INSPECTOR_CALLBACKS = (
@@ -76,7 +76,7 @@ async def run(options: DevelopmentOptions) -> None:
                 with _stopped_by_signals(servers):
                     await asyncio.gather(*(server.ready.wait() for server in servers))
                     if all(server.started for server in servers):
-                        _announce(gateway_url, supabase_url, supabase, data_dir)
+                        _announce(gateway_url, supabase_url, supabase, data_dir, settings.database_url)
                     await asyncio.gather(*(server.stopped.wait() for server in servers))
 
 
@@ -201,7 +201,7 @@ async def _prepare(settings: GatewaySettings) -> None:
         await database.close()
 
 
-def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data_dir: Path) -> None:
+def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data_dir: Path, database_url: str) -> None:
     lines = {
         "gateway": gateway_url,
         "supabase": supabase_url,
@@ -230,6 +230,10 @@ def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data
     Cursor          in ~/.cursor/mcp.json: {{"mcpServers":{{"demo":{{"url":"{gateway_url}/mcp"}}}}}}
     MCP Inspector   npx @modelcontextprotocol/inspector, transport Streamable HTTP, URL {gateway_url}/mcp
                     (it registers itself; or use the client id {INSPECTOR})
+
+  When somebody does not get in
+    What would keep a client out       mcp-auth doctor {gateway_url}/mcp
+    What happened to one who tried     {PREFIX}DATABASE_URL={database_url} mcp-auth explain ID
 
   Stop with Ctrl-C.
 """

@@ -22,7 +22,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from oauth.outages import StoreUnavailable
-from oauth.stores.database import ensure_private_file, outages
+from oauth.stores.database import UnsuitableDatabase, outages
 from oauth.stores.gathering import Gatherer
 
 T = TypeVar("T")
@@ -66,7 +66,13 @@ class SqliteDatabase:
     def __init__(self, url: URL) -> None:
         self._path = Path(url.database or "").absolute()
         with outages():
-            ensure_private_file(self._path)
+            self._path.parent.stat()  # a folder that is not there may be a volume that comes back
+        if not self._path.exists():
+            raise UnsuitableDatabase(
+                f"There is no database at {self._path}: run `mcp-auth migrate`, or name the one that you mean in "
+                "MCP_AUTH_DATABASE_URL."
+            )
+        with outages():
             self._connection = _writer(self._path)
             self._file = self._path.stat()
         # SQLAlchemy on the writer's own connection: it never commits, the writer does.
