@@ -9,14 +9,15 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from oauth.stores.database import ensure_private_file
+from oauth.stores.database import UnsuitableDatabase, ensure_private_file, outages
 
 # Any number that no other program on the same server uses.
 _POSTGRESQL_LOCK = 7_266_214_983
 
 
 async def upgrade(url: URL, revision: str = "head") -> None:
-    """Bring the database to a revision, or leave it as it was. Two of these at once wait for each other."""
+    """Bring the database to a revision, or leave it as it was. Two of these at once wait for each other.
+    UnsuitableDatabase where there can be none, StoreUnavailable when nothing answers there."""
     await _run(url, lambda config: command.upgrade(config, revision))
 
 
@@ -28,7 +29,7 @@ async def downgrade(url: URL, revision: str) -> None:
 async def _run(url: URL, work: Callable[[Config], None]) -> None:
     engine = create_async_engine(url)
     if url.get_backend_name() == "sqlite":
-        ensure_private_file(Path(url.database or ""))
+        _make_private_file(Path(url.database or ""))
         _make_ddl_transactional(engine)
 
     def migrate(connection: Connection) -> None:
@@ -40,10 +41,19 @@ async def _run(url: URL, work: Callable[[Config], None]) -> None:
         work(config)
 
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(migrate)
+        with outages():
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
     finally:
         await engine.dispose()
+
+
+def _make_private_file(path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UnsuitableDatabase(f"There is no folder {folder} for the database: make it, or name another.")
+    with outages():
+        ensure_private_file(path)
 
 
 def _make_ddl_transactional(engine: AsyncEngine) -> None:

@@ -114,6 +114,17 @@ def test_migrate_makes_the_database_ready_and_needs_no_secrets(run: Run, tmp_pat
     assert (tmp_path / "new.sqlite").stat().st_mode & 0o077 == 0
 
 
+def test_migrate_says_in_a_sentence_what_it_cannot_reach(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("migrate", database_url="postgresql://nobody@127.0.0.1:1/none")
+    assert (status, err) == (
+        2,
+        "mcp-auth: The database at MCP_AUTH_DATABASE_URL cannot be used: ConnectionRefusedError.\n",
+    )
+    status, _, err = run("migrate", database_url=f"sqlite:///{tmp_path}/nowhere/x.sqlite")
+    sentence = f"There is no folder {tmp_path}/nowhere for the database: make it, or name another."
+    assert (status, err) == (2, f"mcp-auth: {sentence}\n")
+
+
 def test_migrate_works_on_postgresql(run: Run, postgresql_url: str) -> None:
     assert run("migrate", database_url=postgresql_url)[0] == 0
 
