@@ -3,14 +3,12 @@
 Names say their unit. What is missing or unsafe is told in one sentence that says what to set."""
 
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -31,17 +29,28 @@ from oauth.settings import Settings as AuthorizationServerSettings
 from servers import configured_clients
 from servers.configured_clients import ClientSettings
 from servers.foreign_resources import ResourceSettings
-from servers.origin import PUBLIC_URL, origin_problem
-from servers.resources import PATHS, create_resources
+from servers.origin import PUBLIC_URL
+from servers.resources import create_resources
+from servers.setting_values import (
+    AccessTokens,
+    ApiKeys,
+    ClientsFile,
+    OptionalSecret,
+    Origin,
+    PublishableKey,
+    ResourcePaths,
+    RootSecrets,
+    Seconds,
+    SentryDsn,
+    SharedSecret,
+    WebAddress,
+    WebhookSecrets,
+    Words,
+)
 from servers.trusted_issuers import TrustedIssuerSettings
 
 PREFIX = "MCP_AUTH_"
 CONFIG_FILE = "mcp-auth.toml"
-_MIN_SECRET = 32
-_MIN_DISTINCT = 10
-
-
-Seconds = Annotated[int, Field(gt=0)]
 
 
 def _google_client_id(platform: str) -> Any:  # noqa: ANN401 - a field of pydantic's
@@ -81,20 +90,20 @@ class GatewaySettings(DatabaseSettings):
 
     model_config = SettingsConfigDict(extra="forbid")
 
-    public_url: str = Field(description=f"The one public address: {PUBLIC_URL}.")
-    secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    public_url: Origin = Field(description=f"The one public address: {PUBLIC_URL}.")
+    secret: RootSecrets = Field(
         description="Root secret, at least 32 random characters. Several, separated by commas, for rotation: "
         "the first is used, all are accepted."
     )
-    supabase_url: str = Field(description="Address of the Supabase project, such as https://abc.supabase.co.")
-    supabase_publishable_key: SecretStr = Field(description="The project's publishable (or legacy anon) key.")
-    supabase_secret_key: SecretStr | None = Field(
+    supabase_url: Origin = Field(description="Address of the Supabase project, such as https://abc.supabase.co.")
+    supabase_publishable_key: PublishableKey = Field(description="The project's publishable (or legacy anon) key.")
+    supabase_secret_key: OptionalSecret = Field(
         None, description="The project's secret (or legacy service_role) key; checks whether people may still sign in."
     )
-    supabase_jwt_secret: SecretStr | None = Field(
+    supabase_jwt_secret: SharedSecret = Field(
         None, description="The project's legacy JWT secret, where it signs with that (HS256) and with no key pair."
     )
-    webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    webhook_secret: WebhookSecrets = Field(
         (), description="Signs what the Supabase project tells: whsec_ and base64. Several, separated by commas."
     )
     follow_sessions: bool = Field(
@@ -105,7 +114,7 @@ class GatewaySettings(DatabaseSettings):
     outage_tolerance_seconds: Seconds = Field(
         3600, description="How long the last known state of a person is good while Supabase does not answer."
     )
-    second_factor_required: Annotated[tuple[str, ...], NoDecode] = Field(
+    second_factor_required: ResourcePaths = Field(
         (),
         description="Resources that demand a second factor of everybody, separated by commas: /mcp, /mcp-admin, /api. "
         "/mcp-admin demands it of whoever has one in any case.",
@@ -119,10 +128,10 @@ class GatewaySettings(DatabaseSettings):
     trusted_proxy_hops: int = Field(
         0, ge=0, le=10, description="Reverse proxies in front that append to X-Forwarded-For."
     )
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_origins: Words = Field(
         (), description="Origins of browser clients that may call the MCP servers, separated by commas; * for all."
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: Words = Field(
         (), description="Host headers that are accepted beside the public one, separated by commas."
     )
     tools: str | None = Field(
@@ -136,21 +145,21 @@ class GatewaySettings(DatabaseSettings):
         description="Your own REST routes: module:function, called with the FastAPI application at /api.",
     )
     dynamic_registration: bool = Field(default=True, description="Whether clients may register themselves.")
-    initial_access_tokens: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    initial_access_tokens: AccessTokens = Field(
         (),
         description="Where set, only who sends one of these may register: at least 32 characters each, separated by "
         "commas.",
     )
-    registration_redirect_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    registration_redirect_hosts: Words = Field(
         ("*",),
         description="Hosts that clients may register redirects to, separated by commas; * is all, localhost is the "
         "person's own machine, and an app's own scheme is written with its colon.",
     )
-    client_document_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    client_document_hosts: Words = Field(
         ("*",),
         description="Hosts whose client ID metadata documents are believed, separated by commas; * is all, empty none.",
     )
-    known_clients: Path | None = Field(
+    known_clients: ClientsFile = Field(
         None, description="File of client documents to fall back on, instead of the one that is shipped."
     )
     dpop_nonces: bool = Field(
@@ -173,17 +182,17 @@ class GatewaySettings(DatabaseSettings):
     identifier_status: bool = Field(
         default=False, description="Whether POST /api/v1/auth/identifier-status tells if an account exists."
     )
-    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+    api_keys: ApiKeys = Field(
         (), description="Keys of your other services, as name:key with at least 32 characters, separated by commas."
     )
-    sentry_dsn: SecretStr | None = Field(
+    sentry_dsn: SentryDsn = Field(
         None, description="Where errors of this program are reported: the DSN of a Sentry project. Nothing personal is."
     )
     google_web_client_id: str | None = _google_client_id("web")
     google_ios_client_id: str | None = _google_client_id("ios")
     google_android_client_id: str | None = _google_client_id("android")
-    sign_up_url: str | None = Field(None, description="Page of your app where people make an account; linked to.")
-    password_reset_url: str | None = Field(None, description="Page of your app for forgotten passwords; linked to.")
+    sign_up_url: WebAddress = Field(None, description="Page of your app where people make an account; linked to.")
+    password_reset_url: WebAddress = Field(None, description="Page of your app for forgotten passwords; linked to.")
     sign_in_attempts_window_seconds: Seconds = Field(600, le=86400, description="How long attempts are counted.")
     sign_in_attempts_per_account: int = Field(10, ge=1, description="Passwords tried for one account in a window.")
     sign_in_attempts_per_address: int = Field(100, ge=1, description="Sign-in attempts from one address in a window.")
@@ -217,117 +226,6 @@ class GatewaySettings(DatabaseSettings):
     )
     grant_lifetime_seconds: Seconds = Field(15_552_000, description="Absolute life of a grant.")
     sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
-
-    @field_validator(
-        "secret",
-        "webhook_secret",
-        "api_keys",
-        "allowed_origins",
-        "allowed_hosts",
-        "second_factor_required",
-        "client_document_hosts",
-        "initial_access_tokens",
-        "registration_redirect_hosts",
-        mode="before",
-    )
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @field_validator("secret")
-    @classmethod
-    def _strong(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for secret in value:
-            plain = secret.get_secret_value()
-            if len(plain) < _MIN_SECRET or len(set(plain)) < _MIN_DISTINCT:
-                raise ValueError("is too weak: set it to the output of `openssl rand -base64 48`")
-        if not value:
-            raise ValueError("is empty: set it to the output of `openssl rand -base64 48`")
-        return value
-
-    @field_validator("supabase_secret_key", "supabase_jwt_secret", "sentry_dsn")
-    @classmethod
-    def _empty_is_none(cls, value: SecretStr | None) -> SecretStr | None:
-        return value if value is not None and value.get_secret_value().strip() else None
-
-    @field_validator("known_clients")
-    @classmethod
-    def _readable(cls, value: Path | None) -> Path | None:
-        try:
-            known_clients.load(value)
-        except OSError as error:
-            raise ValueError(f"cannot be read: {error.strerror}") from None
-        return value
-
-    @field_validator("second_factor_required")
-    @classmethod
-    def _known_resources(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not set(value) <= set(PATHS):
-            raise ValueError(f"names something that is no resource: set it to some of {', '.join(PATHS)}")
-        return value
-
-    @field_validator("api_keys")
-    @classmethod
-    def _named_and_long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        pairs = [secret.get_secret_value().partition(":") for secret in value]
-        if any(not name or len(key) < _MIN_SECRET for name, _, key in pairs):
-            raise ValueError("has a key without a name, or a short one: set each to name:`openssl rand -hex 32`")
-        if len({name for name, _, _ in pairs}) < len(pairs):
-            raise ValueError("has two keys of one name: give each its own")
-        return value
-
-    @field_validator("initial_access_tokens")
-    @classmethod
-    def _long(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(len(token.get_secret_value()) < _MIN_SECRET for token in value):
-            raise ValueError("has a short one: set each to the output of `openssl rand -hex 32`")
-        return value
-
-    @field_validator("sentry_dsn")
-    @classmethod
-    def _is_dsn(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in {"https", "http"} or not parts.username or not parts.path.strip("/").isdecimal():
-                raise ValueError("is no DSN: copy it from the settings of the Sentry project, under Client Keys")
-        return value
-
-    @field_validator("supabase_jwt_secret")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        # RFC 7518 §3.2: a key for HS256 has at least the size of its hash.
-        if value is not None and len(value.get_secret_value().encode()) < _MIN_SECRET:
-            raise ValueError(f"is shorter than {_MIN_SECRET} characters: copy the legacy JWT secret of the project")
-        return value
-
-    @field_validator("webhook_secret")
-    @classmethod
-    def _webhook_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(webhook.read_secret(secret.get_secret_value()) is None for secret in value):
-            raise ValueError("is no webhook secret: set it to `whsec_` and the output of `openssl rand -base64 32`")
-        return value
-
-    @field_validator("public_url", "supabase_url")
-    @classmethod
-    def _origin(cls, value: str) -> str:
-        problem = origin_problem(value)
-        if problem is not None:
-            raise ValueError(problem)
-        return value
-
-    @field_validator("sign_up_url", "password_reset_url")
-    @classmethod
-    def _web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("https://", "http://localhost", "http://127.0.0.1")):
-            raise ValueError("is not a web address: set it to an https address")
-        return value
-
-    @field_validator("supabase_publishable_key")
-    @classmethod
-    def _not_empty(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().strip():
-            raise ValueError("is empty: copy it from the API settings of the Supabase project")
-        return value
 
     @model_validator(mode="after")
     def _distinct(self) -> "GatewaySettings":
@@ -412,9 +310,7 @@ class GatewaySettings(DatabaseSettings):
             refresh_retry_window=timedelta(seconds=self.refresh_retry_window_seconds),
             grant_lifetime=timedelta(seconds=self.grant_lifetime_seconds),
             sign_in_session_lifetime=timedelta(seconds=self.sign_in_session_lifetime_seconds),
-            documents=DocumentPolicy(
-                None if "*" in self.client_document_hosts else frozenset(self.client_document_hosts)
-            ),
+            documents=self._documents,
             attempts=AttemptLimits(
                 timedelta(seconds=self.sign_in_attempts_window_seconds),
                 self.sign_in_attempts_per_account,
