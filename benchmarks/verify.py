@@ -44,6 +44,8 @@ class _NobodyEnds:
 
     async def of_grants(self, _: Subject) -> None: ...
 
+    async def of_links(self, _: Subject) -> None: ...
+
     async def would_matter_to(self, _: Collection[Subject]) -> Collection[Subject]:
         return ()
 

@@ -38,6 +38,10 @@ class StoredAccessEnd:
         """See AccessEnd."""
         await self._end(RevocationKind.SUBJECT_GRANTS, subject)
 
+    async def of_links(self, subject: Subject) -> None:
+        """See AccessEnd."""
+        await self._store.unlink_person(subject)
+
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """See AccessEnd."""
         return await self._store.subjects_with_access(subjects, self._clock())

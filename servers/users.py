@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from cyclopts import App
 
+from mcp_auth.supabase.states import State, StateStore
 from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
 from oauth.models import Revocation, RevocationKind
@@ -91,6 +92,8 @@ async def _link(name: str, issuer: str, issuer_subject: str) -> None:
     async with opened(database_settings()) as database:
         await check_revision(database, REVISION)
         subject = await _find(database, name)
+        if await _is_gone(database, subject):
+            raise UnusableSettings(f"The account {subject} has been deleted.")
         await store_on(database).link_subject(issuer, issuer_subject, subject, system_clock())
     sys.stdout.write(f"{subject}\t{issuer}\t{issuer_subject}\n")
 
@@ -109,3 +112,9 @@ async def _find(database: OpenDatabase, name: str) -> Subject:
     if subject is None:
         raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
     return subject
+
+
+async def _is_gone(database: OpenDatabase, subject: Subject) -> bool:
+    """Was the account deleted, here or at Supabase?"""
+    user, known = await UserStore(database).get(subject), await StateStore(database).get(subject)
+    return (user is not None and user.deleted_at is not None) or (known is not None and known.state is State.DELETED)

@@ -44,6 +44,10 @@ class AccessEnd(Protocol):
         """All grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
         ...
 
+    async def of_links(self, subject: Subject) -> None:
+        """The account is gone: no identity provider means it any more."""
+        ...
+
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """Those of them who have a live grant, or a browser that is signed in."""
         ...
@@ -186,6 +190,9 @@ class Liveness:
 
     async def _learn(self, subject: Subject, known: Known) -> None:
         self._just_seen.pop(subject, None)
+        if known.state is State.DELETED:
+            # First: until it is written down that the person is gone, whoever asks finds out again.
+            await self._access_end.of_links(subject)
         before = await self._states.put(subject, known)
         if known.state is State.ACTIVE:
             if len(self._just_seen) >= _MOST:

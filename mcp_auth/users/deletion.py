@@ -27,7 +27,8 @@ _MOST = 100
 
 
 class AccountDeletion:
-    """access_end: ends the grants, sign-in sessions and tokens of a person, on every node."""
+    """access_end: ends the grants, sign-in sessions and tokens of a person, on every node, and forgets who identity
+    providers mean by them."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class AccountDeletion:
 
     async def _finish(self, subject: Subject) -> None:
         await self._access_end.of_everything(subject)
+        await self._access_end.of_links(subject)
         await self._users.anonymise(subject, self._clock())
         await self._strike_out(subject, None)
         log.info("account_deleted", subject=subject)

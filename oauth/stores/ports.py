@@ -196,6 +196,10 @@ class Store(Protocol):
         """Nobody is meant by it any more. → was somebody?"""
         ...
 
+    async def unlink_person(self, subject: Subject) -> None:
+        """No identity provider means this person any more. Again is no harm."""
+        ...
+
     async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
         """Who an identity provider means by its subject (STD-223)."""
         ...

@@ -231,6 +231,10 @@ class SqlStore(ClientsInSql, FlowsInSql):
         )
         return await self._database.write(lambda connection: connection.execute(gone).rowcount == 1)
 
+    async def unlink_person(self, subject: Subject) -> None:
+        gone = delete(linked_subjects).where(linked_subjects.c.subject == subject)
+        await self._database.write(lambda connection: connection.execute(gone))
+
     async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
         row = await self._first(
             select(linked_subjects.c.subject).where(

@@ -1,16 +1,21 @@
 """Enterprise-managed authorization: an identity provider's word for a person (ID-JAG, RFC 7523)."""
 
 import itertools
+import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
+from mcp_auth.supabase import webhook
 from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
 from oauth.vocabulary import ClientId, Subject
+from tests.support.app_person import AppPerson, change, sign_up
 from tests.support.browser import continue_as, go_to_provider
 from tests.support.builders import make_client
 from tests.support.clock import SettableClock
@@ -33,6 +38,7 @@ CLIENT = replace(
     ),
     redirect_uris=(),
 )
+WEBHOOK_KEY = b"a key for the tests of the webhook"
 SETTINGS = (
     {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "provider": "github"},
     {"issuer": OTHER, "jwks_uri": f"{OTHER}/jwks.json", "scopes": ["mcp:read"], "clients": ["public-partner"]},
@@ -61,7 +67,10 @@ def hosts(_hosts: DocumentServer) -> DocumentServer:
 def gateway(
     database_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
 ) -> Iterator[Gateway]:
-    with running_gateway(database_url, supabase, clock, network=hosts.network(), trusted_issuers=SETTINGS) as running:
+    secret = f"whsec_{b64encode(WEBHOOK_KEY).decode()}"
+    with running_gateway(
+        database_url, supabase, clock, network=hosts.network(), trusted_issuers=SETTINGS, webhook_secret=secret
+    ) as running:
         running.store(lambda store: store.put_client(CLIENT))
         running.tokens(running.registered())  # the person has an account here
         running.store(lambda store: store.link_subject(ISSUER, "okta|1", Subject(USER.id), clock()))
@@ -390,6 +399,90 @@ def test_who_signs_in_through_the_provider_is_known_by_it(gateway: Gateway) -> N
     assert browser.get(continue_as(AGENT.id, go_to_provider(browser, page))).status_code == 200
     token = exchange(gateway, assertion(gateway, sub=AGENT.id)).json()["access_token"]
     assert whoami(gateway, token)["subject"] == AGENT.id
+
+
+# -- an account that is gone
+
+
+def here(gateway: Gateway) -> None:
+    """Its person deletes it."""
+    person = gateway.close_later(AppPerson(gateway))
+    assert person.call("DELETE", "/users/me").status_code == 200
+
+
+def at_supabase(gateway: Gateway, *, softly: bool = False) -> None:
+    """The project's owner deletes it, and nobody tells us."""
+    url = f"{gateway.supabase.url}/auth/v1/admin/users/{USER.id}"
+    headers = {"apikey": gateway.supabase.stand_in.secret_key}
+    deleted = httpx.request("DELETE", url, headers=headers, json={"should_soft_delete": softly})
+    assert deleted.status_code == 200
+    gateway.clock.advance(seconds=61)
+    assert exchange(gateway, assertion(gateway)).json()["error"] == "invalid_grant"
+
+
+def told_by_the_project(gateway: Gateway) -> None:
+    body, timestamp = (
+        json.dumps({"type": "user.deleted", "user_id": USER.id}).encode(),
+        int(gateway.clock().timestamp()),
+    )
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": webhook.sign("msg_1", timestamp, body, WEBHOOK_KEY),
+    }
+    told = httpx.post(f"{gateway.url}/api/v1/webhooks/supabase", content=body, headers=headers)
+    assert told.status_code == 204
+
+
+def linked(gateway: Gateway, issuer: str, issuer_subject: str = "okta|1") -> Subject | None:
+    return gateway.store(lambda store: store.linked_subject(issuer, issuer_subject))
+
+
+@pytest.mark.parametrize("delete", [here, at_supabase, partial(at_supabase, softly=True), told_by_the_project])
+def test_links_of_an_account_go_with_it_and_leave_room_for_a_new_one(
+    gateway: Gateway, run: Run, delete: Callable[[Gateway], None]
+) -> None:
+    gateway.tokens(gateway.registered(), AGENT)
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|2", Subject(AGENT.id), gateway.clock()))
+    delete(gateway)
+    assert [linked(gateway, issuer) for issuer in (ISSUER, OTHER)] == [None, None]
+    refused = exchange(gateway, assertion(gateway)).json()
+    assert refused["error"] == "invalid_grant"
+    assert "does not know who the person is" in refused["error_description"]
+    assert linked(gateway, OTHER, "okta|2") == AGENT.id
+
+    account = sign_up(gateway, "ada@new.example")
+    gateway.close_later(AppPerson(gateway, account)).me()
+    url = gateway.settings.database_url
+    assert run("users", "link", account.id, ISSUER, "okta|1", database_url=url)[0] == 0
+    token = exchange(gateway, assertion(gateway)).json()["access_token"]
+    assert whoami(gateway, token)["subject"] == account.id
+
+
+# A ban may be lifted, and whoever signs out comes back.
+def test_links_outlive_a_ban_and_a_sign_out(gateway: Gateway) -> None:
+    gateway.close_later(AppPerson(gateway)).sign_out("global")
+    gateway.clock.advance(seconds=61)
+    exchange(gateway, assertion(gateway))  # with which it is noticed
+    assert exchange(gateway, assertion(gateway)).status_code == 200
+    change(gateway, USER.id, ban_duration="24h")
+    gateway.clock.advance(seconds=61)
+    assert exchange(gateway, assertion(gateway)).json()["error"] == "invalid_grant"
+    change(gateway, USER.id, ban_duration="none")
+    gateway.clock.advance(seconds=61)
+    gateway.tokens(gateway.registered())
+    assert exchange(gateway, assertion(gateway)).status_code == 200
+
+
+@pytest.mark.parametrize("delete", [here, at_supabase])
+def test_nobody_is_linked_to_an_account_that_is_gone(
+    gateway: Gateway, run: Run, delete: Callable[[Gateway], None]
+) -> None:
+    delete(gateway)
+    status, out, err = run("users", "link", USER.id, ISSUER, "okta|1", database_url=gateway.settings.database_url)
+    assert (status, out) == (2, "")
+    assert err == f"mcp-auth: The account {USER.id} has been deleted.\n"
 
 
 def test_operator_links_and_unlinks_people(gateway: Gateway, run: Run) -> None:

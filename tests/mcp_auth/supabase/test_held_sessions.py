@@ -17,7 +17,7 @@ from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.states import State, StateStore, supabase_states
 from oauth.credentials import KeyEncryption
 from oauth.models import SignInSession
-from oauth.outages import ProviderUnavailable
+from oauth.outages import ProviderUnavailable, StoreUnavailable
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Digest, Subject
@@ -56,12 +56,18 @@ class AccessEnd:
         self.store = store
         self.clock = clock
         self.ended: list[tuple[str, Subject]] = []
+        self.is_down = False
 
     async def of_everything(self, subject: Subject) -> None:
         self.ended.append(("everything", subject))
 
     async def of_grants(self, subject: Subject) -> None:
         self.ended.append(("grants", subject))
+
+    async def of_links(self, subject: Subject) -> None:
+        if self.is_down:
+            raise StoreUnavailable("the database is locked")
+        self.ended.append(("links", subject))
 
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         return await self.store.subjects_with_access(subjects, self.clock())
@@ -302,13 +308,28 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
     assert known.state is State.ACTIVE
 
 
-@pytest.mark.parametrize("code", ["user_banned", "user_not_found"])
-async def test_ban_and_deletion_end_everything(world: World, code: str) -> None:
+# A ban may be lifted: who identity providers mean by the person is forgotten with the account alone.
+@pytest.mark.parametrize(
+    ("code", "ended"), [("user_banned", ["everything"]), ("user_not_found", ["links", "everything"])]
+)
+async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str]) -> None:
     await world.liveness().note_session(ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
     assert not (await world.liveness().presence(ADA)).there
-    assert world.access_end.ended == [("everything", ADA)]
+    assert world.access_end.ended == [(what, ADA) for what in ended]
+
+
+async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_next(world: World) -> None:
+    await world.liveness().note_session(ADA, world.session())
+    world.clock.advance(seconds=61)
+    world.access_end.is_down = True
+    world.will_answer(refused("user_not_found", 403), refused("user_not_found", 403))
+    with pytest.raises(StoreUnavailable):
+        await world.liveness().presence(ADA)
+    world.access_end.is_down = False
+    assert not (await world.liveness().presence(ADA)).there
+    assert ("links", ADA) in world.access_end.ended
 
 
 async def test_person_without_a_session_is_asked_for_by_name(world: World) -> None:

@@ -31,6 +31,7 @@ class Ending:
 
     def __init__(self) -> None:
         self.ended: list[Subject] = []
+        self.unlinked: list[Subject] = []
         self.crashes = False
 
     async def of_everything(self, subject: Subject) -> None:
@@ -40,6 +41,9 @@ class Ending:
 
     async def of_grants(self, subject: Subject) -> None:
         raise AssertionError(f"of {subject} all has to end")
+
+    async def of_links(self, subject: Subject) -> None:
+        self.unlinked.append(subject)
 
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         return subjects
@@ -73,7 +77,7 @@ class World:
         return (
             user.deleted_at is not None
             and user.email is None
-            and self.ending.ended[-1:] == [ADA]
+            and self.ending.ended[-1:] == self.ending.unlinked[-1:] == [ADA]
             and await self.admin.get_user(ADA) is None
             and await self.pending() == 0
         )
