@@ -6,6 +6,7 @@
 What ends before a token expires (a revocation, a ban) is not known there; whoever has to know it asks at /introspect
 (RFC 7662)."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from fastmcp.server.auth import AccessToken as FastMCPAccessToken
@@ -43,9 +44,10 @@ class JWKSTokenVerifier(TokenVerifier):
         super().__init__()
         self._issuer = issuer
         self._resource = resource
-        self._jwks_uri = jwks_uri or issuer + _JWKS_PATH
         self._clock = clock
-        self._keys = IssuerKeys(network, clock)
+        # The program that runs here names the address, so it may be any.
+        anywhere = replace(network, is_public=lambda _: True)
+        self._keys = IssuerKeys(issuer, jwks_uri or issuer + _JWKS_PATH, anywhere, clock)
 
     async def verify(self, token: str) -> Principal | Rejection:
         """The caller that the token proves, with all its scopes. A role is not in it: that is the issuer's affair."""
@@ -57,7 +59,7 @@ class JWKSTokenVerifier(TokenVerifier):
             return Rejection("unknown_issuer", rejection.UNKNOWN_ISSUER)
         if unverified.claims.get("aud") != self._resource:
             return Rejection("wrong_audience", rejection.WRONG_AUDIENCE)
-        keys = _Keys(await self._keys.of(self._jwks_uri, unverified.kid))
+        keys = _Keys(await self._keys.of(unverified.kid))
         checked = first_party.check(unverified, keys, self._clock())
         if isinstance(checked, Rejection):
             return checked

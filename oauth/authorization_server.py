@@ -1,6 +1,6 @@
 """The authorization server as one frozen value: all that an endpoint may use."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from oauth.bounded_queue import BoundedQueue
@@ -26,7 +26,8 @@ from oauth.vocabulary import ResourceIndicator
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
     """announce: tells this process of a revocation at once; the store tells the others (D-6). confirms: would this
-    resource take this access token now, whoever presents it? Raises Outage when nobody can tell."""
+    resource take this access token now, whoever presents it? Raises Outage when nobody can tell. issuer_keys: of each
+    trusted issuer, by its name."""
 
     settings: Settings
     resources: Resources
@@ -38,7 +39,7 @@ class AuthorizationServer:
     registering: BoundedQueue
     dpop_nonces: Nonces
     flows: Flows
-    issuer_keys: IssuerKeys
+    issuer_keys: Mapping[str, IssuerKeys]
     known_clients: KnownClients
     key_ring: KeyRing
     pages: Pages

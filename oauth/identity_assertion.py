@@ -26,12 +26,14 @@ _NOT_UNDERSTOOD = ("cnf", "authorization_details")
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """An identity provider whose assertions count. scopes: the most that it may give; None for all of a resource.
+    """An identity provider whose assertions count. jwks_uri: where its keys are; None: where its metadata says.
+    private_network: whether its hosts may be on one. scopes: the most that it may give; None for all of a resource.
     clients: who may present them besides clients that are registered for the grant; a public one only if named here.
     provider: what Supabase calls it, whose people are then known by signing in with it."""
 
     issuer: str
-    jwks_uri: str
+    jwks_uri: str | None = None
+    private_network: bool = False
     scopes: frozenset[Scope] | None = None
     clients: frozenset[ClientId] = frozenset()
     provider: str | None = None

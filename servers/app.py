@@ -31,14 +31,13 @@ from oauth.flows import Flows
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.remote.fetching import INTERNET, Network
-from oauth.remote.issuer_keys import IssuerKeys
 from oauth.resource_servers import ResourceServers
 from oauth.resources import Resources
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.tables import REVISION
-from servers import background, configured_clients, health
+from servers import background, configured_clients, health, trusted_issuers
 from servers.admin import create_admin_server
 from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
@@ -158,7 +157,7 @@ async def _open_routes(
             registering=BoundedQueue("a registration", at_once=1, most=64),
             dpop_nonces=nonces,
             flows=flows,
-            issuer_keys=IssuerKeys(network, clock),
+            issuer_keys=trusted_issuers.keys_of(issuing.trusted_issuers, network, clock),
             known_clients=settings.known,
             key_ring=key_ring,
             pages=Pages(),

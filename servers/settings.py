@@ -26,7 +26,7 @@ from oauth.known_clients import KnownClients
 from oauth.resources import Resources
 from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
-from servers import configured_clients
+from servers import configured_clients, trusted_issuers
 from servers.configured_clients import ClientSettings
 from servers.foreign_resources import ResourceSettings
 from servers.origin import PUBLIC_URL
@@ -235,6 +235,7 @@ class GatewaySettings(DatabaseSettings):
         if len(set(identifiers)) < len(identifiers):
             raise ValueError(f"{CONFIG_FILE}: two resources have the same url")
         configured_clients.check(self.clients, self.all_resources, system_clock())
+        trusted_issuers.check(self.trusted_issuers)
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
         return self

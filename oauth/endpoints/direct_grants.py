@@ -83,7 +83,7 @@ async def _asserted(
     if wrong is not None:
         return wrong
     token = jws.read(asked.assertion)
-    keys = await server.issuer_keys.of(trusted.jwks_uri, None if isinstance(token, str) else token.kid)
+    keys = await server.issuer_keys[trusted.issuer].of(None if isinstance(token, str) else token.kid)
     return identity_assertion.check(
         asked.assertion, client, trusted, keys, server.settings.issuer, server.resources, now
     )

@@ -43,6 +43,34 @@ _FORBIDDEN_IPV6 = tuple(
         ),
     )
 )
+# What an organisation numbers its own machines with.
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        (
+            "10.0.0.0/8",
+            "100.64.0.0/10",  # shared: between the machines of one cloud or overlay
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "fc00::/7",
+        ),
+    )
+)
+
+
+# Where clouds tell machines their secrets; the best known one, 169.254.169.254, is link local.
+_METADATA = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254")))
+
+
+def is_private(address: str) -> bool:
+    """Is it an address of an organisation's own network? This machine and the metadata of a cloud are none."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, IPv6Address) and parsed.scope_id is not None:
+        return False
+    return parsed not in _METADATA and any(parsed in network for network in _PRIVATE)
 
 
 def is_public(address: str) -> bool:

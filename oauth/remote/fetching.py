@@ -6,13 +6,13 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import httpx
 
-from oauth.remote.addresses import is_public
+from oauth.remote.addresses import is_private, is_public
 from oauth.strict_json import parse_object
 
 _TOTAL = timedelta(seconds=5)
@@ -23,6 +23,7 @@ _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", r
 _NOT_KEPT = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?:,|=|$)", re.IGNORECASE)
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
+Is = Callable[[str], bool]
 
 
 class FetchFailed(Exception):
@@ -31,6 +32,10 @@ class FetchFailed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class UnusableAnswer(FetchFailed):
+    """Its server answered, with something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,14 @@ class Network:
     """Names, addresses, port and trust: the internet's, unless a test says otherwise."""
 
     resolve: Resolve = resolve
-    is_public: Callable[[str], bool] = is_public
+    is_public: Is = is_public
+    is_private: Is = is_private
     port: int = 443
     context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    def with_private(self) -> "Network":
+        """The same, and an organisation's own: for a host that the operator has said to be there."""
+        return replace(self, is_public=lambda address: self.is_public(address) or self.is_private(address))
 
 
 INTERNET = Network()
@@ -97,20 +107,20 @@ async def _fetch(client: httpx.AsyncClient, address: str, url: str, most_bytes: 
     response = await client.send(request, stream=True)
     try:
         if response.status_code != _OK:
-            raise FetchFailed(f"status_{response.status_code}")
+            raise UnusableAnswer(f"status_{response.status_code}")
         content_type = response.headers.get("content-type", "").split(";", 1)[0].strip()
         if not _JSON.fullmatch(content_type) or "content-encoding" in response.headers:
-            raise FetchFailed("not_json")
+            raise UnusableAnswer("not_json")
         body = b""
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > most_bytes:
-                raise FetchFailed("oversized")
+                raise UnusableAnswer("oversized")
     finally:
         await response.aclose()
     document = parse_object(body)
     if document is None:
-        raise FetchFailed("not_json")
+        raise UnusableAnswer("not_json")
     return Fetched(document, _max_age(response.headers.get("cache-control", "")))
 
 

@@ -1,6 +1,5 @@
 """Enterprise-managed authorization: an identity provider's word for a person (ID-JAG, RFC 7523)."""
 
-import itertools
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -13,37 +12,25 @@ import httpx
 import pytest
 
 from mcp_auth.supabase import webhook
-from oauth.models import Client, ClientAuthenticationMethod, GrantType, Registration
+from oauth.models import Client, ClientAuthenticationMethod
 from oauth.vocabulary import ClientId, Subject
 from tests.support.app_person import AppPerson, change, sign_up
 from tests.support.browser import continue_as, go_to_provider
-from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate
 from tests.support.document_server import DocumentServer, document_server
-from tests.support.forging import ec_key, es256, jws, public_jwk
+from tests.support.forging import ec_key, public_jwk
 from tests.support.gateway import AGENT, USER, Gateway, RunningSupabase, running_gateway, running_supabase
+from tests.support.identity_assertions import CLIENT, ISSUER, KEY, SECRET, assertion, exchange, introduce
 
-ISSUER, OTHER = "https://app.test", "https://other.test"
-KEY, OTHER_KEY = ec_key(41), ec_key(42)
-SECRET = "cs_partner-secret-0123456789abcdef"
-CLIENT = replace(
-    make_client(
-        client_id="partner",
-        method=ClientAuthenticationMethod.CLIENT_SECRET_POST,
-        secret=SECRET,
-        grant_types=frozenset({GrantType.JWT_BEARER}),
-        registration=Registration.PREREGISTERED,
-    ),
-    redirect_uris=(),
-)
+OTHER = "https://other.test"
+OTHER_KEY = ec_key(42)
 WEBHOOK_KEY = b"a key for the tests of the webhook"
 SETTINGS = (
     {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "provider": "github"},
     {"issuer": OTHER, "jwks_uri": f"{OTHER}/jwks.json", "scopes": ["mcp:read"], "clients": ["public-partner"]},
 )
-JTI = itertools.count()
 
 Eventually = Callable[[Callable[[], bool]], None]
 
@@ -71,9 +58,7 @@ def gateway(
     with running_gateway(
         database_url, supabase, clock, network=hosts.network(), trusted_issuers=SETTINGS, webhook_secret=secret
     ) as running:
-        running.store(lambda store: store.put_client(CLIENT))
-        running.tokens(running.registered())  # the person has an account here
-        running.store(lambda store: store.link_subject(ISSUER, "okta|1", Subject(USER.id), clock()))
+        introduce(running)
         yield running
 
 
@@ -90,40 +75,8 @@ def gateway_of_module(
         sqlite_template.database(folder) as url,
         running_gateway(url, supabase, clock, network=_hosts.network(), trusted_issuers=SETTINGS) as running,
     ):
-        running.store(lambda store: store.put_client(CLIENT))
-        running.tokens(running.registered())
-        running.store(lambda store: store.link_subject(ISSUER, "okta|1", Subject(USER.id), clock()))
+        introduce(running)
         yield running
-
-
-def assertion(gateway: Gateway, *, key: Any = KEY, header: dict[str, Any] | None = None, **changed: object) -> str:  # noqa: ANN401
-    now = int(gateway.clock().timestamp())
-    claims: dict[str, object] = {
-        "iss": ISSUER,
-        "sub": "okta|1",
-        "aud": gateway.url,
-        "client_id": "partner",
-        "resource": f"{gateway.url}/mcp",
-        "scope": "mcp:read mcp:write",
-        "jti": f"jti-{next(JTI)}",
-        "iat": now,
-        "exp": now + 300,
-        **changed,
-    }
-    given = {name: value for name, value in claims.items() if value is not None}
-    return jws({"alg": "ES256", "kid": "k1", "typ": "oauth-id-jag+jwt", **(header or {})}, given, es256(key))
-
-
-def exchange(gateway: Gateway, assertion: str, **changed: str | None) -> httpx.Response:
-    client = gateway.client()
-    client.client_id = "partner"
-    given = {
-        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "assertion": assertion,
-        "client_secret": SECRET,
-        **changed,
-    }
-    return client.token(**given)
 
 
 def whoami(gateway: Gateway, token: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oauth.remote.addresses import is_public
+from oauth.remote.addresses import is_private, is_public
 
 INSIDE = [
     "0.0.0.0",  # noqa: S104 - nothing listens there
@@ -124,3 +124,35 @@ def test_embedded_addresses_are_not_public(number: int) -> None:
     for network in ("::ffff:0:0", "::", "64:ff9b::"):
         assert not is_public(str(ipaddress.IPv6Address(int(ipaddress.IPv6Address(network)) | number)))
     assert not is_public(str(ipaddress.IPv6Address((0x2002 << 112) | (number << 80))))
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "100.64.0.1", "172.31.255.255", "192.168.0.1", "fc00::1", "fdff::1"])
+def test_address_of_an_organisations_own_network_is_private(address: str) -> None:
+    assert is_private(address)
+
+
+# Those too that are in the middle of such a network.
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "::1",
+        "169.254.169.254",
+        "100.100.100.200",
+        "fd00:ec2::254",
+        "fd00:0ec2:0:0::254",
+        "fd20:ce::254",
+        "fe80::1",
+        "fd00::1%eth0",
+        "::ffff:10.0.0.1",
+        "0.0.0.0",  # noqa: S104 - nothing listens there
+        "172.32.0.1",
+        "224.0.0.1",
+        "8.8.8.8",
+        "2600::1",
+        "not an address",
+        "",
+    ],
+)
+def test_this_machine_and_the_metadata_of_a_cloud_are_not(address: str) -> None:
+    assert not is_private(address)

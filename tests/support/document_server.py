@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from oauth.remote.fetching import Network
+from oauth.remote.addresses import is_private as is_internal
+from oauth.remote.fetching import Is, Network
 
 HERE = "127.0.0.1"
 HOSTS = ("app.test", "other.test", "claude.ai", "chatgpt.com", "vscode.dev")
@@ -49,15 +50,16 @@ class DocumentServer:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.documents[url] = Published(body, status, {"content-type": "application/json", **named})
 
-    def network(self, *, is_public: object = None) -> Network:
+    def network(self, *, is_public: Is | None = None, is_private: Is | None = None) -> Network:
         """The internet, of which this server is all there is."""
 
         async def resolve(host: str) -> Sequence[str]:
             self.resolved.append(host)
             return self.addresses
 
-        admits = is_public if callable(is_public) else (lambda address: address == HERE)
-        return Network(resolve, admits, self.port, self.context)
+        return Network(
+            resolve, is_public or (lambda address: address == HERE), is_private or is_internal, self.port, self.context
+        )
 
 
 @contextlib.contextmanager
