@@ -12,7 +12,7 @@ from oauth.errors import OAuthError, invalid_grant, invalid_scope, invalid_targe
 from oauth.jws import UnverifiedToken, VerificationKey
 from oauth.models import Client
 from oauth.resources import Resource, Resources, effective_scopes
-from oauth.vocabulary import OFFLINE_ACCESS, ClientId, Digest, Scope
+from oauth.vocabulary import OFFLINE_ACCESS, ClientId, Digest, ResourceIndicator, Scope
 
 GRANT_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
 TYPE = "oauth-id-jag+jwt"
@@ -26,12 +26,14 @@ _NOT_UNDERSTOOD = ("cnf", "authorization_details")
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """An identity provider whose assertions count. jwks_uri: where its keys are; None: where its metadata says.
-    private_network: whether its hosts may be on one. scopes: the most that it may give; None for all of a resource.
-    clients: who may present them besides clients that are registered for the grant; a public one only if named here.
-    provider: what Supabase calls it, whose people are then known by signing in with it."""
+    """An identity provider whose assertions count. resources: what its tokens may be for. jwks_uri: where its keys are;
+    None: where its metadata says. private_network: whether its hosts may be on one. scopes: the most that it may give;
+    None for all of a resource. clients: who may present them besides clients that are registered for the grant; a
+    public one only if named here. provider: what Supabase calls it, whose people are then known by signing in with
+    it."""
 
     issuer: str
+    resources: frozenset[ResourceIndicator]
     jwks_uri: str | None = None
     private_network: bool = False
     scopes: frozenset[Scope] | None = None
@@ -81,6 +83,8 @@ def check(
     resource = resources.get(resource_indicator.canonical(claims["resource"]))
     if resource is None:
         return invalid_target("The assertion is for a resource that is not here.")
+    if resource.identifier not in trusted.resources:
+        return invalid_target("The identity provider may not give this resource.", reason="resource_not_of_issuer")
     allowed = _allowed(claims.get("scope"), resource, trusted)
     if isinstance(allowed, OAuthError):
         return allowed

@@ -144,6 +144,12 @@ async def _open_routes(
         verifiers = Verifiers(resources, issuing.issuer, key_ring, people, clock, first_sight)
         nonces = Nonces(settings.root_secrets)
         possession = Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None)
+        documents = await stack.enter_async_context(
+            background.acquainted(
+                ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
+                trusted_issuers.documents_of(issuing.trusted_issuers),
+            )
+        )
         client_secrets = ClientSecrets(entropy)
         stack.callback(client_secrets.close)
         authorization_server = AuthorizationServer(
@@ -151,7 +157,7 @@ async def _open_routes(
             resources=resources,
             store=store,
             resource_owners=people.resource_owners,
-            client_documents=ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
+            client_documents=documents,
             client_secrets=client_secrets,
             resource_servers=ResourceServers(store, clock),
             registering=BoundedQueue("a registration", at_once=1, most=64),

@@ -1,7 +1,7 @@
 """What a node does beside answering: hear of revocations, learn of keys, report sightings, forget the expired."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ import structlog
 from mcp_auth.revocations import Revocations
 from oauth import access_token
 from oauth.access_token import AccessToken
+from oauth.client_documents import ClientDocuments
 from oauth.clock import Clock
 from oauth.key_ring import KeyRing
 from oauth.outages import Outage
@@ -29,6 +30,7 @@ _FLOW_FLUSH = timedelta(seconds=1)
 _SWEEP = timedelta(seconds=60)
 _SWEEP_ROWS = 500
 _MOST_SIGHTINGS = 10_000
+_ACQUAINT = timedelta(minutes=5)
 
 
 class RevocationFeed:
@@ -131,9 +133,23 @@ async def sharing(limiter: RateLimiter | None, store: Store) -> AsyncIterator[No
 
 
 @asynccontextmanager
-async def repeating(interval: timedelta, work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Do one thing again and again, while the context is open."""
-    task = asyncio.create_task(_every(interval, work))
+async def acquainted(documents: ClientDocuments, urls: Sequence[str]) -> AsyncIterator[ClientDocuments]:
+    """→ the same. Who is at these addresses is looked up before they come: a token request looks nothing up (D-8)."""
+
+    async def look_up() -> None:
+        for url in urls:
+            await documents.client(url)
+
+    async with repeating(_ACQUAINT, look_up, at_once=True):
+        yield documents
+
+
+@asynccontextmanager
+async def repeating(
+    interval: timedelta, work: Callable[[], Awaitable[None]], *, at_once: bool = False
+) -> AsyncIterator[None]:
+    """Do one thing again and again, while the context is open. at_once: also when it begins."""
+    task = asyncio.create_task(_every(interval, work, at_once=at_once))
     try:
         yield
     finally:
@@ -141,10 +157,12 @@ async def repeating(interval: timedelta, work: Callable[[], Awaitable[None]]) ->
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _every(interval: timedelta, work: Callable[[], Awaitable[None]]) -> None:
+async def _every(interval: timedelta, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
     """Do it again and again. An outage waits for the next time, a bug is logged and does not end the rest."""
+    wait = 0.0 if at_once else interval.total_seconds()
     while True:
-        await asyncio.sleep(interval.total_seconds())
+        await asyncio.sleep(wait)
+        wait = interval.total_seconds()
         try:
             await work()
         except Outage as outage:

@@ -235,7 +235,7 @@ class GatewaySettings(DatabaseSettings):
         if len(set(identifiers)) < len(identifiers):
             raise ValueError(f"{CONFIG_FILE}: two resources have the same url")
         configured_clients.check(self.clients, self.all_resources, system_clock())
-        trusted_issuers.check(self.trusted_issuers)
+        trusted_issuers.check(self.trusted_issuers, self.all_resources)
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
         return self
@@ -332,7 +332,7 @@ class GatewaySettings(DatabaseSettings):
             ),
             captcha=self._captcha,
             dpop_nonces=self.dpop_nonces,
-            trusted_issuers=tuple(each.trusted() for each in self.trusted_issuers),
+            trusted_issuers=tuple(each.trusted(self.all_resources) for each in self.trusted_issuers),
             sign_up_url=self.sign_up_url,
             password_reset_url=self.password_reset_url,
         )

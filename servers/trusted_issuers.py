@@ -3,26 +3,30 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from oauth import client_id_url, issuer_metadata
 from oauth.clock import Clock
 from oauth.identity_assertion import TrustedIssuer
 from oauth.remote.fetching import Network
 from oauth.remote.issuer_keys import IssuerKeys
-from oauth.vocabulary import ClientId, Scope
+from oauth.resources import Resources
+from oauth.vocabulary import ClientId, ResourceIndicator, Role, Scope
 
 
 class TrustedIssuerSettings(BaseModel):
     """A `[[trusted_issuers]]` table. issuer, jwks_uri: as the provider's metadata has them; without jwks_uri, that is
-    where it is looked up. private_network: whether the provider is on one. scopes: the most that it may give. clients:
-    ids that may present its assertions without being registered for that. provider: what Supabase calls it."""
+    where it is looked up. private_network: whether the provider is on one. resources: what it may give tokens for, by
+    their paths here and their addresses elsewhere; without them, what asks nobody for a role. scopes: the most that it
+    may give. clients: ids that may present its assertions without being registered for that. provider: what Supabase
+    calls it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     issuer: str
     jwks_uri: str | None = None
     private_network: bool = False
+    resources: tuple[str, ...] | None = Field(None, min_length=1)
     scopes: tuple[str, ...] | None = None
     clients: tuple[str, ...] = ()
     provider: str | None = None
@@ -49,10 +53,14 @@ class TrustedIssuerSettings(BaseModel):
             raise ValueError("has no metadata that could be fetched: give its jwks_uri")
         return self
 
-    def trusted(self) -> TrustedIssuer:
-        """For the authorization server."""
+    def trusted(self, resources: Resources) -> TrustedIssuer:
+        """For the authorization server. ValueError says in a sentence what is wrong with it."""
+        strange = set(map(Scope, self.scopes or ())) - resources.scopes
+        if strange:
+            raise ValueError(f"There is no scope {', '.join(sorted(strange))}")
         return TrustedIssuer(
             self.issuer,
+            self._may_give(resources),
             self.jwks_uri,
             private_network=self.private_network,
             scopes=None if self.scopes is None else frozenset(map(Scope, self.scopes)),
@@ -60,11 +68,31 @@ class TrustedIssuerSettings(BaseModel):
             provider=self.provider,
         )
 
+    def _may_give(self, resources: Resources) -> frozenset[ResourceIndicator]:
+        by_name = {each.path if each.is_served else each.identifier: each for each in resources}
+        if self.resources is None:
+            # Ours: nobody's word gives a role, and what asks for one is given on purpose or not at all.
+            return frozenset(each.identifier for each in resources if Role.USER in each.roles)
+        unknown = [name for name in self.resources if name not in by_name]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)} is not among the resources {', '.join(by_name)}")
+        return frozenset(by_name[name].identifier for name in self.resources)
 
-def check(declared: Sequence[TrustedIssuerSettings]) -> None:
-    """ValueError says why they cannot be together."""
+
+def check(declared: Sequence[TrustedIssuerSettings], resources: Resources) -> None:
+    """ValueError names the first issuer that cannot be, and says why."""
     if len({each.issuer for each in declared}) < len(declared):
         raise ValueError("two trusted issuers have the same name: give each one table")
+    for each in declared:
+        try:
+            each.trusted(resources)
+        except ValueError as problem:
+            raise ValueError(f"The issuer {each.issuer}: {problem}") from None
+
+
+def documents_of(trusted: Sequence[TrustedIssuer]) -> Sequence[str]:
+    """The clients among them that are known by the address of their description."""
+    return sorted({client for each in trusted for client in each.clients if client_id_url.is_url(client)})
 
 
 def keys_of(trusted: Sequence[TrustedIssuer], network: Network, clock: Clock) -> Mapping[str, IssuerKeys]:

@@ -245,13 +245,6 @@ def test_token_is_for_the_resource_of_the_assertion(gateway_of_module: Gateway) 
     assert me.json()["email"] == USER.email
 
 
-# D-13
-def test_word_of_an_employer_gives_nobody_a_role(gateway_of_module: Gateway) -> None:
-    gateway = gateway_of_module
-    asked = assertion(gateway, resource=f"{gateway.url}/mcp-admin", scope="mcp:admin")
-    assert exchange(gateway, asked).json()["error"] == "invalid_grant"
-
-
 # STD-223
 def test_same_subject_of_another_provider_is_another_person(gateway: Gateway) -> None:
     gateway.tokens(gateway.registered(), AGENT)
