@@ -1,8 +1,10 @@
-"""Grants that no browser takes part in: a machine for itself, and a client with an identity provider's word."""
+"""Grants that no browser takes part in: a machine for itself, and a client with an identity provider's word.
+
+jkt: thumbprint of the key that the client has proven to hold."""
 
 from datetime import datetime
 
-from oauth import client_authentication, credentials, identity_assertion, jws
+from oauth import client_authentication, credentials, dpop, identity_assertion, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.errors import OAuthError, invalid_client, invalid_grant, unsupported_grant_type
@@ -18,10 +20,14 @@ from oauth.vocabulary import GrantId, Subject
 
 
 async def for_itself(
-    asked: ClientCredentialsRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+    asked: ClientCredentialsRequest,
+    presented: PresentedClient,
+    jkt: str | None,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Issue | Refuse:
     """grant_type=client_credentials."""
-    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    client = await _client(presented, jkt, server)
     if isinstance(client, OAuthError):
         return Refuse(client)
     grant = client_credentials.decide(
@@ -36,12 +42,16 @@ async def for_itself(
 
 
 async def with_assertion(
-    asked: IdentityAssertionRequest, presented: PresentedClient, server: AuthorizationServer, now: datetime
+    asked: IdentityAssertionRequest,
+    presented: PresentedClient,
+    jkt: str | None,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Issue | Refuse:
     """grant_type=urn:ietf:params:oauth:grant-type:jwt-bearer."""
     if not server.settings.trusted_issuers:
         return Refuse(unsupported_grant_type("Nobody's assertions count here."))
-    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    client = await _client(presented, jkt, server)
     if isinstance(client, OAuthError):
         return Refuse(client)
     asserted = await _asserted(asked, client, server, now)
@@ -70,6 +80,14 @@ async def with_assertion(
         lifetime=server.settings.access_token_lifetime,
     )
     return await _kept(grant, server)
+
+
+async def _client(presented: PresentedClient, jkt: str | None, server: AuthorizationServer) -> Client | OAuthError:
+    """Who asks, with its key where it is held to one (RFC 9449 §5.2)."""
+    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    if isinstance(client, Client) and client.dpop_bound and jkt is None:
+        return dpop.REQUIRED
+    return client
 
 
 async def _asserted(

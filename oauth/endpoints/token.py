@@ -76,9 +76,9 @@ async def _decide(
         case RefreshTokenRequest():
             return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
-            return await direct_grants.for_itself(asked, presented, server, now)
+            return await direct_grants.for_itself(asked, presented, jkt, server, now)
         case IdentityAssertionRequest():
-            return await direct_grants.with_assertion(asked, presented, server, now)
+            return await direct_grants.with_assertion(asked, presented, jkt, server, now)
 
 
 async def _redeem(

@@ -12,6 +12,7 @@ from oauth import client_assertion
 from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
+from tests.support.dpop import jkt_of, proof
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import CALLBACK, RawClient, claims_of
@@ -97,6 +98,17 @@ def test_machine_gets_nothing_that_it_was_not_registered_for(
 def test_scope_that_implies_another_covers_it(gateway: Gateway, clients: Command) -> None:
     client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:write"))
     assert ask(client, scope="mcp:read offline_access").json()["scope"] == "mcp:read"
+
+
+# RFC 9449 §5.2
+def test_machine_that_is_held_to_its_key_gets_no_unbound_token(gateway: Gateway, clients: Command) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read", "--dpop"))
+    refused = ask(client)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_dpop_proof")
+    client.http.headers["DPoP"] = proof("POST", f"{gateway.url}/token", gateway.clock())
+    bound = ask(client).json()
+    assert bound["token_type"] == "DPoP"
+    assert claims_of(bound["access_token"])["cnf"] == {"jkt": jkt_of()}
 
 
 # D-13
