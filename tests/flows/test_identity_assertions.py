@@ -10,8 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_auth.supabase import webhook
+from oauth import client_assertion
+from oauth.credentials import digest
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.vocabulary import ClientId, Subject
 from tests.support.app_person import AppPerson, change, sign_up
@@ -20,12 +23,27 @@ from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate
 from tests.support.document_server import DocumentServer, document_server
-from tests.support.forging import ec_key, public_jwk
+from tests.support.dpop import jkt_of, proof
+from tests.support.forging import (
+    Signer,
+    constant,
+    ec_key,
+    es256,
+    hs256,
+    ps256,
+    public_jwk,
+    public_rsa_jwk,
+    rs256,
+    rsa_key,
+)
 from tests.support.gateway import AGENT, USER, Gateway, RunningSupabase, running_gateway, running_supabase
 from tests.support.identity_assertions import CLIENT, ISSUER, KEY, SECRET, assertion, exchange, introduce
+from tests.support.raw_client import CALLBACK, claims_of
 
 OTHER = "https://other.test"
 OTHER_KEY = ec_key(42)
+# What a verifier that lets the token choose the algorithm would take for a shared secret.
+PUBLIC = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 WEBHOOK_KEY = b"a key for the tests of the webhook"
 SETTINGS = (
     {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "provider": "github"},
@@ -89,10 +107,21 @@ def test_person_is_acted_for_on_the_word_of_their_employer(gateway: Gateway) -> 
     answer = exchange(gateway, assertion(gateway))
     assert answer.status_code == 200, answer.text
     body = answer.json()
-    assert body["scope"] == "mcp:read mcp:write"
+    assert (body["token_type"], body["scope"]) == ("Bearer", "mcp:read mcp:write")
     assert "refresh_token" not in body
+    assert body["expires_in"] <= 1800
+    claims = claims_of(body["access_token"])
+    assert (claims["aud"], claims["exp"] - claims["iat"]) == (f"{gateway.url}/mcp", body["expires_in"])
     told = whoami(gateway, body["access_token"])
     assert (told["subject"], told["client_id"]) == (USER.id, "partner")
+
+
+# STD-222: at the end of its life there is nothing that would renew it.
+def test_token_ends_with_its_life_and_takes_a_new_assertion(gateway: Gateway, clock: SettableClock) -> None:
+    token = exchange(gateway, assertion(gateway)).json()["access_token"]
+    clock.advance(minutes=31)
+    assert gateway.client().call_tool(token).status_code == 401
+    assert exchange(gateway, assertion(gateway)).status_code == 200
 
 
 # STD-225
@@ -118,7 +147,15 @@ def test_where_nobody_is_trusted_there_is_no_such_grant(sqlite_gateway: Gateway)
     [
         {"header": {"typ": "JWT"}},
         {"header": {"typ": "at+jwt"}},
+        {"header": {"typ": None}},
+        {"header": {"typ": ["oauth-id-jag+jwt"]}},
         {"header": {"alg": "none"}},
+        {"header": {"alg": "none"}, "sign": constant(b"")},
+        {"header": {"alg": "RS256"}},
+        {"header": {"alg": "ES384"}},
+        {"header": {"alg": "HS256"}, "sign": hs256(PUBLIC)},
+        {"header": {"kid": None, "jwk": public_jwk(OTHER_KEY.public_key(), "k1")}, "key": OTHER_KEY},
+        {"header": {"jku": "https://evil.example/jwks.json"}},
         {"header": {"kid": "unknown"}},
         {"key": OTHER_KEY},
         {"iss": "https://evil.example"},
@@ -126,6 +163,8 @@ def test_where_nobody_is_trusted_there_is_no_such_grant(sqlite_gateway: Gateway)
         {"iss": OTHER},
         {"aud": "https://elsewhere.example"},
         {"aud": None},
+        {"aud": []},
+        {"aud": "https://app.test"},
         {"client_id": "somebody-else"},
         {"client_id": None},
         {"sub": None},
@@ -137,9 +176,16 @@ def test_where_nobody_is_trusted_there_is_no_such_grant(sqlite_gateway: Gateway)
         {"jti": "x" * 300},
         {"iat": None},
         {"iat": "now"},
+        {"iat": True},
+        {"iat": 10**10},
         {"exp": None},
         {"exp": 1},
+        {"exp": "soon"},
         {"nbf": 10**10},
+        {"nbf": "now"},
+        {"jti": 7},
+        {"sub": "x" * 300},
+        {"resource": ["https://app.test"]},
         {"auth_time": "yesterday"},
         {"cnf": {"jkt": "x"}},
         {"authorization_details": []},
@@ -166,8 +212,107 @@ def test_what_is_no_assertion_is_refused(gateway_of_module: Gateway, token: str)
 def test_two_audiences_are_one_too_many(gateway_of_module: Gateway) -> None:
     url = gateway_of_module.url
     assert exchange(gateway_of_module, assertion(gateway_of_module, aud=[url])).status_code == 200
-    both = assertion(gateway_of_module, aud=[url, "https://elsewhere.example"])
-    assert exchange(gateway_of_module, both).json()["error"] == "invalid_grant"
+    for wrong in ([url, "https://elsewhere.example"], [url, url], [[url]], f"{url}/", f"{url}/token", url.upper()):
+        refused = exchange(gateway_of_module, assertion(gateway_of_module, aud=wrong))
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant"), wrong
+
+
+# STD-214, D-17
+@pytest.mark.parametrize("form", [{}, {"assertion": ""}, {"assertion": ["a.b.c", "a.b.c"]}])
+def test_request_without_one_assertion_is_malformed(
+    gateway_of_module: Gateway, form: dict[str, str | list[str]]
+) -> None:
+    sent = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "client_id": "partner",
+        "client_secret": SECRET,
+        **form,
+    }
+    refused = httpx.post(f"{gateway_of_module.url}/token", data=sent)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+# STD-215: RFC 7515 §4.1.9: with or without application/, in any case.
+@pytest.mark.parametrize("typ", ["oauth-id-jag+jwt", "OAuth-ID-JAG+JWT", "application/oauth-id-jag+jwt"])
+def test_type_is_a_media_type(gateway_of_module: Gateway, typ: str) -> None:
+    assert exchange(gateway_of_module, assertion(gateway_of_module, header={"typ": typ})).status_code == 200
+
+
+# STD-217
+def test_client_cannot_bring_what_was_given_to_another(gateway_of_module: Gateway) -> None:
+    other_secret = "cs_other-secret-0123456789abcdefghij"
+    other = replace(CLIENT, client_id=ClientId("other"), secret_digest=digest(other_secret))
+    _put(gateway_of_module, other)
+    asked = {"client_id": "other", "client_secret": other_secret}
+    assert exchange(gateway_of_module, assertion(gateway_of_module), **asked).json()["error"] == "invalid_grant"
+    own = assertion(gateway_of_module, client_id="other")
+    assert exchange(gateway_of_module, own, **asked).status_code == 200
+
+
+# STD-156, STD-159: of all that a provider publishes, what is no good as a key is none.
+def test_weak_and_broken_keys_of_a_provider_verify_nothing(
+    gateway: Gateway, hosts: DocumentServer, clock: SettableClock
+) -> None:
+    weak, strong = rsa_key(1024), rsa_key(2048)
+    good = public_jwk(KEY.public_key(), "k1")
+    published = {
+        "k1": good,
+        "weak": public_rsa_jwk(weak.public_key(), "weak"),
+        "strong": public_rsa_jwk(strong.public_key(), "strong"),
+        "broken": {**good, "kid": "broken", "y": good["x"]},
+        "unnamed": {name: value for name, value in good.items() if name != "alg"} | {"kid": "unnamed"},
+        "secret": {"kty": "oct", "alg": "HS256", "kid": "secret", "k": "c2VjcmV0"},
+    }
+    hosts.publish(f"{ISSUER}/jwks.json", {"keys": list(published.values())})
+
+    def outcome(kid: str, alg: str, sign: Signer) -> str:
+        body = exchange(gateway, assertion(gateway, header={"kid": kid, "alg": alg}, sign=sign)).json()
+        return str(body.get("error", "issued"))
+
+    assert outcome("strong", "RS256", rs256(strong)) == "issued"
+    assert outcome("k1", "ES256", es256(KEY)) == "issued"
+    assert outcome("strong", "PS256", ps256(strong)) == "invalid_grant"
+    assert outcome("weak", "RS256", rs256(weak)) == "invalid_grant"
+    assert outcome("broken", "ES256", es256(KEY)) == "invalid_grant"
+    assert outcome("unnamed", "ES256", es256(KEY)) == "invalid_grant"
+    assert outcome("secret", "HS256", hs256(b"secret")) == "invalid_grant"
+    # D-16: where nothing else is published, nobody can tell.
+    hosts.publish(f"{ISSUER}/jwks.json", {"keys": [published["weak"], published["broken"]]})
+    clock.advance(hours=26)
+    assert outcome("k1", "ES256", es256(KEY)) == "temporarily_unavailable"
+
+
+# STD-165
+def test_each_kind_of_token_is_good_for_its_own_purpose_alone(gateway: Gateway) -> None:
+    client, word = gateway.client(), assertion(gateway)
+    assert client.call_tool(word).status_code == 401
+    me = httpx.get(f"{gateway.url}/api/v1/users/me", headers={"Authorization": f"Bearer {word}"})
+    assert me.status_code == 401
+    as_proof_of_a_client = exchange(
+        gateway, word, client_secret=None, client_assertion=word, client_assertion_type=client_assertion.TYPE
+    )
+    assert as_proof_of_a_client.json()["error"] == "invalid_client"
+    token = exchange(gateway, word).json()["access_token"]
+    assert exchange(gateway, token).json()["error"] == "invalid_grant"
+    assert exchange(gateway, gateway.close_later(AppPerson(gateway)).access_token).json()["error"] == "invalid_grant"
+
+
+# RFC 9449 §5.2
+def test_client_that_is_held_to_its_key_gets_no_unbound_token(gateway: Gateway) -> None:
+    _put(gateway, replace(CLIENT, dpop_bound=True))
+    word = assertion(gateway)
+    refused = exchange(gateway, word)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_dpop_proof")
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        "client_id": "partner",
+        "client_secret": SECRET,
+        "assertion": word,
+    }
+    headers = {"DPoP": proof("POST", f"{gateway.url}/token", gateway.clock())}
+    bound = httpx.post(f"{gateway.url}/token", data=form, headers=headers).json()
+    assert bound["token_type"] == "DPoP"
+    assert claims_of(bound["access_token"])["cnf"] == {"jkt": jkt_of()}
 
 
 def test_long_lived_assertion_is_none(gateway_of_module: Gateway) -> None:
@@ -202,6 +347,15 @@ def test_of_many_uses_at_once_one_counts(gateway: Gateway) -> None:
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(lambda _: exchange(gateway, token).status_code, range(20)))
     assert sorted(statuses) == [200] + [400] * 19
+
+
+# STD-219: an id is its issuer's own.
+def test_same_id_of_another_issuer_is_another_assertion(gateway: Gateway) -> None:
+    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    for issuer, key in ((ISSUER, KEY), (OTHER, OTHER_KEY)):
+        assert exchange(gateway, assertion(gateway, iss=issuer, key=key, jti="the same")).status_code == 200
+        again = exchange(gateway, assertion(gateway, iss=issuer, key=key, jti="the same"))
+        assert again.json()["error"] == "invalid_grant"
 
 
 def test_refused_request_does_not_spend_the_assertion(gateway: Gateway) -> None:
@@ -293,6 +447,42 @@ def test_client_that_registered_itself_has_no_such_grant(gateway: Gateway) -> No
     token = assertion(gateway, client_id=client.client_id)
     refused = exchange(gateway, token, client_id=client.client_id, client_secret=client.client_secret)
     assert refused.json()["error"] == "unauthorized_client"
+
+
+# STD-224: nor does a change of its registration help, nor what it publishes of itself.
+def test_client_that_changes_or_publishes_its_registration_has_no_such_grant(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    wanted = {"grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:jwt-bearer"]}
+    kept = ("client_id", "redirect_uris", "token_endpoint_auth_method")
+    client = gateway.client()
+    registered = client.register(token_endpoint_auth_method="client_secret_post").json()
+    changed = client.http.put(
+        registered["registration_client_uri"],
+        json={**{name: registered[name] for name in kept}, **wanted},
+        headers={"Authorization": f"Bearer {registered['registration_access_token']}"},
+    )
+    assert changed.json()["grant_types"] == ["authorization_code"]
+    published = f"{OTHER}/client.json"
+    hosts.publish(published, {"client_id": published, "client_name": "A", "redirect_uris": [CALLBACK], **wanted})
+    reader = gateway.client()
+    reader.client_id = published
+    gateway.tokens(reader)
+    for client_id, secret in ((client.client_id, client.client_secret), (published, None)):
+        word = assertion(gateway, client_id=client_id)
+        refused = exchange(gateway, word, client_id=client_id, client_secret=secret)
+        assert refused.json()["error"] == "unauthorized_client"
+
+
+# D-6
+def test_client_that_is_switched_off_loses_what_it_has_of_people(
+    gateway: Gateway, clients: Callable[..., Any], eventually: Eventually
+) -> None:
+    token = exchange(gateway, assertion(gateway)).json()["access_token"]
+    assert gateway.client().call_tool(token).status_code == 200
+    clients("disable", "partner")
+    eventually(lambda: gateway.client().call_tool(token).status_code == 401)
+    assert exchange(gateway, assertion(gateway)).json()["error"] == "invalid_client"
 
 
 # D-14

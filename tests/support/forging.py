@@ -5,9 +5,10 @@ import hmac
 import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from functools import cache
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -36,6 +37,10 @@ def rs256(key: rsa.RSAPrivateKey) -> Signer:
     return lambda signed: key.sign(signed, PKCS1v15(), SHA256())
 
 
+def ps256(key: rsa.RSAPrivateKey) -> Signer:
+    return lambda signed: key.sign(signed, PSS(MGF1(SHA256()), 32), SHA256())
+
+
 def hs256(secret: bytes) -> Signer:
     return lambda signed: hmac.digest(secret, signed, hashlib.sha256)
 
@@ -47,6 +52,17 @@ def constant(signature: bytes) -> Signer:
 def ec_key(number: int) -> ec.EllipticCurvePrivateKey:
     """The same key for the same number."""
     return ec.derive_private_key(number, ec.SECP256R1())
+
+
+@cache
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    """The same key for the same size."""
+    return rsa.generate_private_key(65537, bits)
+
+
+def public_rsa_jwk(key: rsa.RSAPublicKey, kid: str, **changed: object) -> dict[str, object]:
+    modulus = key.public_numbers().n.to_bytes(key.key_size // 8, "big")
+    return {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": base64url(modulus), "e": "AQAB", **changed}
 
 
 def public_jwk(key: ec.EllipticCurvePublicKey, kid: str) -> dict[str, str]:

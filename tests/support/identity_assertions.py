@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from oauth.models import ClientAuthenticationMethod, GrantType, Registration
 from oauth.vocabulary import Subject
 from tests.support.builders import make_client
-from tests.support.forging import ec_key, es256, jws
+from tests.support.forging import Signer, ec_key, es256, jws
 from tests.support.gateway import USER, Gateway
 
 ISSUER = "https://app.test"
@@ -30,11 +30,16 @@ _JTI = itertools.count()
 
 
 def assertion(
-    gateway: Gateway, *, key: EllipticCurvePrivateKey = KEY, header: dict[str, Any] | None = None, **changed: object
+    gateway: Gateway,
+    *,
+    key: EllipticCurvePrivateKey = KEY,
+    header: dict[str, Any] | None = None,
+    sign: Signer | None = None,
+    **changed: object,
 ) -> str:
-    """A valid one; a claim given as None is left out."""
+    """A valid one; a claim or header given as None is left out."""
     now = int(gateway.clock().timestamp())
-    claims: dict[str, object] = {
+    claims: dict[str, Any] = {
         "iss": ISSUER,
         "sub": "okta|1",
         "aud": gateway.url,
@@ -46,8 +51,8 @@ def assertion(
         "exp": now + 300,
         **changed,
     }
-    given = {name: value for name, value in claims.items() if value is not None}
-    return jws({"alg": "ES256", "kid": "k1", "typ": "oauth-id-jag+jwt", **(header or {})}, given, es256(key))
+    headers = {"alg": "ES256", "kid": "k1", "typ": "oauth-id-jag+jwt", **(header or {})}
+    return jws(_given(headers), _given(claims), sign or es256(key))
 
 
 def exchange(gateway: Gateway, assertion: str, **changed: str | None) -> httpx.Response:
@@ -67,3 +72,7 @@ def introduce(gateway: Gateway, issuer: str = ISSUER) -> None:
     gateway.store(lambda store: store.put_client(CLIENT))
     gateway.tokens(gateway.registered())
     gateway.store(lambda store: store.link_subject(issuer, "okta|1", Subject(USER.id), gateway.clock()))
+
+
+def _given(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
