@@ -57,11 +57,13 @@ def read(
     return PublishedClient(metadata, None, jwks_uri)
 
 
-_DEFAULTS = {"grant_types": ["authorization_code", "refresh_token"]}
+_OFFERED = ["authorization_code", "refresh_token"]
+_DEFAULTS = {"grant_types": _OFFERED}
 
 
 def _offered(grants: list[object]) -> list[object]:
-    return [grant for grant in grants if grant in {"authorization_code", "refresh_token"}]
+    # By equality: a stranger's list holds anything.
+    return [grant for grant in grants if grant in _OFFERED]
 
 
 def _refused(description: str) -> OAuthError:

@@ -234,6 +234,8 @@ def test_host_that_fails_is_left_alone_for_half_a_minute(sqlite_gateway: Gateway
         {"redirect_uris": None},
         {"redirect_uris": ["http://evil.test/cb"]},
         {"client_secret": "x"},
+        {"grant_types": []},
+        {"grant_types": [["authorization_code"], {}, None, 7]},
         {"token_endpoint_auth_method": "client_secret_basic"},
         {"token_endpoint_auth_method": "private_key_jwt"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}},
