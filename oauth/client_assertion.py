@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
 
 from oauth import jwk_set, jws
 from oauth.credentials import digest
@@ -57,7 +56,7 @@ def _check_claims(token: UnverifiedToken, client: Client, issuer: str, now: date
         return "wrong_type"
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
         return "not_the_client"
-    if _sole_audience(claims.get("aud")) not in {issuer, f"{issuer}/token", f"{issuer}/par"}:
+    if jws.sole_audience(claims) not in {issuer, f"{issuer}/token", f"{issuer}/par"}:
         return "wrong_audience"
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_ID:
@@ -65,15 +64,9 @@ def _check_claims(token: UnverifiedToken, client: Client, issuer: str, now: date
     untimely = jws.check_times(claims, now.timestamp(), LEEWAY.total_seconds())
     if untimely is not None:
         return untimely
-    if claims["exp"] > (now + MAX_LIFETIME + LEEWAY).timestamp():
+    if jws.lives_too_long(claims, now.timestamp(), MAX_LIFETIME.total_seconds(), LEEWAY.total_seconds()):
         return "lives_too_long"
     return None
-
-
-def _sole_audience(audience: Any) -> object:  # noqa: ANN401 - a claim
-    if isinstance(audience, list) and len(audience) == 1:
-        return audience[0]
-    return audience if isinstance(audience, str) else None
 
 
 def _refused(reason: str) -> OAuthError:

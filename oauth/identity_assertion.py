@@ -127,8 +127,7 @@ def _check_claims(
     if claims.get("iss") != trusted.issuer:
         return "wrong_issuer"
     # STD-216: exactly one.
-    audience = claims.get("aud")
-    if (audience[0] if isinstance(audience, list) and len(audience) == 1 else audience) != issuer:
+    if jws.sole_audience(claims) != issuer:
         return "wrong_audience"
     if claims.get("client_id") != client.client_id:
         return "of_other_client"
@@ -140,7 +139,7 @@ def _check_claims(
     untimely = jws.check_times(claims, now.timestamp(), LEEWAY.total_seconds())
     if untimely is not None:
         return untimely
-    if claims["exp"] > (now + MAX_LIFETIME + LEEWAY).timestamp():
+    if jws.lives_too_long(claims, now.timestamp(), MAX_LIFETIME.total_seconds(), LEEWAY.total_seconds()):
         return "lives_too_long"
     if any(name in claims for name in _NOT_UNDERSTOOD):
         return "not_understood"

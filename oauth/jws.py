@@ -95,6 +95,21 @@ def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | N
     return None
 
 
+def lives_too_long(claims: Mapping[str, Any], now: float, longest: float, leeway: float) -> bool:
+    """Does it end later than that from now, or was it made to last longer? Of claims that passed `check_times`.
+
+    now, longest, leeway: seconds."""
+    begins = claims.get("iat")
+    return any(claims["exp"] - begin > longest + leeway for begin in (now, begins) if begin is not None)
+
+
+def sole_audience(claims: Mapping[str, Any]) -> str | None:
+    """The audience, of a token that names exactly one (RFC 7519 §4.1.3)."""
+    audience = claims.get("aud")
+    named = audience[0] if isinstance(audience, list) and len(audience) == 1 else audience
+    return named if isinstance(named, str) else None
+
+
 def _is_instant(value: object) -> TypeGuard[int | float]:
     """A NumericDate that a calendar has. Python's booleans are integers, JSON's are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME

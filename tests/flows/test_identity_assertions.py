@@ -315,9 +315,12 @@ def test_client_that_is_held_to_its_key_gets_no_unbound_token(gateway: Gateway) 
     assert claims_of(bound["access_token"])["cnf"] == {"jkt": jkt_of()}
 
 
-def test_long_lived_assertion_is_none(gateway_of_module: Gateway) -> None:
-    late = int(gateway_of_module.clock().timestamp()) + 2 * 3600
-    assert exchange(gateway_of_module, assertion(gateway_of_module, exp=late)).json()["error"] == "invalid_grant"
+# Nor is one that was made to be kept, in its last minutes.
+@pytest.mark.parametrize("changed", [{"exp": 2 * 3600}, {"iat": -2 * 3600}])
+def test_long_lived_assertion_is_none(gateway_of_module: Gateway, changed: dict[str, int]) -> None:
+    now = int(gateway_of_module.clock().timestamp())
+    times: dict[str, Any] = {name: now + seconds for name, seconds in changed.items()}
+    assert exchange(gateway_of_module, assertion(gateway_of_module, **times)).json()["error"] == "invalid_grant"
 
 
 # STD-219
