@@ -38,6 +38,15 @@ async def get_current_principal(request: Request) -> Principal:
 
 
 @with_bearer_token
+async def get_current_person(request: Request) -> Principal:
+    """The same for what only people can do; 403 PERSON_REQUIRED for a machine."""
+    principal = await get_current_principal(request)
+    if principal.is_machine:
+        raise _person_required()
+    return principal
+
+
+@with_bearer_token
 async def get_current_user(request: Request) -> User:
     """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
     return await user_of(request, bearer_token(request))
@@ -95,9 +104,7 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
 @with_bearer_token
 async def require_aal2(request: Request) -> Principal:
     """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
-    principal = await get_current_principal(request)
-    if principal.is_machine:
-        raise _person_required()
+    principal = await get_current_person(request)
     if principal.acr != AAL2:
         raise _second_factor_required(authentication_of(request).resource)
     return principal

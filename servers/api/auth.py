@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 
 from mcp_auth.principal import Principal
-from mcp_auth.rest import ApiError, RestAuthentication, get_current_active_user, get_current_principal
+from mcp_auth.rest import ApiError, RestAuthentication, get_current_active_user, get_current_person
 from mcp_auth.rest.tickets import LIFETIME
 from mcp_auth.users.deletion import AccountDeletion
 from mcp_auth.users.models import AuthMethod, User
@@ -59,7 +59,7 @@ def auth_router(
 
     @router.post("/delete-account", status_code=204)
     async def delete_my_account(
-        request: Request, principal: Annotated[Principal, Depends(get_current_principal)]
+        request: Request, principal: Annotated[Principal, Depends(get_current_person)]
     ) -> Response:
         """Delete the account of whoever sent the access token, for good: `{"confirm": true}`. For mobile clients."""
         try:
@@ -82,7 +82,7 @@ def auth_router(
     async def issue_ticket(
         sent: StreamTicketRequest,
         response: Response,
-        principal: Annotated[Principal, Depends(get_current_principal)],
+        principal: Annotated[Principal, Depends(get_current_person)],
     ) -> StreamTicket:
         """A ticket for an EventSource or a WebSocket, which cannot send an Authorization header."""
         response.headers["Cache-Control"] = "no-store"

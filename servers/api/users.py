@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from mcp_auth.principal import Principal
-from mcp_auth.rest import get_current_principal, get_current_user
+from mcp_auth.rest import get_current_person, get_current_user
 from mcp_auth.users.deletion import AccountDeletion
 from mcp_auth.users.models import User
 from servers.api.deletion import delete_account
@@ -53,7 +53,7 @@ def users_router(deletion: AccountDeletion | None) -> APIRouter:
         )
 
     @router.delete("/me")
-    async def delete_me(principal: Annotated[Principal, Depends(get_current_principal)]) -> Message:
+    async def delete_me(principal: Annotated[Principal, Depends(get_current_person)]) -> Message:
         """Delete the account of whoever sent the access token, for good."""
         await delete_account(deletion, principal)
         return Message(message="Your account was deleted.")

@@ -12,6 +12,7 @@ from oauth import client_assertion
 from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
+from tests.support.document_server import document_server
 from tests.support.dpop import jkt_of, proof
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
@@ -125,13 +126,55 @@ def test_client_of_people_cannot_act_for_itself(gateway: Gateway, clients: Comma
 
 
 # STD-226
-def test_nobody_registers_a_machine_by_themselves(sqlite_gateway: Gateway) -> None:
-    refused = sqlite_gateway.client().register(
-        grant_types=["client_credentials"], token_endpoint_auth_method="client_secret_post"
-    )
+@pytest.mark.parametrize("grants", [["client_credentials"], ["authorization_code", "client_credentials"]])
+def test_nobody_registers_a_machine_by_themselves(sqlite_gateway: Gateway, grants: list[str]) -> None:
+    wanted = {"grant_types": grants, "token_endpoint_auth_method": "client_secret_post"}
+    refused = sqlite_gateway.client().register(**wanted)
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_client_metadata")
+    other = sqlite_gateway.client()
+    registered = other.register(token_endpoint_auth_method="client_secret_post").json()
+    changed = other.http.put(
+        registered["registration_client_uri"],
+        json={"client_id": registered["client_id"], "redirect_uris": registered["redirect_uris"], **wanted},
+        headers={"Authorization": f"Bearer {registered['registration_access_token']}"},
+    )
+    assert (changed.status_code, changed.json()["error"]) == (400, "invalid_client_metadata")
+    assert ask(other).json()["error"] == "unauthorized_client"
     client = sqlite_gateway.registered(token_endpoint_auth_method="client_secret_post", scope="mcp:read")
     assert ask(client).json()["error"] == "unauthorized_client"
+
+
+# STD-226: what a client publishes of itself has no more to say, however well it signs.
+def test_description_makes_nobody_a_machine(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, tmp_path: Path
+) -> None:
+    url, key = "https://app.test/client.json", ec_key(32)
+    described = {
+        "client_id": url,
+        "client_name": "A",
+        "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "client_credentials"],
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": {"keys": [public_jwk(key.public_key(), "k")]},
+        "scope": "mcp:read",
+    }
+    with document_server(tmp_path) as hosts:
+        hosts.publish(url, described)
+        with running_gateway(sqlite_url, supabase, clock, network=hosts.network()) as gateway:
+            client = machine(gateway, {"client_id": url})
+            assert client.http.get(client.authorization_url()).status_code == 303
+            claims = {"iss": url, "sub": url, "aud": gateway.url, "exp": clock().timestamp() + 60, "jti": "one"}
+            signed = jws({"alg": "ES256", "kid": "k"}, claims, es256(key))
+            proof_of_it = {"client_assertion": signed, "client_assertion_type": client_assertion.TYPE}
+            assert ask(client, **proof_of_it).json()["error"] == "unauthorized_client"
+
+
+# STD-227
+def test_metadata_says_how_machines_prove_themselves(sqlite_gateway: Gateway) -> None:
+    told = httpx.get(f"{sqlite_gateway.url}/.well-known/oauth-authorization-server").json()
+    assert "client_credentials" in told["grant_types_supported"]
+    assert {"private_key_jwt", "client_secret_basic"} <= set(told["token_endpoint_auth_methods_supported"])
+    assert told["token_endpoint_auth_signing_alg_values_supported"] == ["ES256", "RS256"]
 
 
 def test_machine_without_a_secret_cannot_be_registered(run: Run, sqlite_url: str) -> None:
@@ -140,14 +183,48 @@ def test_machine_without_a_secret_cannot_be_registered(run: Run, sqlite_url: str
     assert "are for clients that authenticate" in err
 
 
+OF_PEOPLE: list[tuple[str, str, object]] = [
+    ("GET", "/users/me", None),
+    ("DELETE", "/users/me", None),
+    ("POST", "/auth/delete-account", {"confirm": True}),
+    ("POST", "/auth/last-method", {"method": "google"}),
+    ("POST", "/auth/stream-ticket", {"path": "/api/v1/try/events"}),
+]
+# Of the operator's own routes, those that ask for somebody.
+TRIED = ("user", "active", "agent", "admin", "cached", "aal2", "events", "events-or-token")
+
+
 # STD-228
-def test_what_is_of_people_is_refused_to_machines(gateway: Gateway, clients: Command) -> None:
+def test_what_is_of_people_is_refused_to_machines(
+    gateway: Gateway, clients: Command, supabase: RunningSupabase, clock: SettableClock
+) -> None:
     client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "api"))
     token = ask(client, resource=f"{gateway.url}/api").json()["access_token"]
-    refused = client.http.get(f"{gateway.url}/api/v1/users/me", headers={"Authorization": f"Bearer {token}"})
-    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "PERSON_REQUIRED")
-    # RFC 8707: nor does it work anywhere else.
+    routes = "tests.support.rest_routes:add_routes"
+    with running_gateway(gateway.settings.database_url, supabase, clock, as_node_of=gateway, routes=routes) as other:
+        for method, path, body in [*OF_PEOPLE, *(("GET", f"/try/{name}", None) for name in TRIED)]:
+            refused = client.http.request(
+                method,
+                f"{other.listens_at}/api/v1{path}",
+                json=body,
+                headers={"Authorization": f"Bearer {token}"},
+            )
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "PERSON_REQUIRED"), path
+    # RFC 8707: nor does it work anywhere else; and it is good all the while.
     assert client.call_tool(token).status_code == 401
+    asked = {"client_id": client.client_id, "client_secret": client.client_secret, "token": token}
+    assert client.http.post(f"{gateway.url}/introspect", data=asked).json()["active"] is True
+
+
+# STD-228: what is called like a person is nobody's account.
+def test_machine_has_no_account_to_link(gateway: Gateway, clients: Command, run: Run) -> None:
+    client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "api"))
+    url = gateway.settings.database_url
+    status, _, err = run("users", "link", client.client_id, "https://idp.example", "x", database_url=url)
+    assert (status, err.partition(":")[2].strip()) == (
+        2,
+        f"There is no user {client.client_id}: people get a row when they first sign in.",
+    )
 
 
 def test_tool_for_people_says_so_to_a_machine(
@@ -174,8 +251,12 @@ def test_machine_that_is_switched_off_is_cut_off_everywhere(
     client = machine(gateway, clients("add", "Nightly", *MACHINE, "--scope", "mcp:read"))
     token = ask(client).json()["access_token"]
     assert client.call_tool(token).status_code == 200
+    elsewhere = machine(gateway, clients("add", "Weekly", *MACHINE, "--scope", "mcp:read"))
+    others = ask(elsewhere).json()["access_token"]
     clients("disable", client.client_id)
+    # D-6: within five seconds; the command ran outside of this node, as it would for every other.
     eventually(lambda: client.call_tool(token).status_code == 401)
+    assert elsewhere.call_tool(others).status_code == 200
     assert ask(client).json()["error"] == "invalid_client"
     clients("enable", client.client_id)
     assert client.call_tool(ask(client).json()["access_token"]).status_code == 200
