@@ -9,7 +9,7 @@ from pydantic_settings import NoDecode
 
 from mcp_auth.supabase import webhook
 from oauth import known_clients
-from servers.origin import origin_problem
+from servers.origin import is_loopback, origin_problem
 from servers.resources import PATHS
 
 _MIN_SECRET = 32
@@ -84,8 +84,11 @@ def _origin(value: str) -> str:
 
 
 def _web_address(value: str | None) -> str | None:
-    if value is not None and not value.startswith(("https://", "http://localhost", "http://127.0.0.1")):
-        raise ValueError("is not a web address: set it to an https address")
+    if value is not None:
+        parts = urlsplit(value)
+        host = parts.hostname or ""
+        if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+            raise ValueError("is not a web address: set it to an https address")
     return value
 
 
