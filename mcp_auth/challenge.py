@@ -27,7 +27,7 @@ def insufficient_authentication(resource: Resource) -> str:
 
 def rejected(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
     """→ error code and challenge for a token that was refused."""
-    if rejection is SECOND_FACTOR:
+    if rejection == SECOND_FACTOR:
         return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication(resource)
     return ErrorCode.INVALID_TOKEN, invalid_token(resource, rejection.description)
 
@@ -37,7 +37,7 @@ def possession(rejection: Rejection) -> str:
     code = ErrorCode.INVALID_TOKEN
     if rejection.reason == "dpop_nonce":
         code = ErrorCode.USE_DPOP_NONCE
-    elif rejection.reason.startswith("dpop_") and rejection is not NOT_BOUND:
+    elif rejection.reason.startswith("dpop_") and rejection != NOT_BOUND:
         code = ErrorCode.INVALID_DPOP_PROOF
     return f'DPoP algs="{" ".join(ALGORITHMS)}", error="{code}", error_description="{rejection.description}"'
 

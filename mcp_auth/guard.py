@@ -55,11 +55,12 @@ class BearerGuard:
             principal = await self._verify(token)
         except Outage as outage:
             log.warning("outage", path=scope["path"], failure=failure_of(outage), cause=str(outage))
+            self._notice(scope, self._resource, Rejection(outage.reason, _OUTAGE))
             await _answer(send, 503, "temporarily_unavailable", _OUTAGE, [("retry-after", str(RETRY_AFTER_SECONDS))])
             return
         if not isinstance(principal, Rejection) and (proofs is not None or principal.jkt is not None):
             wrong = self._possession.check(principal, token, proofs, scope["method"], scope["path"])
-            principal = principal if wrong is None else wrong
+            principal = principal if wrong is None else wrong.of_grant(principal.grant_id)
         if isinstance(principal, Rejection):
             log.info("token_rejected", resource=self._resource.path, reason=principal.reason, failure=principal.failure)
             self._notice(scope, self._resource, principal)
@@ -76,7 +77,8 @@ class BearerGuard:
             log.info(
                 "scope_insufficient", resource=self._resource.path, needed=to_text(needed), subject=principal.subject
             )
-            self._notice(scope, self._resource, Rejection("scope_insufficient", _SCOPE))
+            too_little = Rejection("scope_insufficient", _SCOPE, grant_id=principal.grant_id)
+            self._notice(scope, self._resource, too_little)
             header = challenge.insufficient_scope(self._resource, needed, _SCOPE)
             await _answer(send, 403, "insufficient_scope", _SCOPE, [("www-authenticate", header)])
             return

@@ -1,9 +1,10 @@
 """Why a token is refused: what the caller may hear, and what the log must know."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from oauth.outages import Outage, ProviderUnavailable
+from oauth.vocabulary import GrantId
 
 
 class AuthFailureReason(StrEnum):
@@ -23,11 +24,17 @@ class Rejection:
     """A 401 `invalid_token` (RFC 6750 §3.1).
 
     reason: a snake_case code. description: a sentence of ours, without anything from the token. failure: whose verdict
-    it is."""
+    it is. grant_id: of a token that is proven to be ours, for the story of the connection; with it the refusal is the
+    same one."""
 
     reason: str
     description: str
     failure: AuthFailureReason = AuthFailureReason.INVALID_TOKEN
+    grant_id: GrantId | None = field(default=None, compare=False)
+
+    def of_grant(self, grant_id: GrantId | None) -> "Rejection":
+        """The same, of a token that belongs to a grant."""
+        return replace(self, grant_id=grant_id)
 
 
 def failure_of(outage: Outage) -> AuthFailureReason | None:

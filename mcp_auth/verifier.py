@@ -157,7 +157,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             return token
         foreign = audience.check(token, self.resource)
         if foreign is not None:
-            return foreign
+            return foreign.of_grant(token.grant_id)
         outcome = await self._admit(principal_of(token))
         if not isinstance(outcome, Rejection):
             self._on_first_sight(token)
@@ -203,6 +203,10 @@ class SupabaseTokenVerifier(TokenVerifier):
 
     async def _admit(self, principal: Principal) -> Principal | Rejection:
         """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
+        outcome = await self._judge(principal)
+        return outcome.of_grant(principal.grant_id) if isinstance(outcome, Rejection) else outcome
+
+    async def _judge(self, principal: Principal) -> Principal | Rejection:
         if self._revocations.end(principal):
             return _REVOKED
         if principal.is_machine:

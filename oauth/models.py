@@ -109,12 +109,13 @@ class AuthorizationRequest:
 @dataclass(frozen=True, slots=True)
 class PushedRequest:
     """Parameters of an authorization request that the client sent ahead (RFC 9126). digest: of its request_uri's
-    secret. query: the parameters, form-encoded."""
+    secret. query: the parameters, form-encoded. flow_id: of the attempt to connect that it belongs to."""
 
     digest: Digest
     client_id: ClientId
     query: str
     expires_at: datetime
+    flow_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,3 +20,5 @@ class StoreUnavailable(Outage):
 
 class ProviderUnavailable(Outage):
     """Supabase did not answer, or answered with something other than a verdict."""
+
+    reason = "provider_unavailable"

@@ -27,7 +27,8 @@ from oauth.endpoints import (
 )
 from oauth.endpoints.body import MAX_BODY, BodyTooLarge
 from oauth.endpoints.responses import error_response, message_page
-from oauth.errors import invalid_request, temporarily_unavailable
+from oauth.errors import OAuthError, invalid_request, temporarily_unavailable
+from oauth.flow_steps import Step
 from oauth.outages import RETRY_AFTER_SECONDS, Outage
 from oauth.pages import Message
 
@@ -97,9 +98,9 @@ def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
             return await endpoint(request, server)
         except Outage as outage:
             log.warning("outage", path=request.url.path, kind=type(outage).__name__, cause=str(outage))
-            return error_response(temporarily_unavailable(outage.reason))
+            return _noted(temporarily_unavailable(outage.reason), request, server)
         except BodyTooLarge:
-            return error_response(invalid_request(_TOO_LARGE, reason="oversized_body"), status=413)
+            return _noted(invalid_request(_TOO_LARGE, reason="oversized_body"), request, server, status=413)
 
     return handle
 
@@ -118,6 +119,17 @@ def _for_people(endpoint: Endpoint, server: AuthorizationServer) -> Handler:
             return message_page(request, server, _OVERSIZED, status=413)
 
     return handle
+
+
+def _noted(error: OAuthError, request: Request, server: AuthorizationServer, status: int = 400) -> Response:
+    """Where it is a step of a connection, it is told in its story."""
+    step = _STEPS.get(request.url.path)
+    if step is not None:
+        server.flows.note(request.scope, step, reason=error.reason, error=error.code, description=error.description)
+    return error_response(error, status=status)
+
+
+_STEPS = {"/token": Step.TOKEN_ISSUED, "/register": Step.REGISTERED, "/par": Step.PUSHED}
 
 
 def _outage_message(outage: Outage) -> Message:

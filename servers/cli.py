@@ -129,18 +129,23 @@ def doctor(
 
 @app.command
 def explain(name: str, *, json: bool = False) -> None:
-    """Tell the story of an attempt to connect: what happened, how far it came, and what to do.
+    """Tell the story of an attempt to connect: what happened, how far it came, and what to do; status 1 where nothing
+    is known of it.
 
     Parameters
     ----------
     name
-        An id that an error page showed (fl_…), a request id, a client id or a grant id.
+        An id that an error page showed (fl_…), a request id, a client id or a grant id. Of a client, the ten newest.
     json
         One JSON object instead of sentences.
     """
     from servers import explain as explaining  # noqa: PLC0415 - the other commands do without
 
-    run(explaining.explain(name, as_json=json))
+    try:
+        run(explaining.explain(name, as_json=json))
+    except explaining.NothingKnown as problem:
+        sys.stderr.write(f"mcp-auth: {problem}\n")
+        sys.exit(1)
 
 
 @keys.command(name="list")

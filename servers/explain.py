@@ -1,121 +1,107 @@
-"""mcp-auth explain: the story of one attempt to connect, from what has been written down of it."""
+"""mcp-auth explain: the stories of attempts to connect, told from what has been written down of them."""
 
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
-from oauth.flows import KEPT, TOGETHER, FlowStep, Step
+from oauth.flow_steps import KEPT, FlowStep, Step
+from oauth.flows import MOST_REPEATED
 from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.ports import FlowsSought, Store
 from oauth.stores.tables import REVISION
 from servers import explanations
 from servers.command import database_settings
 from servers.explanations import Explanations
-from servers.loading import UnusableSettings
-
-_MOST = 500
+from servers.stories import Stories, Story, stories_of
 
 
-@dataclass(frozen=True, slots=True)
-class Story:
-    """steps: oldest first. likely: those that only come from the same network, shortly before."""
-
-    steps: tuple[FlowStep, ...]
-    likely: frozenset[FlowStep]
-
-    @property
-    def last_taken(self) -> FlowStep | None:
-        """How far it came."""
-        return next((step for step in reversed(self.steps) if step.reason is None), None)
-
-    @property
-    def last_refusal(self) -> FlowStep | None:
-        """What stopped it, unless it went on after that."""
-        order = list(Step)
-        for step in reversed(self.steps):
-            if step.reason is not None:
-                return step
-            # What comes before it in every attempt, such as reading metadata again, is no way past it.
-            refused = [each for each in self.steps if each.reason is not None]
-            if not refused or order.index(step.step) >= order.index(refused[-1].step):
-                return None
-        return None
+class NothingKnown(Exception):
+    """Nothing has been written down of what is asked for."""
 
 
 async def explain(name: str, *, as_json: bool) -> None:
-    """Write the story of a flow, request, client or grant to standard output. UnusableSettings when there is none."""
+    """Write the stories of a flow, request, client or grant to standard output. NothingKnown when there are none."""
     database = await open_database(database_settings().database_url)
     try:
         await check_revision(database, REVISION)
-        story = await story_of(name, store_on(database))
+        stories = await stories_of(name, store_on(database)) if name.isascii() else Stories(())
     finally:
         await database.close()
-    if story is None:
-        raise UnusableSettings(
+    meanings = explanations.load()
+    sys.stdout.write(_as_json(stories, meanings) if as_json else told(stories, meanings))
+    if not stories.told:
+        raise NothingKnown(
             f"Nothing is known of {name}. It takes the id of a flow (fl_…), a request, a client or a grant. What "
             f"happens is written down within a second or two, and kept for {KEPT.days} days."
         )
-    meanings = explanations.load()
-    sys.stdout.write(_as_json(story, meanings) if as_json else told(story, meanings))
 
 
-async def story_of(name: str, store: Store) -> Story | None:
-    """All that belongs to what is called so; None when there is nothing."""
-    named = FlowsSought(flow_ids=[name], request_ids=[name], client_ids=[name], grant_ids=[name])
-    found = await store.flow_steps(named, _MOST)
-    if not found:
-        return None
-    own = await store.flow_steps(_belonging_to(found), _MOST)
-    before = FlowsSought(
-        networks={step.network for step in own if step.network is not None},
-        between=(own[0].recorded_at - TOGETHER, own[0].recorded_at),
-    )
-    likely = [
-        step
-        for step in await store.flow_steps(before, _MOST)
-        if step not in own and step.client_id in {None, *_clients(own)}
-    ]
-    steps = sorted([*own, *likely], key=lambda step: step.recorded_at)
-    return Story(tuple(steps), frozenset(likely))
+def told(stories: Stories, meanings: Explanations) -> str:
+    """In sentences, the newest story first."""
+    all_told = "\n".join(_told(story, meanings) for story in stories.told)
+    if not stories.more:
+        return all_told
+    least = "" if stories.are_counted else "at least "
+    are, have = ("is", "It has an id") if stories.more == 1 else ("are", "Each has an id")
+    return f"{all_told}\nThere {are} {least}{stories.more} more. {have} (fl_…), which error pages and the log show.\n"
 
 
-def told(story: Story, meanings: Explanations) -> str:
-    """In sentences, oldest first; at the end how far it came, and what to do."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """The same thing, as often as it happened."""
+
+    steps: tuple[FlowStep, ...]
+    is_likely: bool
+
+    @property
+    def first(self) -> FlowStep:
+        return self.steps[0]
+
+    @property
+    def last(self) -> FlowStep:
+        return self.steps[-1]
+
+
+def _lines(story: Story) -> Sequence[_Line]:
+    """In the order in which each happened first."""
+    same: dict[tuple[object, ...], list[FlowStep]] = {}
+    for step in story.steps:
+        kind = (step in story.likely, step.step, step.reason, step.error, step.client_id, step.resource, step.grant_id)
+        same.setdefault(kind, []).append(step)
+    return [_Line(tuple(steps), steps[0] in story.likely) for steps in same.values()]
+
+
+def _told(story: Story, meanings: Explanations) -> str:
+    """Oldest first; at the end how far it came, and what to do."""
     first = story.steps[0].recorded_at
-    lines = [_line(step, step.recorded_at - first, meanings, likely=step in story.likely) for step in story.steps]
-    flows = ", ".join(dict.fromkeys(step.flow_id for step in story.steps if step not in story.likely))
-    head = f"Flow {flows}, from {first.isoformat(timespec='seconds')}\n\n"
-    return head + "".join(lines) + "\n" + _end(story, meanings)
+    head = f"Flow {story.flow_id}, from {first.isoformat(timespec='seconds')}\n\n"
+    cut = "  (It has earlier steps, which are left out.)\n" if story.is_cut else ""
+    lines = "".join(_line(line, first, meanings) for line in _lines(story))
+    return f"{head}{cut}{lines}\n{_end(story, meanings)}"
 
 
-def _belonging_to(found: Sequence[FlowStep]) -> FlowsSought:
-    """The same flows and grants, and clients that registered themselves: a published one is many people's."""
-    return FlowsSought(
-        flow_ids={step.flow_id for step in found},
-        grant_ids={step.grant_id for step in found if step.grant_id is not None},
-        client_ids=[client_id for client_id in _clients(found) if client_id.startswith("client_")],
-    )
-
-
-def _clients(steps: Sequence[FlowStep]) -> set[str]:
-    return {step.client_id for step in steps if step.client_id is not None}
-
-
-def _line(step: FlowStep, since: timedelta, meanings: Explanations, *, likely: bool) -> str:
-    seconds = int(since.total_seconds())
-    at = f"+{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
-    meaning = meanings.steps[step.step]
+def _line(line: _Line, start: datetime, meanings: Explanations) -> str:
+    step, meaning = line.first, meanings.steps[line.first.step]
     what = meaning.done
     if step.reason is not None:
         answered = step.reason if step.error is None else f"{step.error}, {step.reason}"
-        what = f"{meaning.refused}: {step.description or step.reason} ({answered})"
+        what = f"{meaning.refused}: {line.last.description or step.reason} ({answered})"
     named = (("client", step.client_id), ("resource", step.resource))
     about = "".join(f"  {name} {value}" for name, value in named if value is not None)
-    return f"  {at}  {what}{about}{'  (probably: same network, shortly before)' if likely else ''}\n"
+    if len(line.steps) > 1:
+        # Of what repeats more often no more is written down.
+        often = " or more" if step.is_refusal and len(line.steps) >= MOST_REPEATED else ""
+        about += f"  ({len(line.steps)} times{often}, last at {_since(start, line.last)})"
+    if line.is_likely:
+        about += "  (probably: same network, shortly before)"
+    return f"  {_since(start, step)}  {what}{about}\n"
+
+
+def _since(start: datetime, step: FlowStep) -> str:
+    seconds = (step.recorded_at - start) // timedelta(seconds=1)
+    return f"+{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
 def _end(story: Story, meanings: Explanations) -> str:
@@ -138,25 +124,36 @@ _OF_MANY = (
 )
 
 
-def _as_json(story: Story, meanings: Explanations) -> str:
-    steps = [_described(step, likely=step in story.likely) for step in story.steps]
+def _as_json(stories: Stories, meanings: Explanations) -> str:
+    described = {
+        "stories": [_described(story, meanings) for story in stories.told],
+        "more": stories.more,
+        "more_are_counted": stories.are_counted,
+    }
+    return json.dumps(described, indent=2) + "\n"
+
+
+def _described(story: Story, meanings: Explanations) -> dict[str, object]:
     refused, reached = story.last_refusal, story.last_taken
-    described: dict[str, Any] = {
-        "flow_ids": list(dict.fromkeys(step.flow_id for step in story.steps if step not in story.likely)),
-        "steps": steps,
+    return {
+        "flow_id": story.flow_id,
+        "is_cut": story.is_cut,
+        "steps": [_described_line(line) for line in _lines(story)],
         "last_step_reached": None if reached is None else reached.step,
         "stopped_at": None if refused is None else refused.reason,
         "client_does": None if refused is None else meanings.client_does(refused),
         "mend": None if refused is None else meanings.remedy(refused),
     }
-    return json.dumps(described, indent=2) + "\n"
 
 
-def _described(step: FlowStep, *, likely: bool) -> dict[str, object]:
-    fields = ("flow_id", "step", "reason", "error", "description", "client_id", "resource", "request_id", "grant_id")
-    given = {name: getattr(step, name) for name in fields}
+def _described_line(line: _Line) -> dict[str, object]:
+    fields = ("flow_id", "step", "reason", "error", "description", "client_id", "resource", "grant_id")
+    given = {name: getattr(line.last, name) for name in fields}
     return {
-        "recorded_at": step.recorded_at.isoformat(),
+        "recorded_at": line.first.recorded_at.isoformat(),
         **{name: value for name, value in given.items() if value is not None},
-        **({"probably": True} if likely else {}),
+        "times": len(line.steps),
+        "last_recorded_at": line.last.recorded_at.isoformat(),
+        "request_ids": [step.request_id for step in line.steps if step.request_id is not None],
+        "probably": line.is_likely,
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from oauth.flows import FlowStep, Step
+from oauth.flow_steps import FlowStep, Step
 
 _GIVES_UP = "Most clients give up and show the error."
 _ASK_THE_LOG = "Look for the request in the log; the reason is what to search for."

@@ -1,14 +1,21 @@
 """What the resources add to the story of a connection, and how it is written down."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from starlette.types import Scope
 
 from mcp_auth.rejection import Rejection
 from oauth import access_token
 from oauth.access_token import AccessToken
-from oauth.flows import Flows, Step
+from oauth.flow_steps import FlowStep, Step
+from oauth.flows import Flows
+from oauth.models import Grant
 from oauth.outages import Outage
 from oauth.resources import Resource, Resources
 from oauth.stores.ports import Store
+from oauth.vocabulary import GrantId
+from servers.log import current_scope
 
 
 class FlowNotes:
@@ -23,6 +30,14 @@ class FlowNotes:
         """A request without a good token."""
         if rejection is None:
             self._flows.note(scope, Step.CHALLENGED, resource=resource.path)
+        elif rejection.grant_id is not None:
+            self._flows.note_call(
+                rejection.grant_id,
+                resource=resource.path,
+                request_id=scope.get("request_id"),
+                reason=rejection.reason,
+                description=rejection.description,
+            )
         else:
             self._flows.note(
                 scope,
@@ -34,21 +49,33 @@ class FlowNotes:
 
     def first_call(self, token: AccessToken) -> None:
         """The first token of a grant has been used: the client is connected."""
-        resource = self._resources.get(token.audience)
         if access_token.generation_of(token.token_id) == 0:
-            self._flows.note(
-                {},
-                Step.CALLED,
-                client_id=token.client_id,
-                grant_id=token.grant_id,
+            resource = self._resources.get(token.audience)
+            scope = current_scope.get(None) or {}
+            self._flows.note_call(
+                token.grant_id,
                 resource=None if resource is None else resource.path,
+                request_id=scope.get("request_id"),
             )
 
     async def write_down(self) -> None:
         """What has been noted since; what an outage keeps from it waits."""
         steps = self._flows.take()
         try:
-            await self._store.add_flow_steps(steps)
+            await self._store.add_flow_steps(await self._with_flows_of_grants(steps))
         except Outage:
             self._flows.give_back(steps)
             raise
+
+    async def _with_flows_of_grants(self, steps: Sequence[FlowStep]) -> Sequence[FlowStep]:
+        """A call may come to any node: which flow it ends, and whose it is, its grant knows."""
+        grants: dict[str, Grant | None] = {}
+        for step in steps:
+            if not step.flow_id and step.grant_id is not None and step.grant_id not in grants:
+                grants[step.grant_id] = await self._store.grant(GrantId(step.grant_id))
+        return [step if step.flow_id else self._placed(step, grants.get(step.grant_id or "")) for step in steps]
+
+    def _placed(self, step: FlowStep, grant: Grant | None) -> FlowStep:
+        if grant is None:
+            return replace(step, flow_id=self._flows.new_id())
+        return replace(step, flow_id=grant.flow_id or self._flows.new_id(), client_id=grant.client_id)

@@ -167,19 +167,21 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         principal = await authentication.verify(token)
     except Outage as outage:
         log.warning("outage", path=connection.url.path, failure=failure_of(outage), cause=str(outage))
-        raise of_outage(outage) from outage
+        unavailable = of_outage(outage)
+        authentication.notice(connection.scope, resource, Rejection(outage.reason, unavailable.message))
+        raise unavailable from outage
     proofs = _proofs(connection)
     if not isinstance(principal, Rejection) and (proofs is not None or principal.jkt is not None):
         method = connection.scope.get("method", "GET")  # a WebSocket begins with one
         wrong = authentication.possession.check(principal, token, proofs, method, connection.url.path)
-        principal = principal if wrong is None else wrong
+        principal = principal if wrong is None else wrong.of_grant(principal.grant_id)
     if isinstance(principal, Rejection):
         log.info("token_rejected", resource=resource.path, reason=principal.reason, failure=principal.failure)
         authentication.notice(connection.scope, resource, principal)
         if principal.reason == "user_inactive":
             # The token is good: signing in again would not help.
             raise _inactive()
-        if principal is rejection.SECOND_FACTOR:
+        if principal == rejection.SECOND_FACTOR:
             raise _second_factor_required(resource)
         raise (
             invalid_token(resource, principal.description)
@@ -188,6 +190,8 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         )
     if not covers(principal.scopes, resource.baseline):
         message = "The access token lacks scope for the API."
+        too_little = Rejection("scope_insufficient", message, grant_id=principal.grant_id)
+        authentication.notice(connection.scope, resource, too_little)
         header = challenge.insufficient_scope(resource, resource.baseline, message)
         raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
     connection.state.authenticated = True

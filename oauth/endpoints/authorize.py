@@ -12,7 +12,7 @@ from oauth.endpoints.browser import bind_browser, browser_secret, current_sessio
 from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError, invalid_request
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
 from oauth.parameters import Parameters
@@ -88,6 +88,7 @@ async def _pushed(
     if taken is None:
         log.info("authorization_refused", reason="request_uri_spent", client_id=client.client_id)
         return message_page(request, server, _SPENT)
+    request.scope["flow_id"] = taken.flow_id
     found = parameters.parse_encoded(taken.query.encode())
     return _shown(found, request, server) if isinstance(found, OAuthError) else found
 

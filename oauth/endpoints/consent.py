@@ -17,7 +17,7 @@ from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.revocation import revoke_grant
 from oauth.endpoints.sign_in import malformed
 from oauth.errors import OAuthError, access_denied
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.models import AuthorizationCode, Client, Grant, SignInSession
 from oauth.pages import Message
 from oauth.resource_indicator import check_resource_owner

@@ -2,12 +2,16 @@
 
 jkt: thumbprint of the key that the client has proven to hold."""
 
+from dataclasses import replace
 from datetime import datetime
+
+from starlette.types import Scope
 
 from oauth import client_authentication, credentials, dpop, identity_assertion, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.errors import OAuthError, invalid_client, invalid_grant, unsupported_grant_type
+from oauth.flow_steps import Step
 from oauth.grant_types import client_credentials
 from oauth.grant_types import identity_assertion as identity_assertion_grant
 from oauth.grant_types.decision import Issue, Refuse
@@ -23,6 +27,7 @@ async def for_itself(
     asked: ClientCredentialsRequest,
     presented: PresentedClient,
     jkt: str | None,
+    scope: Scope,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
@@ -38,13 +43,14 @@ async def for_itself(
         now=now,
         lifetime=server.settings.access_token_lifetime,
     )
-    return Refuse(grant) if isinstance(grant, OAuthError) else await _kept(grant, server)
+    return Refuse(grant) if isinstance(grant, OAuthError) else await _kept(grant, scope, server)
 
 
 async def with_assertion(
     asked: IdentityAssertionRequest,
     presented: PresentedClient,
     jkt: str | None,
+    scope: Scope,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
@@ -79,7 +85,7 @@ async def with_assertion(
         now=now,
         lifetime=server.settings.access_token_lifetime,
     )
-    return await _kept(grant, server)
+    return await _kept(grant, scope, server)
 
 
 async def _client(presented: PresentedClient, jkt: str | None, server: AuthorizationServer) -> Client | OAuthError:
@@ -117,7 +123,8 @@ async def _check_person(subject: Subject, resource: Resource, server: Authorizat
     return None
 
 
-async def _kept(grant: Grant, server: AuthorizationServer) -> Issue | Refuse:
+async def _kept(new: Grant, scope: Scope, server: AuthorizationServer) -> Issue | Refuse:
+    grant = replace(new, flow_id=server.flows.flow_of(scope, Step.TOKEN_ISSUED, new.client_id))
     if not await server.store.add_grant(grant):
         return Refuse(invalid_client("The client has been switched off here.", reason="client_disabled"))
     return Issue(grant, grant.scope, 0, None)

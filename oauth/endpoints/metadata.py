@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.key_ring import JWKS_MAX_AGE
 from oauth.resources import Resource
 

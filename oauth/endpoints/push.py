@@ -10,7 +10,7 @@ from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
 from oauth.endpoints import calling_client, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.models import Client, PushedRequest
 from oauth.parameters import Parameters
 
@@ -25,6 +25,8 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, client = found
+    # Proven, so that what is refused from here on is told of this client.
+    request.scope["flow_client_id"] = client.client_id
     proof = await possession.proven(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server)
@@ -42,7 +44,9 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
         return _refused(wrong, request, server)
     secret = credentials.new_secret(PUSHED_REQUEST_PREFIX, server.entropy)
     expires_at = server.clock() + pushed_request.LIFETIME
-    await server.store.add_pushed_request(PushedRequest(digest(secret), client.client_id, query, expires_at))
+    flow_id = server.flows.flow_of(request.scope, Step.PUSHED, client.client_id)
+    pushed = PushedRequest(digest(secret), client.client_id, query, expires_at, flow_id)
+    await server.store.add_pushed_request(pushed)
     server.flows.note(request.scope, Step.PUSHED, client_id=client.client_id)
     answer = {
         "request_uri": pushed_request.PREFIX + secret,

@@ -13,7 +13,7 @@ from oauth.endpoints import throttle
 from oauth.endpoints.body import read_body
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError, invalid_client_metadata, too_many_requests
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.settings import RegistrationPolicy
 from oauth.strict_json import parse_object

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.captcha import Captcha
 from oauth.errors import OAuthError
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.outages import RETRY_AFTER_SECONDS
 from oauth.pages import Message
 from oauth.vocabulary import ErrorCode

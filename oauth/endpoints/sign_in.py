@@ -15,7 +15,7 @@ from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.outages import RETRY_AFTER_SECONDS, ProviderUnavailable
 from oauth.pages import Message
 from oauth.parameters import Parameters

@@ -15,7 +15,7 @@ from oauth.endpoints import calling_client, direct_grants, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.endpoints.revocation import revoke_grant
 from oauth.errors import OAuthError, invalid_grant
-from oauth.flows import Step
+from oauth.flow_steps import Step
 from oauth.grant_types import authorization_code, refresh_token
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
 from oauth.models import AuthorizationCode, Client, RefreshToken
@@ -76,9 +76,9 @@ async def _decide(
         case RefreshTokenRequest():
             return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
-            return await direct_grants.for_itself(asked, presented, jkt, server, now)
+            return await direct_grants.for_itself(asked, presented, jkt, scope, server, now)
         case IdentityAssertionRequest():
-            return await direct_grants.with_assertion(asked, presented, jkt, server, now)
+            return await direct_grants.with_assertion(asked, presented, jkt, scope, server, now)
 
 
 async def _redeem(

@@ -4,9 +4,9 @@ means that nothing was written. The contract tests run over every implementation
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
-from oauth.flows import FlowStep
+from oauth.flow_steps import FlowStep
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
 from oauth.models import (
     AuthorizationCode,
@@ -55,16 +55,18 @@ class StoredSigningKey:
     signs_from: datetime
 
 
+SoughtBy = Literal["flow_id", "client_id", "grant_id", "request_id", "network"]
+
+
 @dataclass(frozen=True, slots=True)
 class FlowsSought:
-    """Steps of which flows, clients, grants or requests, or from which networks in which time."""
+    """The steps of one flow, client, grant or request, or from one network. since, until: when they were recorded,
+    these instants included."""
 
-    flow_ids: Collection[str] = ()
-    client_ids: Collection[str] = ()
-    grant_ids: Collection[str] = ()
-    request_ids: Collection[str] = ()
-    networks: Collection[Digest] = ()
-    between: tuple[datetime, datetime] | None = None
+    by: SoughtBy
+    value: str | bytes
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class Store(Protocol):
@@ -257,7 +259,7 @@ class Store(Protocol):
         ...
 
     async def flow_steps(self, sought: FlowsSought, limit: int) -> Sequence[FlowStep]:
-        """The steps that have one of these, oldest first."""
+        """The newest of the steps that are sought, oldest first. However many there are, no more are read."""
         ...
 
     async def sweep(self, now: datetime, limit: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from oauth import scope
 from oauth.credentials import digest
-from oauth.flows import FlowStep, Step
+from oauth.flow_steps import FlowStep, Step
 from oauth.grant_types.decision import Redeem, Rotate
 from oauth.models import (
     AuthorizationCode,
@@ -158,8 +158,8 @@ def authorization_request_values(request: AuthorizationRequest) -> Values:
 
 def pushed_request_of(row: Row) -> PushedRequest:
     """A row of `pushed_requests`."""
-    reference, client_id, query, expires_at = row
-    return PushedRequest(Digest(reference), client_id, query, from_micros(expires_at))
+    reference, client_id, query, expires_at, flow_id = row
+    return PushedRequest(Digest(reference), client_id, query, from_micros(expires_at), flow_id)
 
 
 def pushed_request_values(request: PushedRequest) -> Values:
@@ -169,6 +169,7 @@ def pushed_request_values(request: PushedRequest) -> Values:
         "client_id": request.client_id,
         "query": request.query,
         "expires_at": to_micros(request.expires_at),
+        "flow_id": request.flow_id,
     }
 
 

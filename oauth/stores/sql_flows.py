@@ -1,10 +1,11 @@
 """The story of each connection in the Store: see there for what each promises."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import Select, insert, select
 
-from oauth.flows import FlowStep
+from oauth.flow_steps import FlowStep
 from oauth.stores import rows
 from oauth.stores.instants import to_micros
 from oauth.stores.ports import FlowsSought
@@ -21,16 +22,16 @@ class FlowsInSql(SqlPart):
             await self._database.write(lambda connection: connection.execute(insert(flow_steps), values))
 
     async def flow_steps(self, sought: FlowsSought, limit: int) -> Sequence[FlowStep]:
+        newest = await self._all(self.newest_steps(sought, limit))
+        return [rows.flow_step_of(row) for row in reversed(newest)]
+
+    @staticmethod
+    def newest_steps(sought: FlowsSought, limit: int) -> Select[Any]:
+        """One column at a time: each has an index that is in the order of time, and is read from its end."""
         columns = flow_steps.c
-        has_one = or_(
-            columns.flow_id.in_(sought.flow_ids),
-            columns.client_id.in_(sought.client_ids),
-            columns.grant_id.in_(sought.grant_ids),
-            columns.request_id.in_(sought.request_ids),
-            columns.network.in_(sought.networks),
-        )
-        query = select(flow_steps).where(has_one)
-        if sought.between is not None:
-            query = query.where(columns.recorded_at.between(to_micros(sought.between[0]), to_micros(sought.between[1])))
-        query = query.order_by(columns.recorded_at, columns.number).limit(limit)
-        return [rows.flow_step_of(row) for row in await self._all(query)]
+        query = select(flow_steps).where(columns[sought.by] == sought.value)
+        if sought.since is not None:
+            query = query.where(columns.recorded_at >= to_micros(sought.since))
+        if sought.until is not None:
+            query = query.where(columns.recorded_at <= to_micros(sought.until))
+        return query.order_by(columns.recorded_at.desc(), columns.number.desc()).limit(limit)

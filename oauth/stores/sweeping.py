@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, exists, func, select, update
 
 from oauth.models import Registration
 from oauth.stores.instants import to_micros
@@ -27,6 +27,7 @@ _KEEP_CODES = timedelta(days=30)
 _KEEP_REVOKED_GRANTS = timedelta(days=1)
 # So long may a client whose last grant has gone come back with its old id.
 _KEEP_USED_CLIENTS = timedelta(days=30)
+MOST_FLOW_STEPS = 1_000_000
 
 
 def _requests(connection: Connection, now: datetime, limit: int) -> int:
@@ -54,8 +55,11 @@ def _revocations(connection: Connection, now: datetime, limit: int) -> int:
 
 
 def _flow_steps(connection: Connection, now: datetime, limit: int) -> int:
-    overdue = flow_steps.c.expires_at < to_micros(now)
-    return len(_delete(connection, flow_steps, flow_steps.c.number, overdue, limit))
+    number = flow_steps.c.number
+    gone = len(_delete(connection, flow_steps, number, flow_steps.c.expires_at < to_micros(now), limit))
+    # Ours (STD-133): a flood ends the oldest stories, rather than the disk.
+    last = select(func.max(number)).scalar_subquery()
+    return gone + len(_delete(connection, flow_steps, number, number <= last - MOST_FLOW_STEPS, limit - gone))
 
 
 def _refresh_tokens(connection: Connection, now: datetime, limit: int) -> int:

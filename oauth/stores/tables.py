@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -16,7 +17,7 @@ from sqlalchemy import (
 )
 
 # The newest migration: a database at any other is refused at start.
-REVISION = "0003"
+REVISION = "0004"
 
 NAMING_CONVENTION = {
     "pk": "pk_%(table_name)s",
@@ -90,6 +91,7 @@ pushed_requests = Table(
     Column("client_id", ForeignKey("clients.client_id", ondelete="CASCADE"), nullable=False, index=True),
     Column("query", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    Column("flow_id", Text),
 )
 
 grants = Table(
@@ -197,18 +199,24 @@ flow_steps = Table(
     "flow_steps",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("flow_id", Text, nullable=False, index=True),
+    Column("flow_id", Text, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("step", Text, nullable=False),
     # Null where the step was taken; otherwise why it was not.
     Column("reason", Text),
     Column("error", Text),
     Column("description", Text),
-    Column("client_id", Text, index=True),
+    Column("client_id", Text),
     Column("resource", Text),
     # A digest: an address is nobody's business.
-    Column("network", LargeBinary, index=True),
-    Column("request_id", Text, index=True),
-    Column("grant_id", Text, index=True),
+    Column("network", LargeBinary),
+    Column("request_id", Text),
+    Column("grant_id", Text),
     Column("expires_at", BigInteger, nullable=False, index=True),
+    # Whatever is looked for, its newest steps can be read alone.
+    Index(None, "flow_id", "recorded_at"),
+    Index(None, "client_id", "recorded_at"),
+    Index(None, "network", "recorded_at"),
+    Index(None, "request_id", "recorded_at"),
+    Index(None, "grant_id", "recorded_at"),
 )

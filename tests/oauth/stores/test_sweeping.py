@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, func, inspect, select
 
 import oauth.stores.tables
 from oauth.credentials import digest
-from oauth.flows import FlowStep, Step
+from oauth.flow_steps import FlowStep, Step
 from oauth.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.outages import StoreUnavailable
 from oauth.stores import sweeping
@@ -319,7 +319,7 @@ async def test_sweep_reads_no_table_from_end_to_end(database: OpenDatabase, stor
         plans += await database.write(partial(plans_of, step=step))
     assert len(plans) >= len(sweeping.STEPS)
     for statement, plan in plans:
-        assert "INDEX" in plan.upper(), (statement, plan)
+        assert "INDEX" in plan.upper() or "PRIMARY KEY" in plan, (statement, plan)
         # SQLite's word and PostgreSQL's.
         assert not any(line.strip().startswith("SCAN") or "Seq Scan" in line for line in plan.splitlines()), plan
 
