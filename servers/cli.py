@@ -135,7 +135,8 @@ def explain(name: str, *, json: bool = False) -> None:
     Parameters
     ----------
     name
-        An id that an error page showed (fl_…), a request id, a client id or a grant id. Of a client, the ten newest.
+        An id that a page showed which refused something (fl_…), a request id, a client id or a grant id. Of a
+        client, the ten newest stories are told.
     json
         One JSON object instead of sentences.
     """

@@ -44,8 +44,8 @@ def told(stories: Stories, meanings: Explanations) -> str:
     if not stories.more:
         return all_told
     least = "" if stories.are_counted else "at least "
-    are, have = ("is", "It has an id") if stories.more == 1 else ("are", "Each has an id")
-    return f"{all_told}\nThere {are} {least}{stories.more} more. {have} (fl_…), which error pages and the log show.\n"
+    there, has = ("There is", "It has") if stories.more == 1 else ("There are", "Each has")
+    return f"{all_told}\n{there} {least}{stories.more} more. {has} an id, which pages that refuse and the log show.\n"
 
 
 @dataclass(frozen=True, slots=True)

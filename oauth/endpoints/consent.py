@@ -81,8 +81,7 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
     if standing is None:
         return message_page(request, server, _GONE)
     if standing == plain_code and pending.asked.decided_at is None:
-        denied = "consent_denied" if decision == "deny" else None
-        server.flows.note(request.scope, Step.CONSENTED, client_id=pending.client.client_id, reason=denied)
+        _note_answer("consent_denied" if decision == "deny" else None, pending, request, server)
         log.info("consent", decision=decision, client_id=pending.client.client_id, resource=pending.resource.path)
         return redirect(_answer_url(pending, standing, server))
     return await _answered_before(pending, standing, decision, request, server)
@@ -97,10 +96,27 @@ async def _answered_before(
     if decision == "deny":
         if code is not None:
             await revoke_grant(code.grant, "consent_withdrawn", server)
+            _note_answer("consent_withdrawn", pending, request, server)
         return redirect(_answer_url(pending, _DENIED, server))
     if code is None or code.redeemed_at is not None or now >= code.expires_at:
         return pending_request.finished(pending, request, server)
     return redirect(_answer_url(pending, standing, server))
+
+
+def _note_answer(reason: str | None, pending: Pending, request: Request, server: AuthorizationServer) -> None:
+    server.flows.note(
+        request.scope,
+        Step.CONSENTED,
+        client_id=pending.client.client_id,
+        reason=reason,
+        description=None if reason is None else _SAID_NO[reason],
+    )
+
+
+_SAID_NO = {
+    "consent_denied": "The person did not allow access.",
+    "consent_withdrawn": "The person allowed access and took it back on the same page.",
+}
 
 
 def _answer_url(pending: Pending, code: str, server: AuthorizationServer) -> str:
@@ -157,39 +173,50 @@ async def _turned_away(
 
 
 def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> str | None:
-    """Why this person cannot have this resource, as the end of a sentence; None when they can (D-13)."""
+    """The reason why this person cannot have this resource; None when they can (D-13)."""
     if not standing.active:
-        return "has been deactivated."
+        return "user_inactive"
     if check_resource_owner(resource, standing.role) is not None:
-        return "does not have the role that it needs."
+        return "role_required"
     if not resource.is_assured(session.acr, has_factor=standing.has_factor):
-        return "has no second factor, which it needs. Add one where the account is managed, then sign in again."
+        return "second_factor_required"
     return None
 
 
+# The end of a sentence about the account.
+_WHY_NOT = {
+    "user_inactive": "has been deactivated.",
+    "role_required": "does not have the role that it needs.",
+    "second_factor_required": (
+        "has no second factor, which it needs. Add one where the account is managed, then sign in again."
+    ),
+}
+
+
 def _not_permitted(
-    pending: Pending, session: SignInSession, why: str, request: Request, server: AuthorizationServer
+    pending: Pending, session: SignInSession, reason: str, request: Request, server: AuthorizationServer
 ) -> Response:
-    log.info("consent_refused", reason="not_permitted", subject=session.subject, resource=pending.resource.path)
-    server.flows.note(
+    log.info("consent_refused", reason=reason, subject=session.subject, resource=pending.resource.path)
+    flow_id = server.flows.note(
         request.scope,
         Step.CONSENTED,
         client_id=pending.client.client_id,
         resource=pending.resource.path,
-        reason="not_permitted",
-        description=f"The account {why}",
+        reason=reason,
+        description=f"The account {_WHY_NOT[reason]}",
     )
     return page(
         server,
         "not_permitted.html",
         status=403,
         redirects=True,
+        flow_id=flow_id,
         handle=pending.handle,
         csrf=pending.form_token,
         client=pending.client_name,
         resource=pending.resource.name,
         account=session.account,
-        why=why,
+        why=_WHY_NOT[reason],
     )
 
 

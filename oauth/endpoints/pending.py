@@ -89,8 +89,8 @@ def expired(pending: Pending, request: Request, server: AuthorizationServer) -> 
         server,
         Message(
             "This page has expired",
-            f"It waited too long for an answer, so {pending.client_name} was not connected.",
-            "Start again here, or from the app.",
+            "It waited too long for an answer.",
+            f"{pending.client_name} was not connected. Start again here, or from the app.",
             reason="authorization_request_expired",
             link=_again(pending),
             link_text="Start again",

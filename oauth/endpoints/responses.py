@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -13,6 +14,8 @@ from oauth.flow_steps import Step
 from oauth.outages import RETRY_AFTER_SECONDS
 from oauth.pages import Message
 from oauth.vocabulary import ErrorCode
+
+log = structlog.get_logger()
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))
 
@@ -62,12 +65,14 @@ def page(
     redirects: bool = False,
     captcha: Captcha | None = None,
     headers: Mapping[str, str] | None = None,
+    flow_id: str = "",
     **values: object,
 ) -> Response:
-    """A page for people. redirects: does its form end at another site? (P-14) captcha: what it shows, if any."""
+    """A page for people. redirects: does its form end at another site? (P-14) captcha: what it shows, if any.
+    flow_id: stands at the foot of a page that refuses something, for whoever is asked about it."""
     pages = server.pages
     return HTMLResponse(
-        pages.render(template, captcha=captcha, **values),
+        pages.render(template, captcha=captcha, flow_id=flow_id, **values),
         status,
         {
             **_PAGE_HEADERS,
@@ -92,6 +97,8 @@ def message_page(
     if message.reason:
         step = _STEPS.get(request.url.path.rpartition("/")[2], Step.SIGNED_IN)
         server.flows.note(request.scope, step, reason=message.reason, description=message.meaning)
+        if step is not Step.AUTHORIZATION_REQUESTED:  # which logs its own, with more
+            log.info("page_refused", reason=message.reason, path=request.url.path)
     return page(
         server,
         "message.html",
@@ -104,5 +111,5 @@ def message_page(
         link=message.link,
         link_text=message.link_text,
         request_id=request.scope.get("request_id", ""),
-        flow_id=request.scope.get("flow_id", ""),
+        flow_id=request.scope["flow_id"] if message.reason else "",
     )

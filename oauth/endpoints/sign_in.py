@@ -12,34 +12,27 @@ from oauth.endpoints import throttle
 from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import begin_session, current_session, end_session
 from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, page, redirect
-from oauth.endpoints.throttle import Wait
+from oauth.endpoints.responses import message_page, redirect
+from oauth.endpoints.sign_in_problems import (
+    IDENTIFIER_MISSING,
+    PASSWORD_MISSING,
+    PASSWORD_OVERSIZED,
+    UNAVAILABLE,
+    Problem,
+    of_refusal,
+    of_wait,
+    step_page,
+)
 from oauth.errors import OAuthError
 from oauth.flow_steps import Step
-from oauth.outages import RETRY_AFTER_SECONDS, ProviderUnavailable
+from oauth.outages import ProviderUnavailable
 from oauth.pages import Message
 from oauth.parameters import Parameters
-from oauth.resource_owners import FirstFactor, Outcome, ResourceOwner, SignInRefusal
+from oauth.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
 
 log = structlog.get_logger()
 
-_SERVICE_UNAVAILABLE = 503
-_TOO_MANY = 429
 _MAX_PASSWORD = 1024
-
-PROBLEMS = {
-    SignInRefusal.WRONG_CREDENTIALS: "Email or password is wrong.",
-    SignInRefusal.WRONG_CODE: "This code is wrong or has expired.",
-    SignInRefusal.NOT_AN_IDENTIFIER: "This is not an email address or phone number.",
-    SignInRefusal.NO_SUCH_DOMAIN: "There is no single sign-on for this domain.",
-    SignInRefusal.SIGN_IN_LAPSED: "That took too long. Please sign in again.",
-    SignInRefusal.EMAIL_NOT_CONFIRMED: "This email address is not confirmed yet. Follow the link in the mail first.",
-    SignInRefusal.ACCOUNT_BLOCKED: "This account cannot sign in. Ask the people who run this service.",
-    SignInRefusal.CAPTCHA_FAILED: "Solve the captcha, then try again.",
-    SignInRefusal.METHOD_DISABLED: "This way of signing in is switched off here.",
-    SignInRefusal.TOO_MANY_ATTEMPTS: "Too many attempts. Wait a minute, then try again.",
-}
-UNAVAILABLE = "Signing in is not possible right now. Nothing is lost: try again in a few seconds."
 
 
 async def show_sign_in(request: Request, server: AuthorizationServer) -> Response:
@@ -65,19 +58,18 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
     recipient = server.resource_owners.recipient(typed)
     problem = missing_identifier(params) or _password_problem(password)
     if problem is None and recipient is None:
-        problem = PROBLEMS[SignInRefusal.NOT_AN_IDENTIFIER]
+        problem = of_refusal(SignInRefusal.NOT_AN_IDENTIFIER)
     if problem is not None or recipient is None:
-        return await form(pending, server, email=typed, problem=problem or "", status=400)
+        return await form(pending, server, problem, email=typed)
     wait = await throttle.count("password", recipient.address, request, server)
     if wait is not None:
-        return await throttled(wait, pending, server, email=typed)
+        return await form(pending, server, of_wait(wait), email=typed)
     try:
         outcome = await server.resource_owners.sign_in_with_password(recipient, password, captcha_token(params, server))
     except ProviderUnavailable:
-        log.warning("sign_in_unavailable", client_id=pending.client.client_id)
-        return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+        return await form(pending, server, UNAVAILABLE, email=typed)
     if isinstance(outcome, SignInRefusal):
-        return await refused(outcome, pending, server, email=typed)
+        return await form(pending, server, of_refusal(outcome), email=typed)
     await throttle.forget("password", recipient.address, server)
     return await go_on(outcome, pending, request, server)
 
@@ -137,59 +129,24 @@ async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
                 await server.store.link_subject(trusted.issuer, identity.subject, owner.subject, server.clock())
 
 
-async def refused(refusal: SignInRefusal, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
-    """The sign-in page again, with what is wrong."""
-    note_refusal(refusal, pending, server)
-    return await form(pending, server, email=email, problem=PROBLEMS[refusal], status=status_of(refusal))
-
-
-async def throttled(wait: Wait, pending: Pending, server: AuthorizationServer, email: str = "") -> Response:
-    """The same, when too much was tried."""
-    note_refusal("attempts_exceeded", pending, server)
-    return await form(
-        pending, server, email=email, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds
-    )
-
-
-def note_refusal(reason: str, pending: Pending, server: AuthorizationServer) -> None:
-    """In the log, and in the story of the connection."""
-    server.flows.note(pending.scope, Step.SIGNED_IN, reason=str(reason))
-    log.info("sign_in_refused", reason=str(reason), client_id=pending.client.client_id)
-
-
-def status_of(outcome: Outcome) -> int:
-    """HTTP status of a page that shows a refusal."""
-    return _TOO_MANY if outcome is SignInRefusal.TOO_MANY_ATTEMPTS else 400
-
-
 async def form(
-    pending: Pending,
-    server: AuthorizationServer,
-    *,
-    email: str = "",
-    problem: str = "",
-    status: int = 200,
-    retry_after_seconds: int = RETRY_AFTER_SECONDS,
+    pending: Pending, server: AuthorizationServer, problem: Problem | None = None, *, email: str = ""
 ) -> Response:
-    """The sign-in page, with what the project has switched on. Outage when that is not known."""
+    """The sign-in page, with what the project has switched on, and what was wrong. Outage when that is not known."""
     methods = await server.resource_owners.methods()
-    headers = {"Retry-After": str(retry_after_seconds)} if status in {_SERVICE_UNAVAILABLE, _TOO_MANY} else {}
-    return page(
-        server,
+    return step_page(
         "sign_in.html",
-        status=status,
-        headers=headers,
+        pending,
+        server,
+        problem,
         redirects=bool(methods.providers) or methods.sso,
         captcha=server.settings.captcha,
-        handle=pending.handle,
-        csrf=pending.form_token,
         client=pending.client_name,
         resource=pending.resource.name,
         methods=methods,
         sign_up_url=server.settings.sign_up_url,
         password_reset_url=server.settings.password_reset_url,
         email=email,
-        problem=problem,
     )
 
 
@@ -198,9 +155,9 @@ def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None
     return params.get(server.settings.captcha.field) if server.settings.captcha is not None else None
 
 
-def missing_identifier(params: Parameters) -> str | None:
-    """What to say when nothing was typed."""
-    return None if params.get("email", "").strip() else "Enter your email address."
+def missing_identifier(params: Parameters) -> Problem | None:
+    """When nothing was typed."""
+    return None if params.get("email", "").strip() else IDENTIFIER_MISSING
 
 
 def malformed(error: OAuthError) -> Message:
@@ -213,9 +170,7 @@ def malformed(error: OAuthError) -> Message:
     )
 
 
-def _password_problem(password: str) -> str | None:
+def _password_problem(password: str) -> Problem | None:
     if not password:
-        return "Enter your password."
-    if len(password) > _MAX_PASSWORD:
-        return "This password is too long."
-    return None
+        return PASSWORD_MISSING
+    return PASSWORD_OVERSIZED if len(password) > _MAX_PASSWORD else None

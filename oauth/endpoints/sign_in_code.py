@@ -10,33 +10,26 @@ from oauth.endpoints import sign_in_progress as progress
 from oauth.endpoints import throttle
 from oauth.endpoints.browser import remember_return
 from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, page, redirect
-from oauth.endpoints.sign_in import (
-    PROBLEMS,
+from oauth.endpoints.responses import message_page, redirect
+from oauth.endpoints.sign_in import captcha_token, form, go_on, malformed, missing_identifier, posted
+from oauth.endpoints.sign_in_problems import (
+    TYPED_CODE_MALFORMED,
     UNAVAILABLE,
-    captcha_token,
-    form,
-    go_on,
-    malformed,
-    missing_identifier,
-    note_refusal,
-    posted,
-    refused,
-    status_of,
-    throttled,
+    Problem,
+    of_refusal,
+    of_wait,
+    step_page,
 )
 from oauth.endpoints.sign_in_progress import CodeSent
 from oauth.endpoints.sign_in_return import back_to
 from oauth.errors import OAuthError
-from oauth.outages import RETRY_AFTER_SECONDS, ProviderUnavailable
+from oauth.outages import ProviderUnavailable
 from oauth.resource_owners import Channel, SignInRefusal
 
 # A code has six digits: five guesses in a window leave a guesser one chance in 200,000.
 _GUESSES = 5
 _CODES = 5
 _MAX_CODE = 12
-_SERVICE_UNAVAILABLE = 503
-_TOO_MANY = 429
 
 
 async def send_code(request: Request, server: AuthorizationServer) -> Response:
@@ -48,26 +41,25 @@ async def send_code(request: Request, server: AuthorizationServer) -> Response:
     typed = params.get("email", "").strip()
     problem = missing_identifier(params)
     if problem is not None:
-        return await form(pending, server, problem=problem, status=400)
+        return await form(pending, server, problem)
     recipient = server.resource_owners.recipient(typed)
     if recipient is None:
-        return await refused(SignInRefusal.NOT_AN_IDENTIFIER, pending, server, email=typed)
+        return await form(pending, server, of_refusal(SignInRefusal.NOT_AN_IDENTIFIER), email=typed)
     methods = await server.resource_owners.methods()
     if not (methods.email if recipient.channel is Channel.EMAIL else methods.phone):
-        return await refused(SignInRefusal.METHOD_DISABLED, pending, server, email=typed)
+        return await form(pending, server, of_refusal(SignInRefusal.METHOD_DISABLED), email=typed)
     wait = await throttle.count("send", recipient.address, request, server, most=_CODES)
     if wait is not None:
-        return await throttled(wait, pending, server, email=typed)
+        return await form(pending, server, of_wait(wait), email=typed)
     verifier = pkce.new_code_verifier(server.entropy)
     try:
         refusal = await server.resource_owners.send_code(
             recipient, back_to(server, verifier), captcha_token(params, server)
         )
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending, server)
-        return await form(pending, server, email=typed, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+        return await form(pending, server, UNAVAILABLE, email=typed)
     if refusal is not None:
-        return await refused(refusal, pending, server, email=typed)
+        return await form(pending, server, of_refusal(refusal), email=typed)
     await progress.keep(CodeSent(recipient, verifier), pending, server)
     response = redirect(f"/signin/code?request={pending.handle}")
     remember_return(response, pending.handle, server)
@@ -99,20 +91,17 @@ async def check_code(request: Request, server: AuthorizationServer) -> Response:
         return progress.lapsed(pending, request, server)
     code = clean_code(params.get("code"))
     if code is None:
-        return _page(sent, pending, server, problem="Enter the code.", status=400)
+        return _page(sent, pending, server, TYPED_CODE_MALFORMED)
     address = sent.recipient.address
     wait = await throttle.count("code", address, request, server, most=_GUESSES)
     if wait is not None:
-        note_refusal("attempts_exceeded", pending, server)
-        return _page(sent, pending, server, problem=wait.sentence, status=_TOO_MANY, retry_after_seconds=wait.seconds)
+        return _page(sent, pending, server, of_wait(wait))
     try:
         outcome = await server.resource_owners.sign_in_with_code(sent.recipient, code)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending, server)
-        return _page(sent, pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+        return _page(sent, pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        note_refusal(outcome, pending, server)
-        return _page(sent, pending, server, problem=PROBLEMS[outcome], status=status_of(outcome))
+        return _page(sent, pending, server, of_refusal(outcome))
     await throttle.forget("code", address, server)
     return await go_on(outcome, pending, request, server)
 
@@ -123,24 +112,12 @@ def clean_code(typed: str | None) -> str | None:
     return code if 0 < len(code) <= _MAX_CODE and code.isascii() and code.isalnum() else None
 
 
-def _page(
-    sent: CodeSent,
-    pending: Pending,
-    server: AuthorizationServer,
-    *,
-    problem: str = "",
-    status: int = 200,
-    retry_after_seconds: int = RETRY_AFTER_SECONDS,
-) -> Response:
-    headers = {"Retry-After": str(retry_after_seconds)} if status in {_SERVICE_UNAVAILABLE, _TOO_MANY} else {}
-    return page(
-        server,
+def _page(sent: CodeSent, pending: Pending, server: AuthorizationServer, problem: Problem | None = None) -> Response:
+    return step_page(
         "sign_in_code.html",
-        status=status,
-        headers=headers,
-        handle=pending.handle,
-        csrf=pending.form_token,
+        pending,
+        server,
+        problem,
         address=sent.recipient.address,
         by_email=sent.recipient.channel is Channel.EMAIL,
-        problem=problem,
     )

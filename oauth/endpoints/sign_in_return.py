@@ -15,7 +15,8 @@ from oauth.endpoints import throttle
 from oauth.endpoints.browser import forget_return, remember_return, returning_handle
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, redirect
-from oauth.endpoints.sign_in import UNAVAILABLE, form, go_on, malformed, note_refusal, posted, refused, throttled
+from oauth.endpoints.sign_in import form, go_on, malformed, posted
+from oauth.endpoints.sign_in_problems import PROVIDER_REFUSED, UNAVAILABLE, of_refusal, of_wait
 from oauth.endpoints.sign_in_progress import CodeSent, SentAway
 from oauth.errors import OAuthError
 from oauth.outages import ProviderUnavailable
@@ -27,7 +28,6 @@ log = structlog.get_logger()
 
 CALLBACK_PATH = "/signin/callback"
 _MAX_DOMAIN = 253
-_SERVICE_UNAVAILABLE = 503
 
 
 def back_to(server: AuthorizationServer, code_verifier: str) -> Return:
@@ -44,12 +44,11 @@ async def go_to_provider(request: Request, server: AuthorizationServer) -> Respo
     verifier = pkce.new_code_verifier(server.entropy)
     url = await _url(params, back_to(server, verifier), request, server)
     if isinstance(url, SignInRefusal):
-        return await refused(url, pending, server)
+        return await form(pending, server, of_refusal(url))
     if isinstance(url, throttle.Wait):
-        return await throttled(url, pending, server)
+        return await form(pending, server, of_wait(url))
     if url is None:
-        note_refusal("provider_unavailable", pending, server)
-        return await form(pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+        return await form(pending, server, UNAVAILABLE)
     await progress.keep(SentAway(verifier), pending, server)
     response = redirect(url)
     remember_return(response, pending.handle, server)
@@ -102,19 +101,16 @@ async def _finish(params: Parameters, pending: Pending, request: Request, server
     code = params.get("code")
     if code is None:
         # The provider's own words stay out of our page and log: they are whatever a link says.
-        note_refusal("provider_refused", pending, server)
-        return await form(pending, server, problem=_NOT_SIGNED_IN, status=400)
+        return await form(pending, server, PROVIDER_REFUSED)
     try:
         outcome = await server.resource_owners.sign_in_with_return(code, began.code_verifier)
     except ProviderUnavailable:
-        note_refusal("provider_unavailable", pending, server)
-        return await form(pending, server, problem=UNAVAILABLE, status=_SERVICE_UNAVAILABLE)
+        return await form(pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        return await refused(outcome, pending, server)
+        return await form(pending, server, of_refusal(outcome))
     return await go_on(outcome, pending, request, server)
 
 
-_NOT_SIGNED_IN = "The other service did not sign you in. Try again, or sign in another way."
 _NOT_BEGUN_HERE = Message(
     "Signing in did not begin in this browser",
     "The link or page that led here belongs to another browser, or it was used already. Nothing was shared.",

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -79,7 +78,7 @@ def test_page_of_a_refusal_shows_the_id_that_explains_it(gateway: Gateway, event
         ("challenge", Step.AUTHORIZATION_REQUESTED, "code_challenge_missing"),
         ("password", Step.SIGNED_IN, "wrong_credentials"),
         ("denial", Step.CONSENTED, "consent_denied"),
-        ("role", Step.CONSENTED, "not_permitted"),
+        ("role", Step.CONSENTED, "role_required"),
         ("verifier", Step.TOKEN_ISSUED, "code_verifier_mismatch"),
         ("token", Step.CALLED, "not_compact"),
     ],
@@ -138,9 +137,8 @@ def test_connection_over_two_nodes_is_one_story(
         elsewhere.client_id, elsewhere.verifier = client.client_id, client.verifier
         issued = elsewhere.redeem(gateway.code(client)).json()
         assert elsewhere.call_tool(issued["access_token"]).status_code == 200
-        found = written(gateway, client.client_id, Step.CALLED, eventually)
-        told_steps = [step.step for step in found.steps]
-    assert told_steps == EVERYTHING[3:]
+        # Each node writes down its own part, once a second.
+        eventually(lambda: steps_of(gateway, client.client_id) == EVERYTHING[3:])
 
 
 def test_what_the_network_did_shortly_before_is_told_as_probable(
@@ -227,18 +225,6 @@ def test_second_attempt_after_success_is_another_flow(gateway: Gateway, eventual
     first = story(gateway, client.client_id)
     assert first is not None
     assert flow_id_on(page) != first.steps[0].flow_id
-
-
-def test_every_step_has_its_sentences() -> None:
-    assert explanations.load().steps.keys() == set(Step)
-
-
-def test_every_remedy_is_for_a_reason_that_exists() -> None:
-    root = Path(__file__).parents[2]
-    source = "".join(
-        file.read_text() for folder in ("oauth", "mcp_auth", "servers") for file in (root / folder).rglob("*.py")
-    )
-    assert [reason for reason in explanations.load().remedies if f'"{reason}"' not in source] == []
 
 
 def test_story_ends_where_it_was_refused_unless_it_went_on() -> None:
