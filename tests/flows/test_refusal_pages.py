@@ -16,6 +16,7 @@ from servers.local_supabase.factors import totp
 from tests.flows.test_sign_in_methods import ask_for_code, message_to, other_than, with_second_factor
 from tests.support.browser import Browser, continue_as, forms, go_to_provider
 from tests.support.clock import SettableClock
+from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.stories import Eventually, everything_written, flow_id_on, steps_of, stories, story
 
@@ -269,6 +270,7 @@ def test_page_that_refuses_shows_the_id_that_explains_it(
     sqlite_gateway: Gateway,
     browser: Browser,
     eventually: Eventually,
+    run: Run,
     refuse: Refuse,
     step: Step,
     reason: str,
@@ -284,6 +286,8 @@ def test_page_that_refuses_shows_the_id_that_explains_it(
     assert (refused.step, refused.reason) == (step, reason)
     assert told.last_refusal == refused
     assert "canary-of-what-was-typed" not in everything_written(sqlite_gateway)
+    _, out, _ = run("explain", told.flow_id, database_url=sqlite_gateway.settings.database_url)
+    assert "What to do: Look for the request in the log" not in out
 
 
 def test_page_that_refuses_nothing_shows_no_id(sqlite_gateway: Gateway, browser: Browser) -> None:
