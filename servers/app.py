@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -45,7 +46,7 @@ from servers.api.identifier_status import identifier_status_router
 from servers.api.users import users_router
 from servers.background import RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
-from servers.flow_notes import FlowNotes
+from servers.flow_notes import FlowNotes, kept_out
 from servers.mcp_server import http_app, index_tools
 from servers.origin import is_loopback
 from servers.people import open_people
@@ -93,15 +94,18 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _open_routes(settings, resources, limiter, network, clock, entropy, add_tools, add_routes) as routes:
+        async with _open_routes(
+            settings, resources, limiter, flows, network, clock, entropy, add_tools, add_routes
+        ) as routes:
             app.router.routes[:] = routes
             direct.fill(routes)
             when_started()
             yield
 
+    flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
     direct = Direct(Starlette(lifespan=lifespan))
-    return Edge(direct, _edge_settings(settings, resources), entropy, limiter)
+    return Edge(direct, _edge_settings(settings, resources), entropy, limiter, partial(kept_out, flows))
 
 
 @asynccontextmanager
@@ -109,6 +113,7 @@ async def _open_routes(
     settings: GatewaySettings,
     resources: Resources,
     limiter: RateLimiter | None,
+    flows: Flows,
     network: Network,
     clock: Clock,
     entropy: Entropy,
@@ -133,7 +138,6 @@ async def _open_routes(
         await feed.poll()
         await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
         await stack.enter_async_context(background.sharing(limiter, store))
-        flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
         notes = FlowNotes(flows, resources, store)
         await stack.enter_async_context(background.telling(notes))
 

@@ -5,7 +5,7 @@ Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stan
 import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -51,11 +51,20 @@ class EdgeSettings:
 
 
 class Edge:
-    """Wraps the application. limiter: None is no limit of requests."""
+    """Wraps the application. limiter: None is no limit of requests. notice: told of each request that goes no further,
+    and of each that an error of ours ended."""
 
-    def __init__(self, app: ASGIApp, settings: EdgeSettings, entropy: Entropy, limiter: RateLimiter | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: EdgeSettings,
+        entropy: Entropy,
+        limiter: RateLimiter | None,
+        notice: Callable[[Scope, str], None],
+    ) -> None:
         self._app = app
         self._limiter = limiter
+        self._notice = notice
         self._settings = settings
         # A request id names a request among all of all nodes; it is no secret, so a counter will do.
         self._process = entropy(6).hex().encode()
@@ -91,7 +100,7 @@ class Edge:
         refusal = self._check(scope, host, origin, added)
         limiter = None if scope["path"] in self._settings.unchecked else self._limiter
         if refusal is None and limiter is not None:
-            refusal = _limited(scope["path"], limiter.admit(credential, network))
+            refusal = self._limited(scope, limiter.admit(credential, network))
         started = False
 
         async def send_added(message: Message) -> None:
@@ -112,6 +121,7 @@ class Edge:
             await self._app(scope, receive, send_added)
         except Exception:
             log.exception("unhandled_error", path=scope["path"])
+            self._notice(scope, "unhandled_error")
             if not started:
                 await _answer(send_added, 500, _JSON, _broken(scope["request_id"]))
 
@@ -121,7 +131,7 @@ class Edge:
         """Add the CORS headers; → status, headers and body of an answer, if the request goes no further."""
         settings, path = self._settings, scope["path"]
         if host not in settings.hosts and path not in settings.unchecked:
-            log.info("request_refused", reason="host_unknown", path=path)
+            self._keep_out(scope, "host_unknown")
             return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
         if origin is None:
             return None
@@ -130,7 +140,7 @@ class Edge:
             return None
         allowed = policy is CorsPolicy.PUBLIC or self._allows(origin)
         if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
-            log.info("request_refused", reason="origin_not_allowed", path=path)
+            self._keep_out(scope, "origin_not_allowed")
             return 403, _TEXT, _ORIGIN_REFUSED
         if not allowed:
             return None
@@ -142,6 +152,23 @@ class Edge:
         if scope["method"] == "OPTIONS":
             return 204, _preflight(scope["headers"]), b""
         return None
+
+    def _limited(self, scope: Scope, seconds: int | None) -> tuple[int, Headers, bytes] | None:
+        """429 with the body that clients of the path know (SEED-50)."""
+        if seconds is None:
+            return None
+        self._keep_out(scope, "rate_limited")
+        sentence = f"Too many requests. Try again in {seconds} seconds."
+        body = (
+            {"error": {"code": "RATE_LIMITED", "message": sentence}}
+            if scope["path"].startswith("/api/")
+            else {"error": "temporarily_unavailable", "error_description": sentence}
+        )
+        return 429, [*_JSON, (b"retry-after", str(seconds).encode())], json.dumps(body).encode()
+
+    def _keep_out(self, scope: Scope, reason: str) -> None:
+        log.info("request_refused", reason=reason, path=scope["path"])
+        self._notice(scope, reason)
 
     def _allows(self, origin: bytes) -> bool:
         settings = self._settings
@@ -169,20 +196,6 @@ def _policy_below(path: str) -> CorsPolicy | None:
     if path.startswith("/register/"):
         return CorsPolicy.PUBLIC
     return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
-
-
-def _limited(path: str, seconds: int | None) -> tuple[int, Headers, bytes] | None:
-    """429 with the body that clients of the path know (SEED-50)."""
-    if seconds is None:
-        return None
-    log.info("request_refused", reason="rate_limited", path=path)
-    sentence = f"Too many requests. Try again in {seconds} seconds."
-    body = (
-        {"error": {"code": "RATE_LIMITED", "message": sentence}}
-        if path.startswith("/api/")
-        else {"error": "temporarily_unavailable", "error_description": sentence}
-    )
-    return 429, [*_JSON, (b"retry-after", str(seconds).encode())], json.dumps(body).encode()
 
 
 def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:

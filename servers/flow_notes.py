@@ -6,7 +6,7 @@ from dataclasses import replace
 from starlette.types import Scope
 
 from mcp_auth.rejection import Rejection
-from oauth import access_token
+from oauth import access_token, server_metadata
 from oauth.access_token import AccessToken
 from oauth.flow_steps import FlowStep, Step
 from oauth.flows import Flows
@@ -16,6 +16,37 @@ from oauth.resources import Resource, Resources
 from oauth.stores.ports import Store
 from oauth.vocabulary import GrantId
 from servers.log import current_scope
+from servers.resources import ADMIN_PATH, API_PATH, USER_PATH
+
+_STEPS = {
+    **dict.fromkeys((USER_PATH, ADMIN_PATH), Step.CALLED),
+    **dict.fromkeys(server_metadata.PATHS, Step.SERVER_METADATA),
+    "/register": Step.REGISTERED,
+    "/par": Step.PUSHED,
+    "/authorize": Step.AUTHORIZATION_REQUESTED,
+    "/consent": Step.CONSENTED,
+    "/token": Step.TOKEN_ISSUED,
+}
+_STEPS_BELOW = (
+    (f"{API_PATH}/", Step.CALLED),
+    ("/signin", Step.SIGNED_IN),
+    ("/.well-known/oauth-protected-resource/", Step.RESOURCE_METADATA),
+)
+_KEPT_OUT = {
+    "host_unknown": "The request named another host.",
+    "origin_not_allowed": "The request came from a web page of an origin that may not call.",
+    "rate_limited": "There were too many requests.",
+    "unhandled_error": "Something went wrong here.",
+}
+
+
+def kept_out(flows: Flows, scope: Scope, reason: str) -> None:
+    """A request that the outermost layer answered, where it would have been a step of a connection."""
+    path = scope["path"]
+    below = next((step for beginning, step in _STEPS_BELOW if path.startswith(beginning)), None)
+    step = _STEPS.get(path.removesuffix("/"), below)
+    if step is not None:
+        flows.note(scope, step, reason=reason, description=_KEPT_OUT[reason])
 
 
 class FlowNotes:

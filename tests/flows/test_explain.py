@@ -10,6 +10,7 @@ from oauth.flows import MOST_REPEATED
 from servers import explanations
 from servers.explain import told
 from servers.stories import Stories, Story
+from tests.support.app_person import AppPerson
 from tests.support.builders import NOW
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
@@ -26,6 +27,8 @@ from tests.support.stories import (
     story,
     written,
 )
+
+ROUTES = "tests.support.rest_routes:add_routes"
 
 
 # P-1
@@ -297,3 +300,35 @@ def test_one_address_that_invents_clients_writes_no_more_than_its_share(
         client.token(client_id=f"invented-{number}", grant_type="refresh_token", refresh_token="rt_x")
     eventually(lambda: count(gateway) > 0)
     assert count(gateway) <= 60
+
+
+# F-20: what goes no further than the outermost layer is told like anything else.
+@pytest.mark.parametrize("reason", ["host_unknown", "origin_not_allowed", "rate_limited", "unhandled_error"])
+def test_request_that_gets_no_further_than_the_edge_is_told(
+    sqlite_url: str,
+    supabase: RunningSupabase,
+    clock: SettableClock,
+    eventually: Eventually,
+    run: Run,
+    reason: str,
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, requests_per_minute=3, routes=ROUTES) as gateway:
+        client = gateway.client()
+        match reason:
+            case "host_unknown":
+                refused = client.call_tool(None, Host="elsewhere.example")
+            case "origin_not_allowed":
+                refused = client.call_tool(None, Origin="https://elsewhere.example")
+            case "rate_limited":
+                refused = [client.call_tool(None) for _ in range(4)][-1]
+            case _:
+                person = gateway.close_later(AppPerson(gateway))
+                refused = person.get("/try/broken/part")
+                assert refused.status_code == 500
+        request_id = refused.headers["x-request-id"]
+        written(gateway, request_id, Step.CALLED, eventually, reason)
+        client.http.get(f"{client.node}/no/such/path", headers={"Host": "elsewhere.example"})
+    status, out, _ = run("explain", request_id, database_url=sqlite_url)
+    assert status == 0
+    assert "Look for the request in the log" not in out
+    assert "/no/such/path" not in everything_written(gateway)

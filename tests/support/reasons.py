@@ -14,6 +14,7 @@ from oauth.endpoints.sign_in_problems import Problem
 from oauth.errors import OAuthError
 from oauth.flows import Flows
 from oauth.pages import Message
+from servers.edge import Edge
 
 ROOT = Path(__file__).parents[2]
 # What these refuse is told in no story: they are no part of connecting, or say it in the words of others.
@@ -24,6 +25,8 @@ _UNTOLD_FOLDERS = ("servers/doctor/", "servers/local_supabase/")
 _MAKERS: dict[str, Callable[..., Any]] = {
     **{name: made for name, made in vars(oauth.errors).items() if inspect.isfunction(made)},
     **{each.__name__: each for each in (OAuthError, Rejection, Message, Problem, unauthorized)},
+    "_keep_out": Edge._keep_out,
+    "_notice": Edge._keep_out,
     "note": Flows.note,
     "note_call": Flows.note_call,
 }
