@@ -10,6 +10,7 @@ from collections.abc import MutableMapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from oauth import client_id_url
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.flow_steps import FlowStep, Step
@@ -22,8 +23,8 @@ MOST_REPEATED = 5
 _MOST_WAITING = 5_000
 _MINUTE, _MOST_A_MINUTE, _MOST_OF_A_NETWORK = timedelta(minutes=1), 1_000, 60
 _PROVEN = "grants"
-# What could be a client's id, and is no secret of ours that somebody sent in its place.
-_CLIENT_ID = re.compile(r"(?!(?:ac|rt|cs|ss|st|br|ar|rg|pr)_)(?:https://[!-~]{1,504}|[A-Za-z0-9._~-]{1,128})")
+# What could be a client's id, and is no secret of ours or of Supabase's that somebody sent in its place.
+_CLIENT_ID = re.compile(r"(?!(?:ac|rt|cs|ss|st|br|ar|rg|pr|sb)_|eyJ)[A-Za-z0-9._~-]{1,128}")
 
 
 class Flows:
@@ -62,7 +63,7 @@ class Flows:
         the network is in the middle of, or a new one."""
         now, network = self._clock(), _network_of(scope)
         claimed = client_id or scope.get("flow_client_id")
-        client_id = scope["flow_client_id"] = claimed if claimed and _CLIENT_ID.fullmatch(claimed) else None
+        client_id = scope["flow_client_id"] = claimed if claimed and _may_be_told(claimed) else None
         flow_id = flow_id or scope.get("flow_id")
         if not flow_id:
             flow_id = self._open.flow_of(network, client_id, step, now, taken=reason is None)
@@ -158,6 +159,12 @@ class Flows:
         if not is_too_much:
             self._in_minute[payer] += 1
             self._waiting.append(step)
+
+
+def _may_be_told(client_id: str) -> bool:
+    if client_id_url.is_url(client_id):
+        return client_id_url.check(client_id) is None
+    return _CLIENT_ID.fullmatch(client_id) is not None
 
 
 def _network_of(scope: MutableMapping[str, Any]) -> str:

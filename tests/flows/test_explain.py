@@ -282,13 +282,17 @@ def test_reading_metadata_again_is_no_way_past_a_refusal() -> None:
 # F-14
 def test_what_is_sent_in_the_place_of_a_client_id_is_not_written_down(gateway: Gateway, eventually: Eventually) -> None:
     secret = "cs_" + "x" * 43
-    for sent in (secret, "x" * 4000, "a b"):
-        gateway.client().token(client_id=sent, grant_type="refresh_token", refresh_token="rt_x")
+    in_a_url = "https://ada:canary-of-a-password@app.example/client.json"
+    of_supabase = ("sb_secret_canary-of-a-key", "eyJhbGciOiJFUzI1NiJ9.e30.canary-of-a-signature")
+    sent = (secret, "x" * 4000, "a b", in_a_url, "https://app.example/#canary-of-a-fragment", *of_supabase)
+    for each in sent:
+        gateway.client().token(client_id=each, grant_type="refresh_token", refresh_token="rt_x")
     eventually(lambda: count(gateway) > 0)
 
     written_down = everything_written(gateway)
     assert secret not in written_down
     assert "x" * 200 not in written_down
+    assert "canary" not in written_down
 
 
 # STD-133
