@@ -15,10 +15,12 @@ from oauth.stores.ports import FlowsSought
 from oauth.vocabulary import Scope
 from servers.stories import MOST_TOLD
 from tests.flows.test_pushed_requests import pushed_url
+from tests.support.app_person import AppPerson
 from tests.support.browser import Browser
 from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
+from tests.support.databases import PostgresqlTemplate
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import CALLBACK, RawClient, answer_of, claims_of
 from tests.support.stories import (
@@ -411,3 +413,42 @@ def test_question_about_what_a_flood_has_left_reads_a_bounded_part_of_it(
     assert status == 0
     assert "There are at least 490 more." in out
     assert len(gateway.store(lambda store: store.flow_steps(FlowsSought("client_id", client.client_id), 10))) == 10
+
+
+# -- outages
+
+
+def test_outage_at_an_endpoint_for_programs_is_told_when_it_is_over(
+    postgresql_url: str,
+    supabase: RunningSupabase,
+    clock: SettableClock,
+    postgresql_template: PostgresqlTemplate,
+    eventually: Eventually,
+) -> None:
+    with running_gateway(postgresql_url, supabase, clock) as gateway:
+        client = gateway.registered()
+        token = gateway.tokens(client)["access_token"]
+        clock.advance(minutes=1)
+        with postgresql_template.unreachable(postgresql_url):
+            refused = {
+                Step.TOKEN_ISSUED: client.refresh("rt_x"),
+                Step.REGISTERED: client.register(),
+                Step.CALLED: client.call_tool(token),
+            }
+        assert [answer.status_code for answer in refused.values()] == [503] * 3
+        for step, answer in refused.items():
+            written(gateway, answer.headers["x-request-id"], step, eventually, "store_unavailable")
+
+
+def test_outage_of_supabase_at_the_api_is_told(gateway: Gateway, eventually: Eventually) -> None:
+    person = gateway.close_later(AppPerson(gateway))
+    gateway.supabase.stand_in.faults.set("500")
+    answer = person.get("/users/me")
+    assert answer.status_code == 503
+    written(gateway, answer.headers["x-request-id"], Step.CALLED, eventually, "provider_unavailable")
+
+
+def test_body_that_is_too_large_is_told(gateway: Gateway, eventually: Eventually) -> None:
+    refused = app(gateway, HOME).register(client_name="x" * 70_000)
+    assert refused.status_code == 413
+    written(gateway, refused.headers["x-request-id"], Step.REGISTERED, eventually, "oversized_body")

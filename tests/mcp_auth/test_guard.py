@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from mcp_auth import rejection
 from mcp_auth.guard import BearerGuard
 from mcp_auth.possession import Possession
 from mcp_auth.principal import Principal, TokenKind, current_principal
 from mcp_auth.rejection import Rejection
 from oauth.outages import Outage, ProviderUnavailable, StoreUnavailable
+from oauth.resources import Resource
 from oauth.vocabulary import ClientId, GrantId, Role, Subject
 from tests.support.builders import NOW, PUBLIC_URL, USER, scopes
 
@@ -34,7 +36,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Answer:
-    """What came back, who was let through, and which tokens were looked at."""
+    """What came back, who was let through, which tokens were looked at, and what of it is told."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -42,6 +44,7 @@ class Answer:
         self.body = b""
         self.passed: list[Principal] = []
         self.verified: list[str] = []
+        self.told: list[tuple[str, GrantId | None] | None] = []
 
     @property
     def json(self) -> object:
@@ -72,8 +75,11 @@ async def ask(headers: Headers, verdict: Principal | Rejection | Outage = PRINCI
         else:
             answer.body += message["body"]
 
+    def notice(_scope: Scope, _resource: Resource, refused: Rejection | None) -> None:
+        answer.told.append(None if refused is None else (refused.reason, refused.grant_id))
+
     scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": query, "headers": list(headers)}
-    await BearerGuard(app, USER, verify, Possession(PUBLIC_URL, lambda: NOW, None))(scope, receive, send)
+    await BearerGuard(app, USER, verify, Possession(PUBLIC_URL, lambda: NOW, None), notice)(scope, receive, send)
     return answer
 
 
@@ -162,6 +168,32 @@ async def test_token_with_too_little_scope_is_a_403_that_says_what_is_needed(hel
         "error_description": "The access token lacks scope for this resource.",
     }
     assert answer.passed == []
+
+
+# P-16: with the grant wherever it is proven, for the story of the connection.
+@pytest.mark.parametrize(
+    ("headers", "verdict", "told"),
+    [
+        ([], PRINCIPAL, [None]),
+        (bearer("good"), PRINCIPAL, []),
+        (bearer("bad"), Rejection("expired", "The access token has expired."), [("expired", None)]),
+        (bearer("bad"), Rejection("revoked", "It was revoked.").of_grant(GrantId("grant_1")), [("revoked", "grant_1")]),
+        (bearer("good"), replace(PRINCIPAL, scopes=scopes("api")), [("scope_insufficient", "grant_1")]),
+        (bearer("good"), replace(PRINCIPAL, jkt="x"), [("dpop_token_as_bearer", "grant_1")]),
+        (bearer("good"), StoreUnavailable("locked"), [("store_unavailable", None)]),
+        (bearer("good"), ProviderUnavailable("down"), [("provider_unavailable", None)]),
+    ],
+)
+async def test_whatever_is_turned_away_is_told(
+    headers: Headers, verdict: Principal | Rejection | Outage, told: list[object]
+) -> None:
+    assert (await ask(headers, verdict)).told == told
+
+
+def test_rejection_of_a_grant_is_still_the_one_that_it_was() -> None:
+    """The challenge depends on which one it is."""
+    for each in (rejection.SECOND_FACTOR, rejection.NOT_BOUND):
+        assert each.of_grant(GrantId("grant_1")) == each
 
 
 # D-4, STD-15
