@@ -60,6 +60,11 @@ class Resource:
         return _WELL_KNOWN + self.path
 
     @property
+    def document_paths(self) -> tuple[str, str]:
+        """All paths of its document: clients that were told the address with a slash at the end ask for that (P-5)."""
+        return self.document_path, f"{self.document_path}/"
+
+    @property
     def document_url(self) -> str:
         """Where the challenge points (RFC 9728 §5.1)."""
         return self.public_url + self.document_path

@@ -68,12 +68,9 @@ def routes(server: AuthorizationServer) -> list[Route]:
         *(_route(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs),
         *(_route(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
         *(
-            _route(
-                resource.document_path,
-                _for_programs(partial(metadata.protected_resource_metadata, resource), server),
-                "GET",
-            )
+            _route(path, _for_programs(partial(metadata.protected_resource_metadata, resource), server), "GET")
             for resource in server.resources.served
+            for path in resource.document_paths
         ),
     ]
 

@@ -104,7 +104,11 @@ def create_app(
 
     flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
-    direct = Direct(Starlette(lifespan=lifespan))
+    application = Starlette(lifespan=lifespan)
+    # D-1, F-32: Starlette would answer a path with a slash too many with a 307 to whatever Host and the proxy's scheme
+    # say, and the client would post its secret there.
+    application.router.redirect_slashes = False
+    direct = Direct(application)
     return Edge(direct, _edge_settings(settings, resources), entropy, limiter, partial(kept_out, flows))
 
 
@@ -237,7 +241,7 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
         [
             *server_metadata.PATHS,
             server_metadata.JWKS_PATH,
-            *(resource.document_path for resource in resources.served),
+            *(path for resource in resources.served for path in resource.document_paths),
             "/token",
             "/register",
             "/revoke",

@@ -13,7 +13,8 @@ AddRoutes = Callable[[FastAPI], None]
 
 def create_api(service_name: str, authentication: RestAuthentication, routers: Sequence[APIRouter]) -> FastAPI:
     """The API; every error has the envelope `{"error": {"code", "message"}}`."""
-    api = FastAPI(title=f"{service_name} API", version=VERSION, docs_url=None, redoc_url=None)
+    # A redirect for the sake of a slash would lead to whatever Host says (D-1).
+    api = FastAPI(title=f"{service_name} API", version=VERSION, docs_url=None, redoc_url=None, redirect_slashes=False)
     install(api, authentication)
     for router in routers:
         api.include_router(router)
