@@ -63,6 +63,8 @@ log = structlog.get_logger()
 
 AddTools = Callable[[FastMCP, FastMCP], None]
 
+_PORTS = {"http": 80, "https": 443}
+
 
 def _no_tools(_user: FastMCP, _admin: FastMCP) -> None:
     pass
@@ -251,7 +253,11 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
     ) | dict.fromkeys([USER_PATH, f"{USER_PATH}/", ADMIN_PATH, f"{ADMIN_PATH}/"], CorsPolicy.ALLOWED_ORIGINS_ONLY)
     return EdgeSettings(
         public_url=settings.public_url,
-        hosts=frozenset(host.encode() for host in (public.netloc, *settings.allowed_hosts)),
+        # RFC 9110 §4.2.1: the implied port may be written out.
+        hosts=frozenset(
+            host.lower().encode()
+            for host in (public.netloc, f"{public.netloc}:{_PORTS[public.scheme]}", *settings.allowed_hosts)
+        ),
         origins=frozenset(origin.encode() for origin in (settings.public_url, *settings.allowed_origins)),
         loopback_origins=is_loopback(public.hostname or ""),
         policies=policies,

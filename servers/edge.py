@@ -22,7 +22,12 @@ Headers = list[tuple[bytes, bytes]]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
-_EXPOSED = b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, DPoP-Nonce, X-Request-ID"
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, DPoP-Nonce, X-Request-ID",
+)
+_FOR_ALL_ORIGINS: Headers = [(b"access-control-allow-origin", b"*"), _EXPOSED]
+_BY_ORIGIN: Headers = [(b"vary", b"Origin")]
 _PREFLIGHT_MAX_AGE = b"600"
 _UNAUTHORIZED = 401
 
@@ -37,7 +42,7 @@ class CorsPolicy(Enum):
 
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """hosts: accepted Host headers. origins: accepted origins of browser clients; `*` is all.
+    """hosts: accepted Host headers, in lower case. origins: accepted origins of browser clients; `*` is all.
     unchecked: paths that load balancers ask by address; they are not counted either. hops: trusted reverse proxies
     (F-13)."""
 
@@ -130,25 +135,26 @@ class Edge:
     ) -> tuple[int, Headers, bytes] | None:
         """Add the CORS headers; → status, headers and body of an answer, if the request goes no further."""
         settings, path = self._settings, scope["path"]
-        if host not in settings.hosts and path not in settings.unchecked:
+        # RFC 9110 §4.2.3: a host's name has no case.
+        if (host is None or host.lower() not in settings.hosts) and path not in settings.unchecked:
             self._keep_out(scope, "host_unknown")
             return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
-        if origin is None:
-            return None
         policy = settings.policies.get(path) or _policy_below(path)
         if policy is None:
             return None
-        allowed = policy is CorsPolicy.PUBLIC or self._allows(origin)
+        is_public = policy is CorsPolicy.PUBLIC
+        # Said to whoever asks, since a cache hands on to a page what it was answered for a program.
+        added += _FOR_ALL_ORIGINS if is_public else _BY_ORIGIN
+        if origin is None:
+            return None
+        allowed = is_public or self._allows(origin)
         if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
             self._keep_out(scope, "origin_not_allowed")
             return 403, _TEXT, _ORIGIN_REFUSED
         if not allowed:
             return None
-        if policy is CorsPolicy.PUBLIC:
-            added.append((b"access-control-allow-origin", b"*"))
-        else:
-            added += [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
-        added.append((b"access-control-expose-headers", _EXPOSED))
+        if not is_public:
+            added += [(b"access-control-allow-origin", origin), _EXPOSED]
         if scope["method"] == "OPTIONS":
             return 204, _preflight(scope["headers"]), b""
         return None
@@ -202,7 +208,7 @@ def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:
     """Every method and header that is asked for: access is decided by the token, not by the browser."""
     asked = next((value for name, value in headers if name == b"access-control-request-headers"), b"")
     return [
-        (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
+        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
         (b"access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else b"Authorization, Content-Type"),
         (b"access-control-max-age", _PREFLIGHT_MAX_AGE),
     ]

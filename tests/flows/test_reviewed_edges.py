@@ -1,9 +1,12 @@
 """What holds for every answer, whichever way it was asked for: addresses, origins, methods."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
-from tests.support.gateway import Gateway
+from tests.support.clock import SettableClock
+from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 
 PAGES = ("/authorize", "/signin", "/signout", "/consent")
 PROGRAMS = ("/token", "/revoke", "/introspect", "/par", "/register")
@@ -32,3 +35,84 @@ def test_document_of_a_resource_is_at_the_address_with_a_slash_too(sqlite_gatewa
     plain, slashed = httpx.get(well_known), httpx.get(f"{well_known}/", headers={"Origin": "https://app.example"})
     assert (slashed.status_code, slashed.content) == (200, plain.content)
     assert slashed.headers["access-control-allow-origin"] == "*"
+
+
+DOCUMENTS = (
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/jwks.json",
+    "/.well-known/oauth-protected-resource/mcp",
+)
+
+
+# F-20: a cache that has the document from a program hands it on to a page.
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_document_is_the_same_answer_for_pages_and_programs(sqlite_gateway: Gateway, path: str) -> None:
+    program = httpx.get(f"{sqlite_gateway.url}{path}")
+    page = httpx.get(f"{sqlite_gateway.url}{path}", headers={"Origin": "https://app.example"})
+    assert "public" in program.headers["cache-control"]
+    for answer in (program, page):
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+# F-20: whose answer depends on who asks says so, for caches.
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://evil.example"}])
+def test_answer_that_depends_on_the_origin_says_so(sqlite_gateway: Gateway, headers: dict[str, str]) -> None:
+    for answer in (
+        httpx.get(f"{sqlite_gateway.url}/api/v1/auth/config", headers=headers),
+        httpx.post(f"{sqlite_gateway.url}/mcp", headers=headers),
+    ):
+        assert answer.headers["vary"] == "Origin"
+        assert "access-control-allow-origin" not in answer.headers
+
+
+# F-20, STD-98: whatever goes wrong, a browser client reads what.
+def test_every_error_of_the_endpoints_for_programs_can_be_read_by_pages(sqlite_gateway: Gateway) -> None:
+    with httpx.Client(base_url=sqlite_gateway.url, headers={"Origin": "https://app.example"}) as page:
+        answers = {
+            400: page.post("/token", data={"client_id": "x"}),
+            401: page.post("/revoke", data={"client_id": "x", "token": "x"}),
+            405: page.get("/par"),
+            413: page.post("/token", content=b"x" * 70_000),
+        }
+    assert {status: answer.status_code for status, answer in answers.items()} == {status: status for status in answers}
+    for answer in answers.values():
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+# STD-50
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize("path", [*PAGES, "/signin/callback", "/introspect"])
+def test_no_other_site_reads_a_page(sqlite_gateway: Gateway, method: str, path: str) -> None:
+    asked = {"Origin": "https://app.example", "Access-Control-Request-Method": "POST"}
+    answer = httpx.request(method, f"{sqlite_gateway.url}{path}", headers=asked)
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+# RFC 9110 §4.2: a host's name has no case, and the implied port may be written out.
+def test_public_host_is_known_in_every_spelling(
+    sqlite_gateway: Gateway, sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    public = replace(sqlite_gateway, url="https://mcp.example.com")
+    with running_gateway(sqlite_url, supabase, clock, as_node_of=public) as node:
+
+        def status(host: str) -> int:
+            return httpx.get(f"{node.listens_at}/.well-known/jwks.json", headers={"Host": host}).status_code
+
+        spellings = ("mcp.example.com", "MCP.Example.com", "mcp.example.com:443")
+        assert {spelling: status(spelling) for spelling in spellings} == dict.fromkeys(spellings, 200)
+        foreign = ("mcp.example.com:80", "mcp.example.com.", "mcp.example.com.evil.example", "example.com", "")
+        assert {host: status(host) for host in foreign} == dict.fromkeys(foreign, 421)
+
+
+# F-20: routes of the operator's own may have any method.
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_preflight_admits_every_method(sqlite_gateway: Gateway, method: str) -> None:
+    origin = "http://localhost:6274"
+    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    preflight = httpx.options(f"{sqlite_gateway.url}/api/v1/mine", headers=asked)
+    assert preflight.status_code == 204
+    assert preflight.headers["access-control-allow-origin"] == origin
+    assert method in preflight.headers["access-control-allow-methods"].split(", ")
