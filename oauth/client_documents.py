@@ -29,7 +29,8 @@ _MOST_KEY_BYTES = 32 * 1024
 _LEAST_FRESH, _MOST_FRESH, _FRESH = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=1)
 # So long is a copy good whose server no longer answers (P-4).
 _LAST_GOOD = timedelta(days=7)
-# After a failure nobody asks again for a while; and so many documents are fetched in a window by one process.
+# After a failure nobody asks again for a while; and so many documents and key sets are fetched in a window by one
+# process.
 _PAUSE = timedelta(seconds=30)
 _WINDOW, _MOST_FETCHES = timedelta(minutes=1), 120
 _MOST_FAILURES = 10_000
@@ -126,7 +127,7 @@ class ClientDocuments:
         if self._is_fresh(stored):
             return stored
         try:
-            fetched = await self._fetch(url)
+            fetched = await self._fetch(url, _MOST_BYTES)
         except FetchFailed as failure:
             return await self._without_network(url, stored, failure.reason)
         published = client_metadata_document.read(fetched.document, url, self._scopes, self._known)
@@ -137,12 +138,14 @@ class ClientDocuments:
         try:
             jwks = await self._keys_of(published)
         except FetchFailed as failure:
+            self._note_failure(url)
             return await self._without_network(url, stored, f"jwks_{failure.reason}")
         fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
         return await self._keep(url, published, jwks, self._clock() + fresh_for)
 
-    async def _fetch(self, url: str) -> Fetched:
+    async def _fetch(self, url: str, most_bytes: int) -> Fetched:
         now = self._clock()
+        # Nobody puts this off by asking meanwhile.
         if now < self._fetches.failed_until.get(url, now):
             raise FetchFailed("failed_a_moment_ago")
         if now - self._fetches.began >= _WINDOW:
@@ -150,19 +153,22 @@ class ClientDocuments:
         self._fetches.count += 1
         if self._fetches.count > _MOST_FETCHES:
             raise FetchFailed("too_many_fetches")
-        return await fetch_object(url, _MOST_BYTES, self._network)
+        try:
+            return await fetch_object(url, most_bytes, self._network)
+        except FetchFailed:
+            self._note_failure(url)
+            raise
 
     async def _keys_of(self, published: PublishedClient) -> str | None:
         if published.jwks_uri is None:
             return published.jwks
-        fetched = await fetch_object(published.jwks_uri, _MOST_KEY_BYTES, self._network)
+        fetched = await self._fetch(published.jwks_uri, _MOST_KEY_BYTES)
         if not jwk_set.usable_keys(fetched.document):
             raise FetchFailed("without_keys")
         return json.dumps(fetched.document)
 
     async def _without_network(self, url: str, stored: Client | None, reason: str) -> Client | OAuthError:
         """The last good copy, or one that came with the program."""
-        self._note_failure(url)
         log.info("client_document_unavailable", client_id=url, reason=reason)
         now = self._clock()
         if stored is not None and stored.fresh_until is not None and now < stored.fresh_until + _LAST_GOOD:

@@ -37,7 +37,8 @@ def read(
         return _refused("The document must not contain a client secret.")
     # What it says beyond our offers (a grant type of another protocol, say) is left out, not held against it.
     grants = document.get("grant_types")
-    offered = {**document, "grant_types": _offered(grants)} if isinstance(grants, list) else {**document, **_DEFAULTS}
+    left = [grant for grant in grants if grant in _OFFERED] if isinstance(grants, list) else _OFFERED
+    offered = {**document, "grant_types": left}
     offered.setdefault("token_endpoint_auth_method", str(ClientAuthenticationMethod.NONE))
     metadata = client_metadata.parse(offered, known_scopes, METHODS, custom_redirects=known.custom_redirects)
     if isinstance(metadata, OAuthError):
@@ -58,12 +59,6 @@ def read(
 
 
 _OFFERED = ["authorization_code", "refresh_token"]
-_DEFAULTS = {"grant_types": _OFFERED}
-
-
-def _offered(grants: list[object]) -> list[object]:
-    # By equality: a stranger's list holds anything.
-    return [grant for grant in grants if grant in _OFFERED]
 
 
 def _refused(description: str) -> OAuthError:

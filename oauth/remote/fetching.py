@@ -20,6 +20,7 @@ _MOST_ADDRESSES = 2
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
+_AGE = re.compile(r"[0-9]{1,9}")
 _NOT_KEPT = re.compile(r"(?:^|,)\s*(?:no-store|no-cache)\s*(?:,|=|$)", re.IGNORECASE)
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
@@ -121,12 +122,14 @@ async def _fetch(client: httpx.AsyncClient, address: str, url: str, most_bytes: 
     document = parse_object(body)
     if document is None:
         raise UnusableAnswer("not_json")
-    return Fetched(document, _max_age(response.headers.get("cache-control", "")))
+    return Fetched(document, _max_age(response.headers.get("cache-control", ""), response.headers.get("age", "")))
 
 
-def _max_age(cache_control: str) -> timedelta | None:
-    """RFC 9111 §5.2.2."""
+def _max_age(cache_control: str, age: str) -> timedelta | None:
+    """RFC 9111 §5.2.2, and §4.2: what a cache on the way has kept already is over."""
     if _NOT_KEPT.search(cache_control):
         return timedelta(0)
     found = _MAX_AGE.search(cache_control)
-    return timedelta(seconds=int(found[1])) if found is not None else None
+    if found is None:
+        return None
+    return max(timedelta(0), timedelta(seconds=int(found[1]) - (int(age) if _AGE.fullmatch(age) else 0)))

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,12 +26,13 @@ HOSTS = ("app.test", "other.test", "claude.ai", "chatgpt.com", "vscode.dev")
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An answer. delay: an event that it waits for."""
+    """An answer. delay: an event that it waits for. drip: its body has no end, and this many seconds between bytes."""
 
     body: bytes
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay: threading.Event | None = None
+    drip: float | None = None
 
 
 class DocumentServer:
@@ -77,9 +79,13 @@ def document_server(folder: Path) -> Iterator[DocumentServer]:
                 self.send_response(found.status)
                 for name, value in found.headers.items():
                     self.send_header(name, value)
-                self.send_header("content-length", str(len(found.body)))
+                if found.drip is None:
+                    self.send_header("content-length", str(len(found.body)))
                 self.end_headers()
                 self.wfile.write(found.body)
+                while found.drip is not None:
+                    self.wfile.write(b" ")
+                    time.sleep(found.drip)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -1,0 +1,230 @@
+"""Client ID metadata documents whose publishers, or whose readers, do their worst."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from oauth import client_assertion
+from oauth.vocabulary import ClientId
+from tests.support.clock import SettableClock
+from tests.support.document_server import DocumentServer, Published, document_server
+from tests.support.forging import ec_key, es256, jws, public_jwk
+from tests.support.gateway import Gateway, RunningSupabase, running_gateway
+from tests.support.raw_client import CALLBACK, RawClient
+
+URL = "https://app.test/oauth/client.json"
+KEY = ec_key(7)
+JSON = {"content-type": "application/json"}
+
+
+def document(**changed: object) -> dict[str, object]:
+    return {
+        "client_id": URL,
+        "client_name": "An assistant",
+        "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "token_endpoint_auth_method": "none",
+        **changed,
+    }
+
+
+def signing(**where: object) -> dict[str, object]:
+    """Of a client that signs its requests."""
+    return document(token_endpoint_auth_method="private_key_jwt", **where)
+
+
+def key_set(key: object = KEY, **changed: object) -> dict[str, object]:
+    jwk = {**public_jwk(key.public_key(), "key"), **changed}  # type: ignore[attr-defined]
+    return {"keys": [{name: value for name, value in jwk.items() if value is not None}]}
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[DocumentServer]:
+    with document_server(tmp_path) as running:
+        running.publish(URL, document())
+        yield running
+
+
+@pytest.fixture
+def gateway(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> Iterator[Gateway]:
+    with running_gateway(sqlite_url, supabase, clock, network=hosts.network()) as running:
+        yield running
+
+
+def published(gateway: Gateway, url: str = URL) -> RawClient:
+    client = gateway.client()
+    client.client_id = url
+    return client
+
+
+def authorize(gateway: Gateway, url: str = URL, **changed: str) -> httpx.Response:
+    client = published(gateway, url)
+    return client.http.get(client.authorization_url(**changed))
+
+
+def proof(gateway: Gateway, key: object = KEY, **changed: object) -> dict[str, str | None]:
+    now = int(gateway.clock().timestamp())
+    claims = {
+        "iss": URL,
+        "sub": URL,
+        "aud": gateway.url,
+        "jti": f"{time.monotonic_ns()}",
+        "iat": now,
+        "exp": now + 60,
+        **changed,
+    }
+    assertion = jws({"alg": "ES256", "kid": "key"}, claims, es256(key))  # type: ignore[arg-type]
+    return {"client_id": None, "client_assertion_type": client_assertion.TYPE, "client_assertion": assertion}
+
+
+# -- what is fetched
+
+
+# STD-205: who asks meanwhile does not put it off.
+def test_document_is_asked_for_half_a_minute_after_a_failure_however_often_somebody_asks(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    hosts.publish(URL, b"", status=500)
+    assert authorize(gateway).status_code == 400
+    hosts.publish(URL, document())
+    for _ in range(2):
+        gateway.clock.advance(seconds=14)
+        assert authorize(gateway).status_code == 400
+    gateway.clock.advance(seconds=3)
+    assert authorize(gateway).status_code == 303
+
+
+# STD-210
+def test_redirect_that_was_dropped_is_not_kept_alive_by_asking(gateway: Gateway, hosts: DocumentServer) -> None:
+    assert authorize(gateway).status_code == 303
+    gateway.clock.advance(hours=2)
+    hosts.publish(URL, b"", status=500)
+    assert authorize(gateway).status_code == 303  # the last good copy
+    hosts.publish(URL, document(redirect_uris=["https://app.test/callback"]))
+    statuses = []
+    for _ in range(3):
+        gateway.clock.advance(seconds=15)
+        statuses.append(authorize(gateway).status_code)
+    assert statuses == [303, 400, 400]
+
+
+def test_keys_that_cannot_be_had_are_left_alone_for_half_a_minute_too(gateway: Gateway, hosts: DocumentServer) -> None:
+    url, keys = "https://chatgpt.com/oauth/client.json", "https://chatgpt.com/oauth/jwks.json"
+    callback = "https://chatgpt.com/connector_platform_oauth_redirect"
+    hosts.publish(url, b"forbidden", status=403)  # so the copy that is shipped counts, and it needs the keys
+    hosts.publish(keys, b"", status=500)
+    for _ in range(5):
+        assert authorize(gateway, url, redirect_uri=callback).status_code == 400
+    assert hosts.asked == [url, keys]
+    hosts.publish(keys, key_set())
+    gateway.clock.advance(seconds=31)
+    assert authorize(gateway, url, redirect_uri=callback).status_code == 303
+
+
+# RFC 9111 §4.2: a cache on the way has had it for a while.
+@pytest.mark.parametrize(("age", "fresh_minutes"), [("3000", 10), ("9999", 5), ("", 60), ("-5", 60), ("1e9", 60)])
+def test_age_of_an_answer_counts(gateway: Gateway, hosts: DocumentServer, age: str, fresh_minutes: int) -> None:
+    hosts.publish(URL, document(), cache_control="max-age=3600", age=age)
+    authorize(gateway)
+    gateway.clock.advance(minutes=fresh_minutes, seconds=-1)
+    authorize(gateway)
+    assert len(hosts.asked) == 1
+    gateway.clock.advance(seconds=2)
+    authorize(gateway)
+    assert len(hosts.asked) == 2
+
+
+# STD-207
+def test_document_of_five_kilobytes_is_read_and_no_byte_more(gateway: Gateway, hosts: DocumentServer) -> None:
+    for size, status in ((5120, 303), (5121, 400)):
+        url = f"https://app.test/{size}"
+        bare = len(json.dumps(document(client_id=url, padding="")))
+        hosts.publish(url, document(client_id=url, padding="x" * (size - bare)))
+        assert len(hosts.documents[url].body) == size
+        assert authorize(gateway, url).status_code == status
+
+
+# STD-207: at full speed the size ends it, drop by drop the time.
+@pytest.mark.parametrize("drip", [0, 0.2])
+def test_document_without_an_end_ends_here(gateway: Gateway, hosts: DocumentServer, drip: float) -> None:
+    hosts.documents[URL] = Published(b"{", 200, JSON, drip=drip)
+    began = time.monotonic()
+    assert authorize(gateway).status_code == 400
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"\xef\xbb\xbf" + json.dumps(document()).encode(), "application/json"),
+        (json.dumps(document()).encode("utf-16"), "application/json; charset=utf-16"),
+        (json.dumps(document(client_name="caf\u00e9"), ensure_ascii=False).encode("latin-1"), "application/json"),
+        (json.dumps(document())[:-1].encode() + b', "client_id": "https://app.test/other"}', "application/json"),
+        (json.dumps(document()).encode(), "text/plain"),
+        (json.dumps(document()).encode(), "application/jsonp"),
+        (json.dumps(document(x=0))[:-2].encode() + b"[" * 9 + b"]" * 9 + b"}", "application/json"),
+    ],
+)
+def test_what_readers_of_json_disagree_about_is_no_document(
+    gateway: Gateway, hosts: DocumentServer, body: bytes, content_type: str
+) -> None:
+    hosts.publish(URL, body, content_type=content_type)
+    assert authorize(gateway).status_code == 400
+
+
+@pytest.mark.parametrize("grants", [[[]], [{}], [None, 1], [["authorization_code"]], []])
+def test_grant_types_that_are_no_words_are_no_grants(
+    gateway: Gateway, hosts: DocumentServer, grants: list[object]
+) -> None:
+    hosts.publish(URL, document(grant_types=grants))
+    refused = authorize(gateway)
+    assert (refused.status_code, refused.headers["content-type"]) == (400, "text/html; charset=utf-8")
+    gateway.clock.advance(seconds=31)
+    hosts.publish(URL, document(grant_types=[*grants, "authorization_code"]))
+    assert authorize(gateway).status_code == 303
+
+
+# -- what changes
+
+
+# STD-204, STD-210
+def test_client_that_comes_to_sign_its_requests_is_not_taken_without_any_more(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    client = published(gateway)
+    tokens = gateway.tokens(client)
+    hosts.publish(URL, signing(jwks=key_set()))
+    gateway.clock.advance(hours=1, seconds=1)
+    assert authorize(gateway).status_code == 303
+    unsigned = client.refresh(tokens["refresh_token"])
+    assert (unsigned.status_code, unsigned.json()["error"]) == (401, "invalid_client")
+    assert client.refresh(tokens["refresh_token"], **proof(gateway)).status_code == 200
+
+
+# -- how it signs
+
+
+@pytest.mark.parametrize("audience", [[{}], [[]], {}, [1], 1, True, "", [], ["x", "x"]])
+def test_audience_that_is_no_word_is_not_ours(gateway: Gateway, hosts: DocumentServer, audience: object) -> None:
+    hosts.publish(URL, signing(jwks=key_set()))
+    assert authorize(gateway).status_code == 303
+    for sent in (audience, [gateway.url, gateway.url]):
+        asked = proof(gateway, aud=sent)
+        refused = published(gateway).token(grant_type="refresh_token", refresh_token="rt_x", **asked)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+
+
+# STD-211: a client that publishes itself is none of ours, and none of ours is one of those.
+def test_document_cannot_take_the_place_of_a_client_that_registered(gateway: Gateway, hosts: DocumentServer) -> None:
+    registered = gateway.registered()
+    hosts.publish(URL, document(client_id=registered.client_id))
+    assert authorize(gateway).status_code == 400
+    stored = gateway.store(lambda store: store.client(ClientId(registered.client_id)))
+    assert stored is not None
+    assert stored.name != "An assistant"
