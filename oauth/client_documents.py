@@ -112,7 +112,7 @@ class ClientDocuments:
             log.info("client_keys_unavailable", client_id=client_id, reason="without_keys")
             return
         try:
-            await self._store.renew_keys(client_id, json.dumps(fetched.document))
+            await self._store.renew_keys(client_id, address, json.dumps(fetched.document))
         except StoreUnavailable as outage:
             log.warning("client_keys_lost", client_id=client_id, cause=str(outage))
         else:

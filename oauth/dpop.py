@@ -57,7 +57,7 @@ def check(
     if token.type is None or token.type.lower() != TYPE:
         return _refused("wrong_type")
     jwk = token.jwk or {}
-    key = jwk_set.usable_key({**jwk, "alg": jwk.get("alg", token.algorithm)})
+    key = jwk_set.usable_key(jwk)
     if key is None or not key.verifies(token):
         return _refused("bad_signature")
     wrong = _check_claims(token.claims, method, url, now, access_token)

@@ -10,6 +10,8 @@ from jwt.exceptions import PyJWTError
 from oauth.jws import VerificationKey
 
 ALGORITHMS = ("ES256", "RS256")
+# RFC 7517 §4.4: a key need not say; there is one that we accept for each kind (RFC 8725 §3.1).
+_IMPLIED = {"EC": "ES256", "RSA": "RS256"}
 _MIN_RSA_BITS = 2048
 
 
@@ -25,10 +27,11 @@ def usable_key(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from 
     """A public key for signatures, of an algorithm and size that we accept (RFC 8725 §3.4)."""
     if not isinstance(jwk, dict) or jwk.get("use", "sig") != "sig" or not isinstance(jwk.get("kid"), str | None):
         return None
-    if not isinstance(jwk.get("alg"), str) or jwk["alg"] not in ALGORITHMS:
+    algorithm = jwk.get("alg", _IMPLIED.get(str(jwk.get("kty"))))
+    if algorithm not in ALGORITHMS:
         return None
     try:
-        parsed = PyJWK(jwk)
+        parsed = PyJWK(jwk, algorithm)
     except (PyJWTError, ValueError):
         return None
     match parsed.key:
@@ -40,4 +43,4 @@ def usable_key(jwk: Any) -> VerificationKey | None:  # noqa: ANN401 - JSON from 
             pass
         case _:  # a private key has no business in a key set
             return None
-    return VerificationKey(parsed.key_id, jwk["alg"], parsed.Algorithm, parsed.key)
+    return VerificationKey(parsed.key_id, algorithm, parsed.Algorithm, parsed.key)

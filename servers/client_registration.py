@@ -86,7 +86,7 @@ def read_jwks(path: Path) -> str:
         raise ValueError(f"{path} is not JSON.") from None
     if not jwk_set.usable_keys(document):
         algorithms = " or ".join(jwk_set.ALGORITHMS)
-        raise ValueError(f"{path} has no public key for {algorithms}: each key needs its `alg`.")
+        raise ValueError(f"{path} has no public key for {algorithms}.")
     return json.dumps(document)
 
 

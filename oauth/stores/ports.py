@@ -96,8 +96,8 @@ class Store(Protocol):
         """Replace what a client publishes of itself. → the client as it is then; None when there is none yet."""
         ...
 
-    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
-        """Replace the public keys of a client."""
+    async def renew_keys(self, client_id: ClientId, jwks_uri: str, jwks: str) -> None:
+        """Replace the public keys of a client, if that is still where it publishes them."""
         ...
 
     async def change_registration(self, client: Client, registration_token: Digest) -> bool:

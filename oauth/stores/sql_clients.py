@@ -106,8 +106,9 @@ class ClientsInSql(SqlPart):
         row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
         return None if row is None else rows.client_of(row)
 
-    async def renew_keys(self, client_id: ClientId, jwks: str) -> None:
-        renewed = update(clients).where(clients.c.client_id == client_id).values(jwks=jwks)
+    async def renew_keys(self, client_id: ClientId, jwks_uri: str, jwks: str) -> None:
+        published_there = (clients.c.client_id == client_id) & (clients.c.jwks_uri == jwks_uri)
+        renewed = update(clients).where(published_there).values(jwks=jwks)
         await self._database.write(lambda connection: connection.execute(renewed))
 
     async def change_registration(self, client: Client, registration_token: Digest) -> bool:

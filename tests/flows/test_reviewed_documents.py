@@ -1,8 +1,10 @@
 """Client ID metadata documents whose publishers, or whose readers, do their worst."""
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -16,8 +18,10 @@ from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import CALLBACK, RawClient
 
+Eventually = Callable[[Callable[[], bool]], None]
 URL = "https://app.test/oauth/client.json"
-KEY = ec_key(7)
+KEYS = "https://other.test/keys.json"
+KEY, OTHER_KEY = ec_key(7), ec_key(8)
 JSON = {"content-type": "application/json"}
 
 
@@ -207,7 +211,37 @@ def test_client_that_comes_to_sign_its_requests_is_not_taken_without_any_more(
     assert client.refresh(tokens["refresh_token"], **proof(gateway)).status_code == 200
 
 
+# STD-210: keys from where it published them before are not its keys.
+def test_keys_that_arrive_from_an_address_that_was_given_up_do_not_count(
+    gateway: Gateway, hosts: DocumentServer, eventually: Eventually
+) -> None:
+    hosts.publish(URL, signing(jwks_uri=KEYS))
+    hosts.publish(KEYS, key_set())
+    client = published(gateway)
+    tokens = client.redeem(gateway.code(client), **proof(gateway)).json()
+    arriving = threading.Event()
+    hosts.publish(KEYS, key_set(OTHER_KEY))
+    hosts.documents[KEYS] = replace(hosts.documents[KEYS], delay=arriving)
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert client.token(**refresh, **proof(gateway, OTHER_KEY)).status_code == 503
+    eventually(lambda: hosts.asked.count(KEYS) == 2)
+    hosts.publish(URL, signing(jwks=key_set()))
+    gateway.clock.advance(hours=1, seconds=1)
+    assert authorize(gateway).status_code == 303
+    arriving.set()
+    time.sleep(0.3)
+    assert client.token(**refresh, **proof(gateway, OTHER_KEY)).status_code == 401
+    assert client.token(**refresh, **proof(gateway)).status_code == 200
+
+
 # -- how it signs
+
+
+# RFC 7517 §4.4: alg is optional, and says nothing that the kind of key does not.
+def test_key_need_not_name_its_algorithm(gateway: Gateway, hosts: DocumentServer) -> None:
+    hosts.publish(URL, signing(jwks=key_set(alg=None, use=None)))
+    client = published(gateway)
+    assert client.redeem(gateway.code(client), **proof(gateway)).status_code == 200
 
 
 @pytest.mark.parametrize("audience", [[{}], [[]], {}, [1], 1, True, "", [], ["x", "x"]])
