@@ -37,14 +37,14 @@ def parse(parameters: Parameters, authorization: str | None) -> PresentedClient 
     assertion = parameters.get("client_assertion")
     if assertion is not None:
         if authorization is not None or secret is not None:
-            return _TWO_WAYS
+            return TWO_WAYS
         return _with_assertion(assertion, parameters.get("client_assertion_type"), client_id)
     if authorization is not None:
         basic = _basic(authorization)
         if isinstance(basic, OAuthError):
             return basic
         if secret is not None:
-            return _TWO_WAYS
+            return TWO_WAYS
         if client_id is not None and client_id != basic.client_id:
             return invalid_client("client_id differs from the Authorization header.", reason="client_id_differs")
         return basic
@@ -90,7 +90,7 @@ def _with_assertion(assertion: str, kind: str | None, client_id: str | None) -> 
     return PresentedClient(ClientId(subject), _METHODS.PRIVATE_KEY_JWT, assertion=assertion)
 
 
-_TWO_WAYS = invalid_request("Use one way of client authentication, not two.", reason="two_client_authentications")
+TWO_WAYS = invalid_request("Use one way of client authentication, not two.", reason="two_client_authentications")
 
 
 def _basic(authorization: str) -> PresentedClient | OAuthError:

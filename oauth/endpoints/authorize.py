@@ -4,10 +4,10 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, client_id_url, credentials, parameters, pushed_request, redirect_uri
+from oauth import authorization_request, credentials, parameters, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
-from oauth.endpoints import throttle
+from oauth.endpoints import connecting_client
 from oauth.endpoints.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
@@ -95,27 +95,18 @@ async def _pushed(
 
 async def _client(client_id: str, request: Request, server: AuthorizationServer) -> Client | Response:
     """Who asks, or the page that says why nobody does."""
-    if not client_id_url.is_url(client_id):
-        client = await server.store.client(ClientId(client_id))
-        if client is None:
-            log.info("authorization_refused", reason="client_unknown")
-            return message_page(request, server, _UNKNOWN_CLIENT)
+    client = await connecting_client.find(ClientId(client_id), request, server)
+    if client is None:
+        log.info("authorization_refused", reason="client_unknown")
+        return message_page(request, server, _UNKNOWN_CLIENT)
+    if not isinstance(client, OAuthError):
         return client
-    if await server.store.client(ClientId(client_id)) is None:
-        # Somebody new, as if they registered: nobody makes us fetch without end (STD-133).
-        wait = await throttle.count_registration(request, server)
-        if wait is not None:
-            log.info("authorization_refused", reason="registrations_exceeded")
-            headers = {"Retry-After": str(wait.seconds)}
-            return message_page(request, server, _too_many(wait), status=429, headers=headers)
-    published = await server.client_documents.client(client_id)
-    if isinstance(published, OAuthError):
-        log.info("authorization_refused", error=published.code, reason=published.reason)
-        message = Message(
-            "This app cannot be identified", published.description, _NOT_IDENTIFIED, reason=published.reason
-        )
-        return message_page(request, server, message)
-    return published
+    log.info("authorization_refused", error=client.code, reason=client.reason)
+    if client.retry_after is not None:
+        wait = Wait(client.retry_after)
+        return message_page(request, server, _too_many(wait), status=429, headers={"Retry-After": str(wait.seconds)})
+    message = Message("This app cannot be identified", client.description, _NOT_IDENTIFIED, reason=client.reason)
+    return message_page(request, server, message)
 
 
 def _shown(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from oauth import client_assertion, client_authentication
 from oauth.authorization_server import AuthorizationServer
-from oauth.client_authentication import PresentedClient
+from oauth.client_authentication import TWO_WAYS, PresentedClient
 from oauth.endpoints import throttle
 from oauth.endpoints.body import read_form
 from oauth.errors import OAuthError, invalid_client, temporarily_unavailable, too_many_requests
@@ -15,7 +15,8 @@ from oauth.models import Client
 from oauth.parameters import Parameters
 from oauth.vocabulary import ClientId
 
-Find = Callable[[ClientId], Awaitable[Client | None]]
+# → the client; None where there is none, an error where there can be none.
+Find = Callable[[ClientId], Awaitable[Client | OAuthError | None]]
 
 
 async def presented(
@@ -26,13 +27,16 @@ async def presented(
     params = await read_form(request)
     if isinstance(params, OAuthError):
         return params
-    caller = client_authentication.parse(params, request.headers.get("authorization"))
+    sent = request.headers.getlist("authorization")
+    # OAuth 2.1 §2.4: two headers are two ways; a proxy in front may have read the other one.
+    caller = TWO_WAYS if len(sent) > 1 else client_authentication.parse(params, next(iter(sent), None))
     if isinstance(caller, OAuthError):
         return caller
+    find = find or server.store.client
     if caller.secret is not None:
-        checked = await _with_secret_checked(caller, caller.secret, request, server, find or server.store.client)
+        checked = await _with_secret_checked(caller, caller.secret, request, server, find)
     else:
-        checked = await _with_assertion_checked(caller, server)
+        checked = await _with_assertion_checked(caller, server, find)
     return checked if isinstance(checked, OAuthError) else (params, checked)
 
 
@@ -45,6 +49,8 @@ async def authenticated(
         return found
     params, caller = found
     client = await (find or server.store.client)(caller.client_id)
+    if isinstance(client, OAuthError):
+        return client
     proven = client_authentication.authenticate(client, caller)
     return proven if isinstance(proven, OAuthError) else (params, proven)
 
@@ -55,6 +61,8 @@ async def _with_secret_checked(
     """Guessing is slow (STD-46): wrong secrets are counted for the client and where they come from, so that the right
     one from elsewhere is good all the while. One that was right before is no guess."""
     client = await find(caller.client_id)
+    if isinstance(client, OAuthError):
+        return client
     if client is None or client.authentication_method is not caller.method:
         return caller
     stored = [each for each in (client.secret_digest, client.former_secret_digest) if each is not None]
@@ -70,12 +78,16 @@ async def _with_secret_checked(
     return replace(caller, matched=matched)
 
 
-async def _with_assertion_checked(caller: PresentedClient, server: AuthorizationServer) -> PresentedClient | OAuthError:
+async def _with_assertion_checked(
+    caller: PresentedClient, server: AuthorizationServer, find: Find
+) -> PresentedClient | OAuthError:
     """An assertion counts once, over all nodes (RFC 7523 §3, item 7)."""
     if caller.assertion is None:
         return caller
     now = server.clock()
-    client = await server.store.client(caller.client_id)
+    client = await find(caller.client_id)
+    if isinstance(client, OAuthError):
+        return client
     known = client_assertion.check(caller.assertion, client, server.settings.issuer, now)
     if isinstance(known, OAuthError):
         # D-8: a token request looks nothing up; that the keys are fetched in the meantime is told to come back for.

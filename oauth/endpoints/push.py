@@ -1,5 +1,7 @@
 """POST /par (RFC 9126): an authorization request that travels to us directly, and by reference through the browser."""
 
+from functools import partial
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -7,7 +9,7 @@ from starlette.responses import Response
 from oauth import authorization_request, credentials, dpop, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
-from oauth.endpoints import calling_client, possession
+from oauth.endpoints import calling_client, connecting_client, possession
 from oauth.endpoints.responses import error_response, json_response
 from oauth.errors import OAuthError
 from oauth.flow_steps import Step
@@ -21,7 +23,9 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     """A form with the parameters of /authorize → 201 with the request_uri that stands for them, once (§2.2).
 
     The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
-    found = await calling_client.authenticated(request, server)
+    # One whose id is a URL may be new here: its connection begins with this request.
+    find = partial(connecting_client.find, request=request, server=server)
+    found = await calling_client.authenticated(request, server, find)
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, client = found

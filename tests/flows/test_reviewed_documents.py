@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -15,8 +16,8 @@ from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
 from tests.support.document_server import DocumentServer, Published, document_server
 from tests.support.forging import ec_key, es256, jws, public_jwk
-from tests.support.gateway import Gateway, RunningSupabase, running_gateway
-from tests.support.raw_client import CALLBACK, RawClient
+from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
+from tests.support.raw_client import CALLBACK, RawClient, answer_of
 
 Eventually = Callable[[Callable[[], bool]], None]
 URL = "https://app.test/oauth/client.json"
@@ -262,3 +263,76 @@ def test_document_cannot_take_the_place_of_a_client_that_registered(gateway: Gat
     stored = gateway.store(lambda store: store.client(ClientId(registered.client_id)))
     assert stored is not None
     assert stored.name != "An assistant"
+
+
+# -- where it begins with /par (RFC 9126)
+
+
+def push(client: RawClient, **changed: str | None) -> httpx.Response:
+    asked = {**dict(parse_qsl(urlsplit(client.authorization_url()).query)), **changed}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return client.http.post(f"{client.node}/par", data=given)
+
+
+def pushed_url(client: RawClient, pushed: httpx.Response) -> str:
+    assert pushed.status_code == 201, pushed.text
+    query = {"client_id": client.client_id, "request_uri": pushed.json()["request_uri"]}
+    return f"{client.gateway}/authorize?{urlencode(query)}"
+
+
+# STD-2, STD-180: /par may be the first that we hear of a client.
+def test_client_whose_document_nobody_knows_yet_begins_at_par(gateway: Gateway, hosts: DocumentServer) -> None:
+    hosts.publish(URL, document(require_pushed_authorization_requests=True))
+    client = published(gateway)
+    redirect = gateway.browser().connect(pushed_url(client, push(client)), USER.email, USER.password)
+    assert client.redeem(answer_of(redirect)["code"]).status_code == 200
+
+
+def test_client_that_signs_its_requests_begins_at_par(gateway: Gateway, hosts: DocumentServer) -> None:
+    hosts.publish(URL, signing(jwks_uri=KEYS))
+    hosts.publish(KEYS, key_set())
+    client = published(gateway)
+    unsigned = push(client)
+    assert (unsigned.status_code, unsigned.json()["error"]) == (401, "invalid_client")
+    pushed = push(client, **proof(gateway, aud=f"{gateway.url}/par"))
+    redirect = gateway.browser().connect(pushed_url(client, pushed), USER.email, USER.password)
+    assert client.redeem(answer_of(redirect)["code"], **proof(gateway)).status_code == 200
+
+
+def test_redirect_that_is_new_in_a_document_can_be_pushed_when_the_old_copy_is_over(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    client = published(gateway)
+    assert push(client).status_code == 201
+    hosts.publish(URL, document(redirect_uris=["https://app.test/new"]))
+    gateway.clock.advance(hours=1, seconds=1)
+    client.redirect_uri = "https://app.test/new"
+    assert push(client).status_code == 201
+
+
+def test_document_that_cannot_be_had_is_an_unknown_client_at_par(gateway: Gateway, hosts: DocumentServer) -> None:
+    hosts.publish(URL, b"", status=500)
+    for _ in range(2):
+        refused = push(published(gateway))
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+    assert hosts.asked == [URL]
+
+
+# STD-133
+def test_stranger_cannot_make_us_fetch_without_end_at_par(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, network=hosts.network(), registrations_per_address=3) as gateway:
+        answers = [push(published(gateway, f"{URL}/{number}")) for number in range(5)]
+    assert [answer.status_code for answer in answers] == [401] * 3 + [429] * 2
+    assert answers[-1].json()["error"] == "temporarily_unavailable"
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 600
+    assert len(hosts.asked) == 3
+
+
+# D-8
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect"])
+def test_no_other_endpoint_looks_a_client_up(gateway: Gateway, hosts: DocumentServer, path: str) -> None:
+    form = {"client_id": URL, "grant_type": "refresh_token", "refresh_token": "rt_x", "token": "x"}
+    assert httpx.post(f"{gateway.url}{path}", data=form).status_code == 401
+    assert hosts.resolved == []
