@@ -16,6 +16,7 @@ from oauth.credentials import digest
 from oauth.models import AuthorizationRequest, SignInSession
 from oauth.resource_owners import ResourceOwner
 from oauth.settings import Settings
+from oauth.vocabulary import Subject
 
 _BROWSER = "mcp_auth_browser"
 _SESSION = "mcp_auth_session"
@@ -38,12 +39,11 @@ def is_bound(asked: AuthorizationRequest, request: Request, server: Authorizatio
     return secret is not None and hmac.compare_digest(digest(secret), asked.browser)
 
 
-def form_token(secret: str, handle: str) -> str:
-    """What a form has to send back: only who holds the cookie can make it (F-4)."""
-    mac = hmac.digest(
-        secret.encode("utf-8", "surrogatepass"), b"form " + handle.encode("utf-8", "surrogatepass"), "sha256"
-    )
-    return urlsafe_b64encode(mac).rstrip(b"=").decode()
+def form_token(secret: str, handle: str, subject: Subject | None = None) -> str:
+    """What a form has to send back: only who holds the cookie can make it (F-4). subject: whose account the page names,
+    where it asks for a decision; that stands behind a dot."""
+    token = _mac(secret, handle)
+    return token if subject is None else f"{token}.{_mac(secret, f'{handle} {subject}')}"
 
 
 def form_token_matches(sent: str | None, secret: str | None, handle: str) -> bool:
@@ -51,8 +51,20 @@ def form_token_matches(sent: str | None, secret: str | None, handle: str) -> boo
     return (
         sent is not None
         and secret is not None
-        and hmac.compare_digest(sent.encode(), form_token(secret, handle).encode())
+        and hmac.compare_digest(sent.partition(".")[0].encode(), form_token(secret, handle).encode())
     )
+
+
+def form_names(sent: str | None, secret: str, handle: str, subject: Subject) -> bool:
+    """Did the page that it was on name this account?"""
+    return sent is not None and hmac.compare_digest(sent.encode(), form_token(secret, handle, subject).encode())
+
+
+def _mac(secret: str, form: str) -> str:
+    mac = hmac.digest(
+        secret.encode("utf-8", "surrogatepass"), b"form " + form.encode("utf-8", "surrogatepass"), "sha256"
+    )
+    return urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
 def remember_return(response: Response, handle: str, server: AuthorizationServer) -> None:

@@ -69,6 +69,9 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
         session = await current_session(request, server)
         if session is None:
             return redirect(f"/signin?request={pending.handle}")
+        # Ours: the yes is of whoever the page named; in another window somebody else may have signed in since.
+        if not pending.was_shown_to(session.subject, params.get("csrf")):
+            return redirect(f"/consent?request={pending.handle}")
         turned_away = await _turned_away(pending, session, request, server)
         if turned_away is not None:
             return turned_away
@@ -212,7 +215,7 @@ def _not_permitted(
         redirects=True,
         flow_id=flow_id,
         handle=pending.handle,
-        csrf=pending.form_token,
+        csrf=pending.form_token_of(session.subject),
         client=pending.client_name,
         resource=pending.resource.name,
         account=session.account,
@@ -229,7 +232,7 @@ def _question(pending: Pending, session: SignInSession, server: AuthorizationSer
         "consent.html",
         redirects=True,
         handle=pending.handle,
-        csrf=pending.form_token,
+        csrf=pending.form_token_of(session.subject),
         client=pending.client_name,
         client_is_proven=pending.client.proves_its_identity,
         client_host=_host(pending.client),

@@ -12,26 +12,40 @@ from starlette.types import Scope
 from oauth import redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
-from oauth.endpoints.browser import browser_secret, form_token, form_token_matches, is_bound
+from oauth.endpoints.browser import browser_secret, form_names, form_token, form_token_matches, is_bound
 from oauth.endpoints.responses import message_page
 from oauth.errors import OAuthError
 from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
 from oauth.parameters import Parameters
 from oauth.resources import Resource
+from oauth.vocabulary import Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that this browser began, with all that its pages show. form_token: for the forms on them. scope: of the
+    """A request that this browser began, with all that its pages show. browser: the secret of its cookie. scope: of the
     HTTP request that is about it, for what is noted of it."""
 
     handle: str
     asked: AuthorizationRequest
     client: Client
     resource: Resource
-    form_token: str
+    browser: str = field(repr=False)
     scope: Scope = field(repr=False)
+
+    @property
+    def form_token(self) -> str:
+        """For the forms on its pages."""
+        return form_token(self.browser, self.handle)
+
+    def form_token_of(self, subject: Subject) -> str:
+        """For the forms on a page that names somebody's account."""
+        return form_token(self.browser, self.handle, subject)
+
+    def was_shown_to(self, subject: Subject, sent: str | None) -> bool:
+        """Did the page with this form token name the account of this person?"""
+        return form_names(sent, self.browser, self.handle, subject)
 
     @property
     def client_name(self) -> str:
@@ -58,7 +72,7 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     # A redirect that the client has given up since counts at once (STD-210).
     if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
-    return Pending(handle, asked, client, resource, form_token(secret, handle), request.scope)
+    return Pending(handle, asked, client, resource, secret, request.scope)
 
 
 async def find_open(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
