@@ -7,7 +7,7 @@ from starlette.responses import Response
 from oauth import authorization_request, credentials, parameters, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
-from oauth.endpoints import connecting_client
+from oauth.endpoints import connecting_client, pending
 from oauth.endpoints.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
@@ -33,8 +33,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
         return client
     request.scope["flow_client_id"] = client.client_id
     if client.disabled_at is not None:
-        log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
-        return message_page(request, server, _DISABLED, status=403)
+        return pending.switched_off(client, request, server)
     pushed = "request_uri" in params
     sent = await _pushed(params, client, request, server) if pushed else params
     if isinstance(sent, Response):
@@ -182,12 +181,6 @@ _SPENT = Message(
 _NOT_IDENTIFIED = (
     "Nothing was shared. Try again in a minute; if that does not help, tell the makers of the app, and the people who "
     "run this service."
-)
-_DISABLED = Message(
-    "This app has been switched off here",
-    "The people who run this service do not let it connect at the moment.",
-    "Nothing was shared. Ask them if you need it.",
-    reason="client_disabled",
 )
 _UNKNOWN_CLIENT = Message(
     "This app is not registered here",

@@ -5,6 +5,7 @@ an error of ours."""
 
 from dataclasses import dataclass, field
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -20,6 +21,8 @@ from oauth.pages import Message
 from oauth.parameters import Parameters
 from oauth.resources import Resource
 from oauth.vocabulary import Subject
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     resource = server.resources.get(asked.resource)
     if client is None or resource is None:
         return message_page(request, server, _UNKNOWN)
+    if client.disabled_at is not None:
+        return switched_off(client, request, server)
     # A redirect that the client has given up since counts at once (STD-210).
     if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
@@ -94,6 +99,12 @@ def check_form(
     if form_token_matches(parameters.get("csrf"), browser_secret(request, server), pending.handle):
         return None
     return message_page(request, server, _FOREIGN, status=403)
+
+
+def switched_off(client: Client, request: Request, server: AuthorizationServer) -> Response:
+    """The operator has switched the client off."""
+    log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
+    return message_page(request, server, _DISABLED, status=403)
 
 
 def expired(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
@@ -150,4 +161,10 @@ _FOREIGN = Message(
     "It can only be used in the browser window where it began. If it was this one, cookies are blocked for this site.",
     "Go back to the app and start again from there. Do not use a sign-in link that somebody sent to you.",
     reason="browser_mismatch",
+)
+_DISABLED = Message(
+    "This app has been switched off here",
+    "The people who run this service do not let it connect at the moment.",
+    "Nothing was shared. Ask them if you need it.",
+    reason="client_disabled",
 )

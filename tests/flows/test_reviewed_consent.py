@@ -1,6 +1,10 @@
 """The pages, for people who do several things at once, and for those who would rather be somebody else."""
 
-from oauth.vocabulary import Subject
+from dataclasses import replace
+from datetime import datetime
+
+from oauth.stores.sql import SqlStore
+from oauth.vocabulary import ClientId, Subject
 from tests.support.browser import forms
 from tests.support.gateway import ADMIN, USER, Gateway
 from tests.support.raw_client import answer_of, claims_of
@@ -53,3 +57,22 @@ def test_form_token_of_the_sign_in_page_is_no_yes(sqlite_gateway: Gateway) -> No
     asked_again = browser.submit(page, "/consent", decision="allow", csrf=token)
     assert asked_again.status_code == 200
     assert "wants access" in asked_again.text
+
+
+# What the operator switches off is off for those, too, who have its page open.
+def test_client_that_is_switched_off_meanwhile_gets_no_answer(sqlite_gateway: Gateway) -> None:
+    client, browser = sqlite_gateway.registered(), sqlite_gateway.browser()
+    page = browser.sign_in(browser.get(client.authorization_url()), USER.email, USER.password)
+
+    async def switch(store: SqlStore, at: datetime | None) -> None:
+        stored = await store.client(ClientId(client.client_id))
+        assert stored is not None
+        await store.put_client(replace(stored, disabled_at=at))
+
+    sqlite_gateway.store(lambda store: switch(store, sqlite_gateway.clock()))
+    for decision in ("allow", "deny"):
+        refused = browser.decide(page, decision)
+        assert refused.status_code == 403
+        assert "switched off" in refused.text
+    sqlite_gateway.store(lambda store: switch(store, None))
+    assert "code" in answer_of(browser.decide(page))
