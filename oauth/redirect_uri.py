@@ -17,7 +17,8 @@ _CHARACTERS = re.compile(r"[!#-;=?-\[\]_a-z~]+", re.ASCII)
 _LOOPBACK = re.compile(
     r"(?P<origin>http://(?:127\.0\.0\.1|\[::1\]|localhost))(?P<port>:[0-9]{1,5})?(?P<rest>[/?].*)?", re.ASCII
 )
-_AUTHORITY = re.compile(r"(?:[A-Za-z0-9._\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+# No empty labels: with a dot at its end a host is the same for browsers, and another for whoever compares names.
+_AUTHORITY = re.compile(r"(?:[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 _PRIVATE_USE_SCHEME = re.compile(r"[a-z][a-z0-9+\-]*(\.[a-z0-9+\-]+)+", re.ASCII)
 _RESPONSE_PARAMETERS = frozenset({"code", "state", "iss", "error", "error_description", "error_uri"})
 

@@ -226,6 +226,7 @@ def test_known_app_registers_its_own_scheme_and_gets_its_answer_there(sqlite_gat
         "cursor:/oauth/callback",
         "CURSOR://anysphere.cursor-mcp/oauth/callback",
         "https://claude.ai/other",
+        "https://claude.ai./api/mcp/auth_callback",
     ],
 )
 def test_what_only_looks_like_a_known_redirect_is_refused(sqlite_gateway: Gateway, uri: str) -> None:

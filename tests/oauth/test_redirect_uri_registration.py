@@ -53,6 +53,12 @@ def test_uri_of_a_real_client_may_be_registered(uri: str) -> None:
         "https:cb",
         "https:///cb",
         "https://:443/cb",
+        # empty labels
+        "https://app.example./cb",
+        "https://app.example.:443/cb",
+        "https://app..example/cb",
+        "https://.app.example/cb",
+        "https://./cb",
         # STD-41: complete, with a path, without a fragment.
         "https://app.example",
         "https://app.example?x=1",
