@@ -17,6 +17,10 @@ MAX_NAME = 120  # characters, about what fits a consent page
 _REFUSED_GRANTS = frozenset({"client_credentials", "implicit", "password"})
 # Unicode categories of what cannot be seen, or changes how the rest is seen.
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
+# What cannot be seen either, though its category is that of letters, marks and symbols.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+# More marks over and under one letter than any script has: they are drawn across the lines around it.
+_TOO_MANY_MARKS = "M" * 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,16 @@ def _scope(value: object, known: frozenset[Scope]) -> frozenset[Scope] | OAuthEr
 def _name(value: object) -> str | OAuthError | None:
     if value is None:
         return None
-    # Ours: a name is shown to people, so nothing invisible, nothing that turns text around.
-    if not isinstance(value, str) or len(value) > MAX_NAME or any(category(c) in _INVISIBLE for c in value):
+    if not isinstance(value, str) or len(value) > MAX_NAME or not _is_plain(value):
         return invalid_client_metadata(f"client_name must be plain text of at most {MAX_NAME} characters.")
     return value.strip() or None
+
+
+def _is_plain(name: str) -> bool:
+    """Ours: a name is shown to people, so nothing invisible, and nothing that turns or covers the text around it."""
+    categories = [category(character) for character in name]
+    if not _INVISIBLE.isdisjoint(categories) or not _BLANK.isdisjoint(name):
+        return False
+    kinds = "".join(each[0] for each in categories)
+    # Marks need something to stand on.
+    return _TOO_MANY_MARKS not in kinds and (not name.strip() or not set(kinds) <= set("MZ"))

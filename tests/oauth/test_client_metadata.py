@@ -185,6 +185,10 @@ def test_jwks_and_jwks_uri_together_are_refused() -> None:
         ("  ", None),
         ("Café 東京 🔑", "Café 東京 🔑"),
         ("<b>x</b>", "<b>x</b>"),
+        (
+            "Tie\u0302\u0301ng Vie\u0323\u0302t ❤\ufe0f 1\ufe0f\u20e3",
+            "Tie\u0302\u0301ng Vie\u0323\u0302t ❤\ufe0f 1\ufe0f\u20e3",
+        ),
         ("a" * 120, "a" * 120),
     ],
 )
@@ -212,7 +216,14 @@ def test_name_is_plain_text_of_at_most_120_characters(name: str | None, expected
         "\u2066Claude\u2069",
         "Clau\u2028de",
         "\ufeffClaude",
+        "\u3164",
+        " \ufe0f",
+        "Clau\u2800de",
+        "\u115f\u1160",
+        "Claude\uffa0",
+        "C\u034flaude",
+        "Claude" + "\u0301" * 7,
     ],
 )
-def test_name_that_hides_or_turns_characters_is_refused(name: object) -> None:
+def test_name_that_hides_turns_or_covers_characters_is_refused(name: object) -> None:
     assert refusal(client_name=name) == ("invalid_client_metadata", "client_metadata_refused")
