@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from oauth import jwk_set, jws
 from oauth.credentials import digest
-from oauth.errors import OAuthError, invalid_client
+from oauth.errors import OAuthError, invalid_client, unknown_client
 from oauth.jws import UnverifiedToken
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.vocabulary import Digest
@@ -33,7 +33,7 @@ def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> 
     issuer: ours; it, the token endpoint or the one for pushed requests is the one audience (RFC 7523 §3, and its
     successor: the issuer; RFC 9126 §2)."""
     if client is None:
-        return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+        return unknown_client()
     if client.authentication_method is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
         return invalid_client(
             "This is not the client's registered authentication method.", reason="client_authentication_method"

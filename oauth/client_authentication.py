@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from oauth import client_assertion, jws
-from oauth.errors import OAuthError, invalid_client, invalid_request
+from oauth.errors import OAuthError, invalid_client, invalid_request, unknown_client
 from oauth.models import Client, ClientAuthenticationMethod
 from oauth.parameters import Parameters
 from oauth.vocabulary import ClientId, Digest
@@ -58,7 +58,7 @@ def parse(parameters: Parameters, authorization: str | None) -> PresentedClient 
 def authenticate(client: Client | None, presented: PresentedClient) -> Client | OAuthError:
     """The client, if the caller is it. Only the registered method counts (OAuth 2.1 §2.4)."""
     if client is None:
-        return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+        return unknown_client()
     if client.disabled_at is not None:
         return invalid_client("The client has been switched off here.", reason="client_disabled")
     if presented.method is not client.authentication_method:

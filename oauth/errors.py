@@ -28,6 +28,11 @@ def invalid_client(description: str, reason: str) -> OAuthError:
     return OAuthError(ErrorCode.INVALID_CLIENT, description, reason)
 
 
+def unknown_client() -> OAuthError:
+    """It is not registered, or not any more (D-15, P-13)."""
+    return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+
+
 def invalid_grant(description: str, reason: str) -> OAuthError:
     """The code or refresh token is not good (RFC 6749 §5.2); a client that hears this signs in again."""
     return OAuthError(ErrorCode.INVALID_GRANT, description, reason)

@@ -55,7 +55,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     )
     handle = credentials.new_secret("ar_", server.entropy)
     secret = browser_secret(request, server) or credentials.new_secret("br_", server.entropy)
-    await server.store.add_authorization_request(
+    added = await server.store.add_authorization_request(
         AuthorizationRequest(
             digest=digest(handle),
             browser=digest(secret),
@@ -71,6 +71,8 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             flow_id=flow_id,
         )
     )
+    if not added:
+        return _unknown(request, server)
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
     bind_browser(response, secret, server)
     return response
@@ -96,8 +98,7 @@ async def _client(client_id: str, request: Request, server: AuthorizationServer)
     """Who asks, or the page that says why nobody does."""
     client = await connecting_client.find(ClientId(client_id), request, server)
     if client is None:
-        log.info("authorization_refused", reason="client_unknown")
-        return message_page(request, server, _UNKNOWN_CLIENT)
+        return _unknown(request, server)
     if not isinstance(client, OAuthError):
         return client
     log.info("authorization_refused", error=client.code, reason=client.reason)
@@ -106,6 +107,11 @@ async def _client(client_id: str, request: Request, server: AuthorizationServer)
         return message_page(request, server, _too_many(wait), status=429, headers={"Retry-After": str(wait.seconds)})
     message = Message("This app cannot be identified", client.description, _NOT_IDENTIFIED, reason=client.reason)
     return message_page(request, server, message)
+
+
+def _unknown(request: Request, server: AuthorizationServer) -> Response:
+    log.info("authorization_refused", reason="client_unknown")
+    return message_page(request, server, _UNKNOWN_CLIENT)
 
 
 def _shown(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:

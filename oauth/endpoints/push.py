@@ -11,7 +11,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
 from oauth.endpoints import calling_client, connecting_client, possession
 from oauth.endpoints.responses import error_response, json_response
-from oauth.errors import OAuthError
+from oauth.errors import OAuthError, unknown_client
 from oauth.flow_steps import Step
 from oauth.models import Client, PushedRequest
 from oauth.parameters import Parameters
@@ -50,7 +50,8 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     expires_at = server.clock() + pushed_request.LIFETIME
     flow_id = server.flows.flow_of(request.scope, Step.PUSHED, client.client_id)
     pushed = PushedRequest(digest(secret), client.client_id, query, expires_at, flow_id)
-    await server.store.add_pushed_request(pushed)
+    if not await server.store.add_pushed_request(pushed):
+        return _refused(unknown_client(), request, server)
     server.flows.note(request.scope, Step.PUSHED, client_id=client.client_id)
     answer = {
         "request_uri": pushed_request.PREFIX + secret,

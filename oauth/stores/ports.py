@@ -120,16 +120,16 @@ class Store(Protocol):
         → the grants that were ended. news_until: when no access token of theirs can be good any more."""
         ...
 
-    async def add_pushed_request(self, request: PushedRequest) -> None:
-        """Keep what a client sent ahead, until its browser comes or it expires."""
+    async def add_pushed_request(self, request: PushedRequest) -> bool:
+        """Keep what a client sent ahead, until its browser comes or it expires. False: the client is gone."""
         ...
 
     async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
         """The request of that request_uri, once, if it is this client's and has not expired."""
         ...
 
-    async def add_authorization_request(self, request: AuthorizationRequest) -> None:
-        """Keep a validated request until it is answered or expires."""
+    async def add_authorization_request(self, request: AuthorizationRequest) -> bool:
+        """Keep a validated request until it is answered or expires. False: its client is gone."""
         ...
 
     async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:

@@ -72,8 +72,8 @@ class SqlStore(ClientsInSql, FlowsInSql):
 
     # -- authorization requests
 
-    async def add_pushed_request(self, request: PushedRequest) -> None:
-        await self._insert(pushed_requests, rows.pushed_request_values(request))
+    async def add_pushed_request(self, request: PushedRequest) -> bool:
+        return await self._insert_of_client(pushed_requests, rows.pushed_request_values(request))
 
     async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
         # The gate: of any number of requests one deletes the row.
@@ -89,8 +89,8 @@ class SqlStore(ClientsInSql, FlowsInSql):
         row = await self._database.write(lambda connection: connection.execute(taken).one_or_none())
         return None if row is None else rows.pushed_request_of(row)
 
-    async def add_authorization_request(self, request: AuthorizationRequest) -> None:
-        await self._insert(authorization_requests, rows.authorization_request_values(request))
+    async def add_authorization_request(self, request: AuthorizationRequest) -> bool:
+        return await self._insert_of_client(authorization_requests, rows.authorization_request_values(request))
 
     async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
         row = await self._first(select(authorization_requests).where(authorization_requests.c.digest == digest))

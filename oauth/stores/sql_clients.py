@@ -136,8 +136,11 @@ class ClientsInSql(SqlPart):
         self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
     ) -> Sequence[GrantId]:
         mine = grants.c.client_id == client_id
+        # Locked first, so that nobody gives it another grant until this is done (D-19).
+        locked = select(clients.c.client_id).where(clients.c.client_id == client_id).with_for_update()
 
         def work(connection: Connection) -> list[GrantId]:
+            connection.execute(locked)
             ended = connection.execute(
                 update(grants)
                 .where(mine, grants.c.revoked_at.is_(None))

@@ -1,7 +1,6 @@
 """Pushed authorization requests (RFC 9126)."""
 
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -12,26 +11,14 @@ from tests.support.gateway import USER, Gateway, RunningSupabase, running_gatewa
 from tests.support.raw_client import RawClient, answer_of
 
 
-def push(client: RawClient, **changed: str | None) -> httpx.Response:
-    """The client's request, sent ahead; a parameter given as None is left out."""
-    asked = dict(parse_qsl(urlsplit(client.authorization_url()).query))
-    if client.client_secret is not None:
-        asked["client_secret"] = client.client_secret
-    given = {name: value for name, value in {**asked, **changed}.items() if value is not None}
-    return client.http.post(f"{client.node}/par", data=given)
-
-
 def pushed_url(client: RawClient, **beside: str) -> str:
-    answer = push(client)
-    assert answer.status_code == 201, answer.text
-    query = {"client_id": client.client_id, "request_uri": answer.json()["request_uri"], **beside}
-    return f"{client.gateway}/authorize?{urlencode(query)}"
+    return client.pushed_url(client.push(), **beside)
 
 
 # STD-177
 def test_pushed_request_signs_in_like_any_other(gateway: Gateway) -> None:
     client = gateway.registered()
-    answer = push(client)
+    answer = client.push()
     assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
     body = answer.json()
     assert body["request_uri"].startswith("urn:ietf:params:oauth:request_uri:")
@@ -103,15 +90,15 @@ def test_it_expires(gateway: Gateway, clock: SettableClock) -> None:
 def test_what_would_be_refused_at_the_browser_is_refused_at_once(
     sqlite_gateway: Gateway, changed: dict[str, str | None], status: int, error: str
 ) -> None:
-    refused = push(sqlite_gateway.registered(), **changed)
+    refused = sqlite_gateway.registered().push(**changed)
     assert (refused.status_code, refused.json()["error"]) == (status, error)
 
 
 # STD-174
 def test_client_with_a_secret_has_to_send_it_and_it_is_not_kept(gateway: Gateway) -> None:
     client = gateway.registered(token_endpoint_auth_method="client_secret_post")
-    assert push(client, client_secret=None).json()["error"] == "invalid_client"
-    secret = push(client).json()["request_uri"].rpartition(":")[2]
+    assert client.push(client_secret=None).json()["error"] == "invalid_client"
+    secret = client.push().json()["request_uri"].rpartition(":")[2]
     taken = gateway.store(lambda store: store.take_pushed_request(digest(secret), client.client_id, gateway.clock()))  # type: ignore[arg-type]
     assert taken is not None
     assert "code_challenge=" in taken.query
@@ -122,7 +109,7 @@ def test_client_with_a_secret_has_to_send_it_and_it_is_not_kept(gateway: Gateway
 def test_it_is_posted_as_a_form_of_bearable_size(sqlite_gateway: Gateway) -> None:
     client = sqlite_gateway.registered()
     assert httpx.get(f"{sqlite_gateway.url}/par").status_code == 405
-    assert push(client, state="x" * 70_000).status_code == 413
+    assert client.push(state="x" * 70_000).status_code == 413
     as_json = httpx.post(f"{sqlite_gateway.url}/par", json={"client_id": client.client_id})
     assert as_json.json()["error"] == "invalid_request"
 

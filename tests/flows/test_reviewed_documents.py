@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -268,23 +267,11 @@ def test_document_cannot_take_the_place_of_a_client_that_registered(gateway: Gat
 # -- where it begins with /par (RFC 9126)
 
 
-def push(client: RawClient, **changed: str | None) -> httpx.Response:
-    asked = {**dict(parse_qsl(urlsplit(client.authorization_url()).query)), **changed}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return client.http.post(f"{client.node}/par", data=given)
-
-
-def pushed_url(client: RawClient, pushed: httpx.Response) -> str:
-    assert pushed.status_code == 201, pushed.text
-    query = {"client_id": client.client_id, "request_uri": pushed.json()["request_uri"]}
-    return f"{client.gateway}/authorize?{urlencode(query)}"
-
-
 # STD-2, STD-180: /par may be the first that we hear of a client.
 def test_client_whose_document_nobody_knows_yet_begins_at_par(gateway: Gateway, hosts: DocumentServer) -> None:
     hosts.publish(URL, document(require_pushed_authorization_requests=True))
     client = published(gateway)
-    redirect = gateway.browser().connect(pushed_url(client, push(client)), USER.email, USER.password)
+    redirect = gateway.browser().connect(client.pushed_url(client.push()), USER.email, USER.password)
     assert client.redeem(answer_of(redirect)["code"]).status_code == 200
 
 
@@ -292,10 +279,10 @@ def test_client_that_signs_its_requests_begins_at_par(gateway: Gateway, hosts: D
     hosts.publish(URL, signing(jwks_uri=KEYS))
     hosts.publish(KEYS, key_set())
     client = published(gateway)
-    unsigned = push(client)
+    unsigned = client.push()
     assert (unsigned.status_code, unsigned.json()["error"]) == (401, "invalid_client")
-    pushed = push(client, **proof(gateway, aud=f"{gateway.url}/par"))
-    redirect = gateway.browser().connect(pushed_url(client, pushed), USER.email, USER.password)
+    pushed = client.push(**proof(gateway, aud=f"{gateway.url}/par"))
+    redirect = gateway.browser().connect(client.pushed_url(pushed), USER.email, USER.password)
     assert client.redeem(answer_of(redirect)["code"], **proof(gateway)).status_code == 200
 
 
@@ -303,17 +290,17 @@ def test_redirect_that_is_new_in_a_document_can_be_pushed_when_the_old_copy_is_o
     gateway: Gateway, hosts: DocumentServer
 ) -> None:
     client = published(gateway)
-    assert push(client).status_code == 201
+    assert client.push().status_code == 201
     hosts.publish(URL, document(redirect_uris=["https://app.test/new"]))
     gateway.clock.advance(hours=1, seconds=1)
     client.redirect_uri = "https://app.test/new"
-    assert push(client).status_code == 201
+    assert client.push().status_code == 201
 
 
 def test_document_that_cannot_be_had_is_an_unknown_client_at_par(gateway: Gateway, hosts: DocumentServer) -> None:
     hosts.publish(URL, b"", status=500)
     for _ in range(2):
-        refused = push(published(gateway))
+        refused = published(gateway).push()
         assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
     assert hosts.asked == [URL]
 
@@ -323,7 +310,7 @@ def test_stranger_cannot_make_us_fetch_without_end_at_par(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
 ) -> None:
     with running_gateway(sqlite_url, supabase, clock, network=hosts.network(), registrations_per_address=3) as gateway:
-        answers = [push(published(gateway, f"{URL}/{number}")) for number in range(5)]
+        answers = [published(gateway, f"{URL}/{number}").push() for number in range(5)]
     assert [answer.status_code for answer in answers] == [401] * 3 + [429] * 2
     assert answers[-1].json()["error"] == "temporarily_unavailable"
     assert 0 < int(answers[-1].headers["retry-after"]) <= 600
