@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oauth.credentials import Entropy
@@ -124,6 +125,9 @@ class Edge:
             return
         try:
             await self._app(scope, receive, send_added)
+        except ClientDisconnect:
+            # In the middle of its request: nobody is there to be answered, and nothing is wrong here.
+            log.info("client_gone", path=scope["path"])
         except Exception:
             log.exception("unhandled_error", path=scope["path"])
             self._notice(scope, "unhandled_error")

@@ -1,6 +1,9 @@
 """What holds for every answer, whichever way it was asked for: addresses, origins, methods."""
 
+import socket
+from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -116,3 +119,26 @@ def test_preflight_admits_every_method(sqlite_gateway: Gateway, method: str) -> 
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-origin"] == origin
     assert method in preflight.headers["access-control-allow-methods"].split(", ")
+
+
+# A client that goes in the middle of its request is no error of ours, for the operator to look into.
+@pytest.mark.parametrize("path", ["/token", "/register", "/signin", "/consent"])
+def test_client_that_hangs_up_is_nobodys_fault(
+    sqlite_gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    eventually: Callable[[Callable[[], bool]], None],
+    path: str,
+) -> None:
+    address = urlsplit(sqlite_gateway.url)
+    form = "application/json" if path == "/register" else "application/x-www-form-urlencoded"
+    with socket.create_connection((str(address.hostname), int(address.port or 0))) as connection:
+        head = f"POST {path} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: {form}\r\nContent-Length: 100"
+        connection.sendall(f"{head}\r\n\r\n{{".encode())
+    said: list[str] = []
+
+    def is_over() -> bool:
+        said.append(capsys.readouterr().out)
+        return "client_gone" in "".join(said)
+
+    eventually(is_over)
+    assert "unhandled_error" not in "".join(said)
