@@ -6,8 +6,10 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -47,9 +49,15 @@ class Fetched:
     max_age: timedelta | None
 
 
+# Of their own: a stranger's name server that never answers would hold up every other look-up of the process, in the few
+# threads that the loop has for all of them.
+_RESOLVERS = ThreadPoolExecutor(32, "document-hosts")
+
+
 async def resolve(host: str) -> Sequence[str]:
     """The addresses of a host, by the system's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVERS, ask)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
