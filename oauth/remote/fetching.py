@@ -18,7 +18,8 @@ from oauth.remote.addresses import is_private, is_public
 from oauth.strict_json import parse_object
 
 _TOTAL = timedelta(seconds=5)
-_MOST_ADDRESSES = 2
+# So that there is time for another address where the first one does not answer.
+_LIMITS = httpx.Timeout(_TOTAL.total_seconds(), connect=2)
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
@@ -88,11 +89,18 @@ async def fetch_object(url: str, most_bytes: int, network: Network) -> Fetched:
             # One that is not public condemns them all: names that lead to both are an attack.
             if not addresses or not all(map(network.is_public, addresses)):
                 raise FetchFailed("address_not_public")
-            return await _fetch_from(addresses[:_MOST_ADDRESSES], url, most_bytes, network)
+            return await _fetch_from(_two_of(addresses), url, most_bytes, network)
     except TimeoutError as error:
         raise FetchFailed("timeout") from error
     except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise FetchFailed(type(error).__name__) from error
+
+
+def _two_of(addresses: Sequence[str]) -> Sequence[str]:
+    """The one that the resolver prefers, and one of the other family, which may be reached where that one cannot."""
+    first, *rest = addresses
+    others = [address for address in rest if (":" in address) is not (":" in first)]
+    return [first, *(others or rest)[:1]]
 
 
 @cache
@@ -104,11 +112,11 @@ def _internet_trust() -> ssl.SSLContext:
 async def _fetch_from(addresses: Sequence[str], url: str, most_bytes: int, network: Network) -> Fetched:
     # A client for each fetch: two hosts behind one address must not share a connection.
     trust = network.context or _internet_trust()
-    async with httpx.AsyncClient(verify=trust, trust_env=False, follow_redirects=False) as client:
+    async with httpx.AsyncClient(verify=trust, trust_env=False, follow_redirects=False, timeout=_LIMITS) as client:
         for address in addresses[:-1]:
             try:
                 return await _fetch(client, address, url, most_bytes, network)
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
         return await _fetch(client, addresses[-1], url, most_bytes, network)
 

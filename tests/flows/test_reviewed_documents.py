@@ -1,9 +1,11 @@
 """Client ID metadata documents whose publishers, or whose readers, do their worst."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from oauth import client_assertion
 from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
-from tests.support.document_server import DocumentServer, Published, document_server
+from tests.support.document_server import HERE, DocumentServer, Published, document_server
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import CALLBACK, RawClient, answer_of
@@ -161,6 +163,44 @@ def test_document_without_an_end_ends_here(gateway: Gateway, hosts: DocumentServ
     began = time.monotonic()
     assert authorize(gateway).status_code == 400
     assert time.monotonic() - began < 8
+
+
+# RFC 8305: addresses that lead nowhere, those of one family above all, are not the only ones.
+def test_address_that_cannot_be_reached_is_not_the_end(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> None:
+    hosts.addresses = ["2001:db8::1", "2001:db8::2", "2001:db8::3", HERE]
+    internet = hosts.network(is_public=lambda _: True)
+    with running_gateway(sqlite_url, supabase, clock, network=internet) as gateway:
+        assert authorize(gateway).status_code == 303
+
+
+def test_address_that_does_not_answer_is_not_the_end(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, hosts: DocumentServer
+) -> None:
+    hosts.addresses = ["127.0.0.2", HERE]
+    internet = hosts.network(is_public=lambda _: True)
+    with (
+        silent(("127.0.0.2", hosts.port)),
+        running_gateway(sqlite_url, supabase, clock, network=internet) as gateway,
+    ):
+        assert authorize(gateway).status_code == 303
+
+
+@contextmanager
+def silent(address: tuple[str, int]) -> Iterator[None]:
+    """Somebody listens there, and takes no connection."""
+    with socket.socket() as listening, ExitStack() as waiting:
+        try:
+            listening.bind(address)
+        except OSError:
+            pytest.skip(f"this machine has no {address[0]}")
+        listening.listen(0)
+        for _ in range(3):
+            full = waiting.enter_context(socket.socket())
+            full.settimeout(0)
+            full.connect_ex(address)
+        yield
 
 
 @pytest.mark.parametrize(
