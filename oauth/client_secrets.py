@@ -3,10 +3,10 @@ event loop (OAuth 2.1 §2.4.1)."""
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -56,6 +56,7 @@ class ClientSecrets:
         self._queue = BoundedQueue("the check of a client secret", at_once=1, most=most_waiting)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="client-secrets")
         self._right: OrderedDict[tuple[Digest, Digest], None] = OrderedDict()
+        self._guesses: dict[tuple[Digest, Digest], asyncio.Task[Any]] = {}
 
     def remembered(self, secret: str, stored: Iterable[Digest]) -> Digest | None:
         """Which of them the secret has been found to match before."""
@@ -65,6 +66,18 @@ class ClientSecrets:
                 self._right.move_to_end((own, each))
                 return each
         return None
+
+    async def once(self, secret: str, whence: Digest, guess: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `guess` yields. Whoever sends the same secret from there meanwhile waits for that: the requests that a
+        busy client makes at once are one guess."""
+        key = (digest(secret), whence)
+        task = self._guesses.get(key)
+        if task is None:
+            task = asyncio.create_task(guess())
+            self._guesses[key] = task
+            task.add_done_callback(lambda _: self._guesses.pop(key))
+        yielded: T = await asyncio.shield(task)
+        return yielded
 
     async def match(self, secret: str, stored: Iterable[Digest]) -> Digest | None:
         """Which of them the secret matches. Raises TooManyWaiting."""

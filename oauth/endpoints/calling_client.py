@@ -1,7 +1,8 @@
 """The client that sends a form to one of the endpoints for programs, and how it proves itself (OAuth 2.1 §2.4)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from starlette.requests import Request
 
@@ -13,7 +14,7 @@ from oauth.endpoints.body import read_form
 from oauth.errors import OAuthError, invalid_client, temporarily_unavailable, too_many_requests
 from oauth.models import Client
 from oauth.parameters import Parameters
-from oauth.vocabulary import ClientId
+from oauth.vocabulary import ClientId, Digest
 
 # → the client; None where there is none, an error where there can be none.
 Find = Callable[[ClientId], Awaitable[Client | OAuthError | None]]
@@ -68,14 +69,26 @@ async def _with_secret_checked(
     stored = [each for each in (client.secret_digest, client.former_secret_digest) if each is not None]
     matched = server.client_secrets.remembered(secret, stored)
     if matched is None:
-        wait = await throttle.count_secret(caller.client_id, request, server)
-        if wait is not None:
-            meaning = "Too many wrong secrets were sent for this client."
-            return too_many_requests(meaning, "client_secret_attempts_exceeded", wait.seconds)
-        matched = await server.client_secrets.match(secret, stored)
-        if matched is not None:
-            await throttle.forget_secrets(caller.client_id, request, server)
+        whence = throttle.secret_key(caller.client_id, request)
+        guess = partial(_guess, caller.client_id, secret, stored, request, server)
+        guessed = await server.client_secrets.once(secret, whence, guess)
+        if isinstance(guessed, OAuthError):
+            return guessed
+        matched = guessed
     return replace(caller, matched=matched)
+
+
+async def _guess(
+    client_id: ClientId, secret: str, stored: Sequence[Digest], request: Request, server: AuthorizationServer
+) -> Digest | OAuthError | None:
+    wait = await throttle.count_secret(client_id, request, server)
+    if wait is not None:
+        meaning = "Too many wrong secrets were sent for this client."
+        return too_many_requests(meaning, "client_secret_attempts_exceeded", wait.seconds)
+    matched = await server.client_secrets.match(secret, stored)
+    if matched is not None:
+        await throttle.forget_secrets(client_id, request, server)
+    return matched
 
 
 async def _with_assertion_checked(

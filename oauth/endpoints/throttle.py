@@ -58,13 +58,13 @@ async def count_registration(request: Request, server: AuthorizationServer) -> W
 async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Wait | None:
     """The same for a client secret that nobody has found to be right yet."""
     now, limits = server.clock(), server.settings.attempts
-    (counted,) = await server.store.count_attempts([_secret_key(client_id, request)], now, limits.window)
+    (counted,) = await server.store.count_attempts([secret_key(client_id, request)], now, limits.window)
     return None if counted.count <= limits.per_client else _wait_until(counted.until, now)
 
 
 async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:
     """It was right: whoever is there knows the secret."""
-    await server.store.forget_attempts(_secret_key(client_id, request))
+    await server.store.forget_attempts(secret_key(client_id, request))
 
 
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
@@ -80,7 +80,8 @@ def _account_key(method: str, account: str) -> Digest:
     return digest(f"{method} {account}")
 
 
-def _secret_key(client_id: ClientId, request: Request) -> Digest:
+def secret_key(client_id: ClientId, request: Request) -> Digest:
+    """A client and where it is asked from: what wrong secrets are counted for."""
     return digest(f"client secret {client_id} {_address(request)}")
 
 

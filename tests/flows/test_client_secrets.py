@@ -78,7 +78,7 @@ def test_flood_of_guesses_leaves_those_alone_who_have_shown_their_secret(
         assert guess(gateway, known, sent=right) == 400
         victim = gateway.registered(token_endpoint_auth_method="client_secret_post")
         with ThreadPoolExecutor(80) as pool:
-            flood = [pool.submit(guess, gateway, victim) for _ in range(300)]
+            flood = [pool.submit(guess, gateway, victim, sent=f"cs_guess_{number}") for number in range(300)]
             during = [guess(gateway, known, sent=right) for _ in range(20)]
             answers = {each.result() for each in flood}
         assert during == [400] * 20
