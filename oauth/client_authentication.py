@@ -1,4 +1,4 @@
-"""Client authentication at the token and revocation endpoints (OAuth 2.1 §2.4, §3.2.2)."""
+"""Client authentication at the endpoints for programs (OAuth 2.1 §2.4, §3.2.2)."""
 
 import re
 from base64 import b64decode

@@ -85,7 +85,7 @@ class AuthorizationRequest:
 
     digest: of the handle that the browser carries. browser: digest of the cookie that it is bound to.
     query: as it came, so that an expired request can be started again.
-    sealed_answer: the URL that the browser was sent to, readable with the handle alone; set once decided.
+    sealed_answer: the code that was given, or an empty one for a no; readable with the handle alone, set once decided.
     sealed_progress: how far a sign-in of several steps has come, readable with the handle alone.
     dpop_jkt: thumbprint of the key that its code is bound to (RFC 9449 §10). flow_id: what the log and the pages call
     this attempt to connect."""

@@ -36,7 +36,7 @@ _UNAUTHORIZED = 401
 class CorsPolicy(Enum):
     """Who may read answers from another origin. Pages and /authorize have no policy: nobody (STD-50)."""
 
-    PUBLIC = "public"  # discovery, /token, /register, /revoke: nothing there depends on who the browser is
+    PUBLIC = "public"  # discovery, /token, /par, /register, /revoke: nothing there depends on who the browser is
     ALLOWED_ORIGINS = "allowed_origins"  # the API
     ALLOWED_ORIGINS_ONLY = "allowed_origins_only"  # the MCP servers: another Origin is refused (STD-36)
 

@@ -47,9 +47,9 @@ async def read_document(request: Request) -> dict[str, object] | OAuthError:
     """The body as a JSON object."""
     content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     document = parse_object(await read_body(request)) if content_type == "application/json" else None
-    return document or invalid_client_metadata(
-        "The body must be a JSON object, sent as application/json.", reason="not_json"
-    )
+    if document is None:
+        return invalid_client_metadata("The body must be a JSON object, sent as application/json.", reason="not_json")
+    return document
 
 
 def parse_metadata(document: dict[str, object], server: AuthorizationServer) -> ClientMetadata | OAuthError:

@@ -45,6 +45,12 @@ def test_client_that_goes_while_it_asks_is_an_unknown_client(sqlite_gateway: Gat
         assert "not registered here" in answer.text
 
 
+# STD-127: an object is one, however empty.
+def test_registration_that_says_nothing_is_told_what_it_lacks(sqlite_gateway: Gateway) -> None:
+    refused = httpx.post(f"{sqlite_gateway.url}/register", json={})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_redirect_uri")
+
+
 _GIVE = """INSERT INTO grants (grant_id, subject, client_id, resource, scope, auth_time, acr, created_at, expires_at)
 VALUES ('gr_new', 'somebody', $1, 'https://x.test/mcp', 'mcp:read', 0, 'aal1', 0, 0)"""
 
