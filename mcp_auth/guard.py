@@ -12,6 +12,7 @@ from mcp_auth import challenge
 from mcp_auth.possession import Possession
 from mcp_auth.principal import Principal, set_current_principal
 from mcp_auth.rejection import Rejection, failure_of
+from oauth import caller
 from oauth.outages import RETRY_AFTER_SECONDS, Outage
 from oauth.resources import Resource, covers
 from oauth.scope import to_text
@@ -83,7 +84,7 @@ class BearerGuard:
             await _answer(send, 403, "insufficient_scope", _SCOPE, [("www-authenticate", header)])
             return
         set_current_principal(principal)
-        scope.setdefault("state", {})["authenticated"] = True
+        caller.prove(scope, caller.name(principal.subject, principal.client_id))
         await self._app(scope, receive, send)
 
 

@@ -13,6 +13,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from oauth import caller
 from oauth.credentials import Entropy
 from servers.log import current_scope
 from servers.rate_limit import RateLimiter, network_of
@@ -100,7 +101,7 @@ class Edge:
         scope["client_address"] = client_address(scope, self._settings.hops)
         network = scope["client_network"] = network_of(scope["client_address"])
         # Of this request alone, whatever the server does, and seen by mounted applications as well.
-        state = scope["state"] = dict(scope.get("state", ()))
+        scope["state"] = dict(scope.get("state", ()))
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         refusal = self._check(scope, host, origin, added)
@@ -113,9 +114,8 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                if limiter is not None and credential is not None:
-                    refused = message["status"] == _UNAUTHORIZED
-                    limiter.settle(credential, network, proven="authenticated" in state, refused=refused)
+                if limiter is not None:
+                    _settle(limiter, scope, credential, network, message["status"])
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
@@ -206,6 +206,14 @@ def _policy_below(path: str) -> CorsPolicy | None:
     if path.startswith("/register/"):
         return CorsPolicy.PUBLIC
     return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
+
+
+def _settle(limiter: RateLimiter, scope: Scope, credential: bytes | None, network: str, status: int) -> None:
+    """Count the request for whoever it turned out to be from."""
+    if caller.was_served(scope):
+        limiter.settle_once(credential, network, caller=caller.served(scope))
+    elif credential is not None:
+        limiter.settle(credential, network, caller=caller.proven(scope), refused=status == _UNAUTHORIZED)
 
 
 def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:

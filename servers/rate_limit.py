@@ -1,9 +1,9 @@
 """How many requests a client may make in a minute (SEED-50). Counted in memory, since a request must cost no I/O;
 what a busy client has made of all processes and nodes is exchanged every two seconds.
 
-A client is the credential that it sends, once that was good, so that the users of a hosted assistant, who share its
-addresses, do not share one limit. Whatever comes without a good credential is counted for its address, and a refused
-credential counts several times: guessing is the slowest of all."""
+A client is a person with their assistant, as a good credential proves it, so that the users of a hosted assistant, who
+share its addresses, do not share one limit, and a fresh token is no fresh one. Whatever comes without a good credential
+is counted for its address, and a refused credential counts several times: guessing is the slowest of all."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,8 +24,6 @@ _NETWORK_BITS = 64
 _SHARED_FROM = 0.1
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
-Key = int | str
-
 
 class Counts(Protocol):
     """Where processes and nodes add up what they counted."""
@@ -44,45 +42,55 @@ class RateLimiter:
         self._clock = clock
         # Windows begin at full minutes, so that all processes have the same.
         self._began = _EPOCH + WINDOW * ((clock() - _EPOCH) // WINDOW)
-        self._current: dict[Key, int] = {}
-        self._previous: dict[Key, int] = {}
+        self._current: dict[str, int] = {}
+        self._previous: dict[str, int] = {}
+        # Whom credentials have proven, in this window and the one before; by their hash.
+        self._callers: dict[int, str] = {}
+        self._former_callers: dict[int, str] = {}
         # Of the busy clients of this window: how others know them, what they were told, and what they told.
-        self._shared: dict[Key, Digest] = {}
-        self._told: dict[Key, int] = {}
-        self._elsewhere: dict[Key, int] = {}
+        self._shared: dict[str, Digest] = {}
+        self._told: dict[str, int] = {}
+        self._elsewhere: dict[str, int] = {}
 
     def admit(self, credential: bytes | None, network: str) -> int | None:
         """Count a request before it is served. → None, or for how many seconds its client has to wait.
 
         credential: the Authorization header. network: as of `network_of`."""
         elapsed = self._turn()
-        key: Key = network
-        if credential is not None:
-            own = hash(credential)
-            if own in self._current or own in self._previous:
-                key = own
+        known = None if credential is None else self._caller_of(credential)
+        key = network if known is None else known
         here = self._current.get(key, 0)
         counted = here + self._elsewhere.get(key, 0) + self._previous.get(key, 0) * (1 - elapsed)
         if here >= self._shared_from and key not in self._shared:
-            client = network if key is network else str(credential)
-            self._shared[key] = digest(f"requests {self._began} {client}")
+            self._shared[key] = digest(f"requests {self._began} {key}")
         if counted >= self._most:
             return max(1, round((1 - elapsed) * WINDOW.total_seconds()))
         # A credential that nobody knows yet is counted when it is known what it is worth.
-        if credential is None or key is not network:
+        if credential is None or known is not None:
             self._add(key, 1)
         return None
 
-    def settle(self, credential: bytes, network: str, *, proven: bool, refused: bool) -> None:
+    def settle(self, credential: bytes, network: str, *, caller: str | None, refused: bool) -> None:
         """Say what became of a request with a credential.
 
-        proven: it was looked at, and is good. Where nobody looked at it, it is worth nothing."""
-        own = hash(credential)
-        if proven:
-            if own not in self._current:
-                self._add(own, 1)
-        elif own not in self._current:
+        caller: whom it proves, now and whenever it comes again; None: nobody. Where nobody looked at it, it is worth
+        nothing. Whoever is beyond their own limit with a new one goes on at the expense of their address."""
+        known = self._caller_of(credential)
+        if caller is not None:
+            if len(self._callers) < _MOST:
+                self._callers[hash(credential)] = caller
+            if known is None:
+                self._charge(caller, network)
+        elif known is None:
             self._add(network, REFUSED_COSTS if refused else 1)
+
+    def settle_once(self, credential: bytes | None, network: str, *, caller: str | None) -> None:
+        """Say whose request it was, where its credential, or what it has instead, does not say so again. caller: None
+        for one that is not counted."""
+        if credential is None:
+            self._add(network, -1)  # where it was counted before it was served
+        if caller is not None:
+            self._charge(caller, network)
 
     async def exchange(self, counts: Counts) -> None:
         """Tell the others of the busy clients, and hear of theirs. Raises StoreUnavailable."""
@@ -99,9 +107,19 @@ class RateLimiter:
                 self._told[key] = count
                 self._elsewhere[key] = totals[self._shared[key]] - count
 
-    def _add(self, key: Key, cost: int) -> None:
+    def _caller_of(self, credential: bytes) -> str | None:
+        own = hash(credential)
+        return self._callers.get(own) or self._former_callers.get(own)
+
+    def _charge(self, caller: str, network: str) -> None:
+        """Count a request that was admitted without knowing whose it is."""
+        if self._current.get(caller, 0) >= self._most:
+            self._add(network, 1)
+        self._add(caller, 1)
+
+    def _add(self, key: str, cost: int) -> None:
         if key in self._current or len(self._current) < _MOST:
-            self._current[key] = self._current.get(key, 0) + cost
+            self._current[key] = max(0, self._current.get(key, 0) + cost)
 
     def _turn(self) -> float:
         """Begin a new window if it is time. → how much of the current one is over, 0 to 1."""
@@ -110,6 +128,7 @@ class RateLimiter:
             for key, count in self._elsewhere.items():
                 self._current[key] += count
             self._previous = self._current if passed < 2 else {}  # noqa: PLR2004 - the window before
+            self._former_callers, self._callers = self._callers, {}
             self._current, self._shared, self._told, self._elsewhere = {}, {}, {}, {}
             self._began += WINDOW * int(passed)
             passed -= int(passed)

@@ -12,7 +12,7 @@ from mcp_auth.rest.authentication import RestAuthentication
 from mcp_auth.rest.documented import with_api_key, with_bearer_token
 from mcp_auth.rest.errors import ApiError, of_outage
 from mcp_auth.users.models import User
-from oauth import dpop
+from oauth import caller, dpop
 from oauth.outages import Outage
 from oauth.resources import Resource, covers
 from oauth.vocabulary import AAL2, Role, Subject
@@ -194,7 +194,7 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         authentication.notice(connection.scope, resource, too_little)
         header = challenge.insufficient_scope(resource, resource.baseline, message)
         raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
-    connection.state.authenticated = True
+    caller.prove(connection.scope, caller.name(principal.subject, principal.client_id))
     return principal
 
 

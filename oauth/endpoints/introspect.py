@@ -4,7 +4,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, jws
+from oauth import access_token, caller, jws
 from oauth.access_token import GRANT_TYPE_CLAIM, AccessToken
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import calling_client
@@ -31,6 +31,8 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
         return _refused(
             invalid_client("Introspection is for clients that authenticate.", "public_client"), authorization
         )
+    if client.introspects:
+        caller.serve(request.scope, None)
     token = params.get("token")
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)

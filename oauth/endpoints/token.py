@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from oauth import access_token, client_authentication, credentials, token_request
+from oauth import access_token, caller, client_authentication, credentials, token_request
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
 from oauth.credentials import REFRESH_TOKEN_PREFIX
@@ -59,6 +59,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
             client_id=decision.grant.client_id,
             grant_id=decision.grant.grant_id,
         )
+    caller.serve(request.scope, caller.name(decision.grant.subject, decision.grant.client_id))
     return json_response(_issued(decision, jkt, server, now))
 
 

@@ -1,14 +1,18 @@
 """A client that asks too much gets 429, in words that it knows, and readable from a browser (SEED-50)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from oauth.models import ClientAuthenticationMethod, Registration
+from oauth.vocabulary import ResourceIndicator
+from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.databases import SqliteTemplate
-from tests.support.gateway import Gateway, RunningSupabase, running_gateway
+from tests.support.gateway import ADMIN, AGENT, USER, Gateway, RunningSupabase, running_gateway
 
 MOST = 30
 
@@ -78,6 +82,45 @@ def test_signed_in_client_goes_on_while_its_address_is_full(limited: Gateway, cl
     assert client.call_tool(token).status_code == 200
     assert client.call_tool("an-invented-token").status_code == 429
     assert {client.call_tool(token).status_code for _ in range(MOST)} == {200, 429}
+
+
+# P-15: all users of a hosted assistant refresh from its few addresses.
+def test_people_who_refresh_from_one_address_do_not_share_its_limit(limited: Gateway, clock: SettableClock) -> None:
+    client = limited.registered()
+    held = []
+    for account in (USER, AGENT, ADMIN):
+        held.append(limited.tokens(client, account)["refresh_token"])
+        clock.advance(minutes=2)
+    for _ in range(MOST - 5):
+        held = [client.refresh(token).json()["refresh_token"] for token in held]
+    assert httpx.get(f"{limited.url}/.well-known/jwks.json").status_code == 200
+
+
+def test_resource_server_may_ask_as_often_as_it_is_called(limited: Gateway, clock: SettableClock) -> None:
+    secret, method = "cs_of-a-resource-server", ClientAuthenticationMethod.CLIENT_SECRET_BASIC
+    server = make_client(client_id="elsewhere", method=method, secret=secret, registration=Registration.PREREGISTERED)
+    asking = replace(server, introspects=frozenset({ResourceIndicator(f"{limited.url}/mcp")}))
+    limited.store(lambda store: store.put_client(asking))
+    token = limited.tokens(limited.registered())["access_token"]
+    clock.advance(minutes=2)
+    asked = [
+        httpx.post(f"{limited.url}/introspect", data={"token": token}, auth=("elsewhere", secret)).json()["active"]
+        for _ in range(2 * MOST)
+    ]
+    assert asked == [True] * (2 * MOST)
+
+
+# SEED-50
+def test_refreshing_does_not_begin_the_minute_anew(limited: Gateway, clock: SettableClock) -> None:
+    client = limited.registered()
+    tokens = limited.tokens(client)
+    clock.advance(minutes=2)
+    calls = 0
+    while (refreshed := client.refresh(tokens["refresh_token"])).status_code == 200:
+        tokens = refreshed.json()
+        calls += client.call_tool(tokens["access_token"]).status_code == 200
+        assert calls <= MOST
+    assert refreshed.status_code == 429
 
 
 # SEED-50

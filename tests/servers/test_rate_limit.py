@@ -55,7 +55,7 @@ def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter)
     for number in range(5):
         credential = b"Bearer %d" % number
         assert limiter.admit(credential, HERE) is None
-        limiter.settle(credential, HERE, proven=True, refused=False)
+        limiter.settle(credential, HERE, caller=f"person {number}", refused=False)
         assert admitted(limiter, 50, credential) == MOST - 1
     assert admitted(limiter, 50) == MOST
 
@@ -63,7 +63,7 @@ def test_good_credentials_at_one_address_have_a_limit_each(limiter: RateLimiter)
 def test_credential_that_was_good_stays_one_when_its_address_is_full(
     limiter: RateLimiter, clock: SettableClock
 ) -> None:
-    limiter.settle(b"Bearer good", HERE, proven=True, refused=False)
+    limiter.settle(b"Bearer good", HERE, caller="person", refused=False)
     admitted(limiter, 50)
     assert limiter.admit(b"Bearer good", HERE) is None
     assert limiter.admit(b"Bearer new", HERE) is not None
@@ -74,7 +74,7 @@ def test_credential_that_was_good_stays_one_when_its_address_is_full(
 def test_refused_credentials_count_for_their_address_and_more_than_others(limiter: RateLimiter) -> None:
     tried = 0
     while limiter.admit(b"Bearer %d" % tried, HERE) is None:
-        limiter.settle(b"Bearer %d" % tried, HERE, proven=False, refused=True)
+        limiter.settle(b"Bearer %d" % tried, HERE, caller=None, refused=True)
         tried += 1
     assert tried == MOST // REFUSED_COSTS
 
@@ -82,9 +82,50 @@ def test_refused_credentials_count_for_their_address_and_more_than_others(limite
 def test_credential_that_nobody_looked_at_counts_for_its_address(limiter: RateLimiter) -> None:
     tried = 0
     while limiter.admit(b"Bearer %d" % tried, HERE) is None:
-        limiter.settle(b"Bearer %d" % tried, HERE, proven=False, refused=False)
+        limiter.settle(b"Bearer %d" % tried, HERE, caller=None, refused=False)
         tried += 1
     assert tried == MOST
+
+
+# P-15
+def test_fresh_token_of_the_same_person_and_client_is_no_fresh_limit(
+    limiter: RateLimiter, clock: SettableClock
+) -> None:
+    first = again = 0
+    for number in range(50):
+        credential = b"Bearer %d" % number
+        if limiter.admit(credential, HERE) is None:
+            limiter.settle(credential, HERE, caller="person", refused=False)
+            first += 1
+            again += admitted(limiter, 1, credential)
+    # Beyond its own limit it goes on at the expense of its address, and then no more.
+    assert first + again == 2 * MOST
+    clock.advance(minutes=1)
+    assert admitted(limiter, 1, b"Bearer 0") == 0
+
+
+# P-15
+@pytest.mark.parametrize("credential", [None, b"Basic of-a-client"])
+def test_good_token_requests_are_counted_for_their_person_and_not_for_the_address(
+    limiter: RateLimiter, credential: bytes | None
+) -> None:
+    for number in range(MOST * 3):
+        assert limiter.admit(credential, HERE) is None
+        limiter.settle_once(credential, HERE, caller=f"person {number}")
+    # One who is beyond it goes on at the expense of the address.
+    made = 0
+    while limiter.admit(credential, HERE) is None:
+        limiter.settle_once(credential, HERE, caller="one")
+        made += 1
+    assert made == 2 * MOST
+
+
+def test_programs_of_the_operator_are_not_counted(limiter: RateLimiter) -> None:
+    for credential in (None, b"Basic of-a-server"):
+        for _ in range(MOST * 3):
+            assert limiter.admit(credential, HERE) is None
+            limiter.settle_once(credential, HERE, caller=None)
+    assert admitted(limiter, 50) == MOST
 
 
 def test_clock_that_goes_back_lets_nobody_in_twice(limiter: RateLimiter, clock: SettableClock) -> None:
@@ -149,7 +190,7 @@ async def test_client_has_one_limit_at_all_nodes(others: list[RateLimiter]) -> N
     board = Board()
     for credential in (None, b"Bearer good"):
         for each in others:
-            each.settle(b"Bearer good", HERE, proven=True, refused=False)
+            each.settle(b"Bearer good", HERE, caller="person", refused=False)
             assert admitted(each, 3, credential) == 3
         await exchange(others, board)
         assert sum(admitted(each, 50, credential) for each in others) <= 3 * (MOST - 9)
