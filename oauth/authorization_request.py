@@ -1,6 +1,7 @@
 """The authorization request (OAuth 2.1 §4.1.1): what may be asked once we know where answers go."""
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from oauth import dpop, pkce, resource_indicator, scope
 from oauth.errors import OAuthError, invalid_request, unauthorized_client, unsupported_response_type
@@ -8,6 +9,20 @@ from oauth.models import Client, GrantType
 from oauth.parameters import Parameters
 from oauth.resources import Resource, Resources
 from oauth.vocabulary import Scope
+
+# All that has a meaning here (OAuth 2.1 §4.1.1; RFC 8707 §2; RFC 9449 §10). What else is sent is ignored, and not kept.
+PARAMETERS = (
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "resource",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +35,11 @@ class Asked:
     scope: frozenset[Scope]
     code_challenge: str
     dpop_jkt: str | None = None
+
+
+def query_of(parameters: Parameters) -> str:
+    """The request as a query of /authorize, to begin it again with."""
+    return urlencode({name: parameters[name] for name in PARAMETERS if name in parameters})
 
 
 def validate(parameters: Parameters, client: Client, resources: Resources) -> Asked | OAuthError:

@@ -1,8 +1,8 @@
 """Pushed authorization requests (RFC 9126): what the client sends ahead, and how /authorize finds it again."""
 
 from datetime import timedelta
-from urllib.parse import urlencode
 
+from oauth import authorization_request
 from oauth.errors import OAuthError, invalid_request
 from oauth.parameters import Parameters
 
@@ -10,17 +10,14 @@ from oauth.parameters import Parameters
 LIFETIME = timedelta(seconds=90)
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 
-# How the client proves itself is no part of what it asks for.
-_OF_THE_CLIENT = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
-
 
 def query_of(parameters: Parameters, client_id: str) -> str | OAuthError:
     """The authorization request in a pushed form, as a query of /authorize."""
     # §2.1: a reference to another request leads nowhere.
     if "request_uri" in parameters:
         return invalid_request("request_uri must not be pushed.", reason="request_uri_pushed")
-    asked = {name: value for name, value in parameters.items() if name not in _OF_THE_CLIENT}
-    return urlencode({**asked, "client_id": client_id})
+    # How the client proves itself is no part of what it asks for.
+    return authorization_request.query_of({**parameters, "client_id": client_id})
 
 
 def secret_of(request_uri: str) -> str | None:

@@ -24,8 +24,7 @@ log = structlog.get_logger()
 
 async def authorize(request: Request, server: AuthorizationServer) -> Response:
     """Parameters → 303 to the sign-in page, or to consent where the browser is signed in."""
-    raw: bytes = request.scope["query_string"]
-    params = parameters.parse_encoded(raw)
+    params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
         return _shown(params, request, server)
     client = await _client(params.get("client_id", ""), request, server)
@@ -65,7 +64,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             resource=resource.identifier,
             code_challenge=asked.code_challenge,
             # What was pushed is good once: only the app can begin that again.
-            query="" if pushed else raw.decode(),
+            query="" if pushed else authorization_request.query_of(params),
             expires_at=server.clock() + server.settings.authorization_request_lifetime,
             dpop_jkt=asked.dpop_jkt,
             flow_id=flow_id,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from oauth.credentials import digest
 from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, Registration
 from oauth.vocabulary import ClientId
 from tests.support.gateway import USER, Gateway
@@ -161,3 +162,15 @@ def test_unregistered_scope_may_be_asked_for_and_foreign_scopes_are_left_out(sql
     client = sqlite_gateway.registered(scope="mcp:read")
     tokens = sqlite_gateway.tokens(client, scope="mcp:read mcp:write mcp:admin api offline_access")
     assert tokens["scope"] == "mcp:read mcp:write offline_access"
+
+
+# STD-49, STD-133: what is ignored is not kept either.
+def test_request_is_kept_without_what_has_no_meaning_here(sqlite_gateway: Gateway) -> None:
+    client = sqlite_gateway.registered()
+    answer = client.http.get(client.authorization_url(foo="x" * 4000, prompt="consent"))
+    handle = str(answer.headers["location"]).partition("=")[2]
+    kept = sqlite_gateway.store(lambda store: store.authorization_request(digest(handle)))
+    assert kept is not None
+    assert "state=some-state" in kept.query
+    assert "foo" not in kept.query
+    assert len(kept.query) < 1000
