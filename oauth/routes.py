@@ -66,7 +66,7 @@ def routes(server: AuthorizationServer) -> list[Route]:
     ]
     return [
         *(_route(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs),
-        *(_route(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
+        *(_page(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
         *(
             _route(path, _for_programs(partial(metadata.protected_resource_metadata, resource), server), "GET")
             for resource in server.resources.served
@@ -85,6 +85,13 @@ _REGISTRATION: tuple[tuple[str, Endpoint, str], ...] = (
 
 def _route(path: str, handler: Handler, method: str) -> Route:
     return Route(path, handler, methods=[method])
+
+
+def _page(path: str, handler: Handler, method: str) -> Route:
+    """Not for HEAD, which Starlette adds: a look at the link would use up what may be used once."""
+    route = _route(path, handler, method)
+    route.methods = {method}
+    return route
 
 
 def _for_programs(endpoint: Endpoint, server: AuthorizationServer) -> Handler:

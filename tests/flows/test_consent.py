@@ -228,6 +228,13 @@ def test_authorize_is_repeatable(sqlite_gateway: Gateway) -> None:
         assert client.http.get(client.authorization_url()).status_code == 303
 
 
+# RFC 9126 §4: a preview of the link must not use it up.
+@pytest.mark.parametrize("path", ["/authorize", "/signin", "/consent", "/signin/code", "/signin/factor"])
+def test_pages_are_not_for_head(sqlite_gateway: Gateway, path: str) -> None:
+    answer = sqlite_gateway.client().http.head(sqlite_gateway.url + path)
+    assert (answer.status_code, answer.headers["allow"]) in {(405, "GET"), (405, "POST")}
+
+
 def test_abandoned_pages_are_swept_away(gateway: Gateway, clock: SettableClock) -> None:
     client = gateway.registered()
     request = digest(str(client.http.get(client.authorization_url()).headers["location"]).partition("=")[2])
