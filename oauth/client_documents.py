@@ -34,6 +34,7 @@ _LAST_GOOD = timedelta(days=7)
 _PAUSE = timedelta(seconds=30)
 _WINDOW, _MOST_FETCHES = timedelta(minutes=1), 120
 _MOST_FAILURES = 10_000
+_UNBOUNDED = 1_000_000_000
 _KEYS_PAUSE = timedelta(minutes=5)
 
 
@@ -209,11 +210,12 @@ class ClientDocuments:
         # What has become of it here (switched off, in use) is not for its document to say.
         kept = await self._store.renew_published(client)
         log.info("client_document_kept", client_id=url, is_new=kept is None)
-        return (
-            kept
-            or await self._store.add_registration(client, policy.unused, now - policy.spared_for)
-            or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
-        )
+        if kept is not None:
+            return kept
+        # One of a few that everybody knows is not kept out by strangers who register in masses.
+        room = policy.unused if self._known.document(url) is None else _UNBOUNDED
+        added = await self._store.add_registration(client, room, now - policy.spared_for)
+        return added or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
 
     def _note_failure(self, url: str) -> None:
         # STD-205: that it failed is not kept, only how soon it is tried again.

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, case, delete, exists, func, insert, select, update
+from sqlalchemy import Case, Connection, case, delete, exists, func, insert, select, update
 
 from oauth.models import Client, Revocation, RevocationKind
 from oauth.stores import rows
@@ -82,14 +83,10 @@ class ClientsInSql(SqlPart):
         # Most come for the first time: that is seen beside the writer.
         if await self._first(select(clients.c.client_id).where(the_same)) is None:
             return None
-        unused = clients.c.expires_at.is_not(None)
         renewed = (
             update(clients)
             .where(the_same)
-            .values(
-                expires_at=case((unused, to_micros(expires_at)), else_=None),
-                registration_token_digest=None,
-            )
+            .values(expires_at=_put_off(to_micros(expires_at)), registration_token_digest=None)
             .returning(*clients.c)
         )
         row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
@@ -100,7 +97,7 @@ class ClientsInSql(SqlPart):
         renewed = (
             update(clients)
             .where(clients.c.client_id == client.client_id)
-            .values({name: values[name] for name in _PUBLISHED})
+            .values({**{name: values[name] for name in _PUBLISHED}, "expires_at": _put_off(values["expires_at"])})
             .returning(*clients.c)
         )
         row = await self._database.write(lambda connection: connection.execute(renewed).one_or_none())
@@ -157,6 +154,11 @@ class ClientsInSql(SqlPart):
             return grant_ids
 
         return await self._database.write(work)
+
+
+def _put_off(expires_at: int | None) -> Case[Any]:
+    """Until then, for a client that is without a grant; one that is in use does not begin to expire."""
+    return case((clients.c.expires_at.is_not(None), expires_at), else_=None)
 
 
 def _unused(connection: Connection, most: int) -> int:

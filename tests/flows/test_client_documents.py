@@ -526,8 +526,26 @@ def test_documents_that_nobody_uses_are_bounded_in_number(
         page = gateway.browser().get(client.authorization_url())
         assert page.status_code == 400
         assert "Too many apps" in page.text
+        # P-4: what is shipped with the program is not kept out by strangers.
+        (known, callback) = "https://claude.ai/oauth/claude-code-client-metadata", "http://127.0.0.1:1234/callback"
+        widespread = gateway.browser().get(client.authorization_url(client_id=known, redirect_uri=callback))
+        assert widespread.status_code == 200
         clock.advance(minutes=16)
         assert gateway.browser().get(client.authorization_url()).status_code == 200
+
+
+def test_client_whose_description_is_asked_for_again_lasts_as_long_as_a_new_one(
+    gateway: Gateway, clock: SettableClock
+) -> None:
+    client = published(gateway)
+    for _ in range(2):
+        assert gateway.browser().get(client.authorization_url()).status_code == 200
+        clock.advance(hours=23)
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.client(ClientId(URL))) is not None
+    clock.advance(hours=2)
+    gateway.store(lambda store: store.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.client(ClientId(URL))) is None
 
 
 async def _switch_off(store: Store, clock: SettableClock) -> None:
