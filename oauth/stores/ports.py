@@ -93,8 +93,8 @@ class Store(Protocol):
         ...
 
     async def renew_published(self, client: Client) -> Client | None:
-        """Replace what a client publishes of itself, and put off its end. → the client as it is then; None when there is
-        none yet."""
+        """Replace what a client publishes of itself, and put off its end. → the client as it is then; None when there
+        is none yet."""
         ...
 
     async def renew_keys(self, client_id: ClientId, jwks_uri: str, jwks: str) -> None:
