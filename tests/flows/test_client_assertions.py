@@ -264,7 +264,7 @@ UNUSABLE: dict[str, object] = {
         "x": base64url(P384.x.to_bytes(48, "big")),
         "y": base64url(P384.y.to_bytes(48, "big")),
     },
-    "no algorithm": {name: value for name, value in GOOD.items() if name != "alg"},
+    "no kind": {name: value for name, value in GOOD.items() if name not in {"alg", "kty"}},
     "the algorithm of another kind": {**GOOD, "alg": "RS256"},
     "an algorithm of no use here": public_rsa_jwk(RSA.public_key(), "k", alg="PS256"),
     "a shared secret": {"kty": "oct", "alg": "HS256", "kid": "k", "k": "c2VjcmV0"},
