@@ -102,11 +102,15 @@ class Liveness:
         if known is not None and known.state is not State.ACTIVE:
             return False
         if known is not None and now - known.checked_at <= _RECENT:
+            self._see(subject, known.checked_at)
             return True
         if known is None or now - known.checked_at > self._lasting:
             look = await self._ask(subject)
         else:
             look = await self._ask_or(subject, known)
+        if look is None:
+            # Nor is there anybody to ask in the next moment.
+            self._see(subject, now)
         return look is None or (look.state is State.ACTIVE and not look.signed_out)
 
     async def note(self, subject: Subject, state: State) -> None:
@@ -195,12 +199,15 @@ class Liveness:
             await self._access_end.of_links(subject)
         before = await self._states.put(subject, known)
         if known.state is State.ACTIVE:
-            if len(self._just_seen) >= _MOST:
-                del self._just_seen[next(iter(self._just_seen))]
-            self._just_seen[subject] = known.checked_at
+            self._see(subject, known.checked_at)
         elif before is not known.state:
             log.info("access_ended", subject=subject, reason=f"supabase_{known.state}")
             await self._access_end.of_everything(subject)
+
+    def _see(self, subject: Subject, at: datetime) -> None:
+        if len(self._just_seen) >= _MOST:
+            del self._just_seen[next(iter(self._just_seen))]
+        self._just_seen[subject] = at
 
 
 def _presence(look: Look | None) -> Presence:

@@ -3,18 +3,19 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import timedelta
+from typing import TypeVar
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.held_sessions import HeldSessions, Look, held_sessions
 from mcp_auth.supabase.liveness import Liveness
-from mcp_auth.supabase.states import State, StateStore, supabase_states
+from mcp_auth.supabase.states import Known, State, StateStore, supabase_states
 from oauth.credentials import KeyEncryption
 from oauth.models import SignInSession
 from oauth.outages import ProviderUnavailable, StoreUnavailable
@@ -27,6 +28,8 @@ from tests.support.clock import SettableClock
 from tests.support.gateway import SECRET
 from tests.support.scripted_server import RESET, Reply, ScriptedServer
 from tests.support.tokens import ISSUED_AT, make_session_claims, make_session_token
+
+T = TypeVar("T")
 
 ADA, EVE = Subject("subject_1"), Subject("subject_2")
 TOTP = {"id": "factor_1", "factor_type": "totp", "status": "verified"}
@@ -402,3 +405,34 @@ async def sign_in_browser(world: World, subject: Subject) -> None:
     later = world.clock() + timedelta(hours=8)
     session = SignInSession(Digest(subject.encode()), subject, "ada@example.com", world.clock(), "aal1", later)
     await store_on(world.database).add_sign_in_session(session)
+
+
+class Reads:
+    """A database that counts how often it is read."""
+
+    def __init__(self, database: OpenDatabase) -> None:
+        self.count = 0
+        self._database = database
+        self.write, self.close = database.write, database.close
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        self.count += 1
+        return await self._database.read(work)
+
+
+# performance: the refreshes of one person in one moment, as several tool calls and windows cause them.
+@pytest.mark.parametrize("known", [True, False])
+async def test_whoever_was_looked_up_is_not_looked_up_again_in_the_next_ten_seconds(world: World, known: bool) -> None:
+    reads = Reads(world.database)
+    if known:
+        await world.states.put(ADA, Known(State.ACTIVE, world.clock()))
+    liveness = Liveness(world.held, None, StateStore(reads), world.access_end, world.clock, timedelta(hours=1))
+    for _ in range(5):
+        assert await liveness.confirm(ADA)
+        world.clock.advance(seconds=2)
+    assert reads.count == 1
+    world.clock.advance(seconds=1)
+    assert await liveness.confirm(ADA)
+    assert reads.count == 2
+    await liveness.note(ADA, State.BANNED)
+    assert not await liveness.confirm(ADA)
