@@ -109,7 +109,8 @@ def doctor(
     url
         What people type into their assistant, such as https://mcp.example.com/mcp; by default that of the settings.
     client
-        Only as these clients: claude, claude-code, chatgpt, codex, cursor, vscode, gemini, inspector.
+        Only as these clients, separated by commas: claude, claude-code, chatgpt, codex, cursor, vscode, gemini,
+        inspector.
     login
         Sign in as well, in your browser: tokens, calls, refreshes, revocation.
     register
@@ -121,10 +122,13 @@ def doctor(
 
     try:
         asked = url or f"{all_settings().public_url}/mcp"
-        sys.exit(asyncio.run(visit.run(asked, client, sign_in=login, register=register, as_json=json)))
+        coming = visit.run(asked, client, sign_in=login, register=register, as_json=json)
+        sys.exit(asyncio.run(coming))
     except visit.Unusable as problem:
         sys.stderr.write(f"mcp-auth: {problem}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @app.command

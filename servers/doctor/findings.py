@@ -27,9 +27,9 @@ class Finding:
     pitfall: str = ""
 
 
-def ok(check: str, says: str) -> Finding:
+def ok(check: str, says: str, clients: Iterable[str] = ()) -> Finding:
     """As it should be."""
-    return Finding(check, Level.OK, says)
+    return Finding(check, Level.OK, says, clients=tuple(clients))
 
 
 def fault(

@@ -1,30 +1,28 @@
 """Where metadata is looked for (RFC 9728 §3.1, RFC 8414 §3, OpenID Connect Discovery §4)."""
 
-import re
 from urllib.parse import urlsplit
 
-from servers.doctor.observations import origin
+from servers.doctor.challenges import Challenge
+from servers.doctor.documents import is_url, origin
 
-_RESOURCE_METADATA = re.compile(r'resource_metadata="([^"]*)"')
 
-
-def of_resource(target: str, challenge: str) -> dict[str, str]:
-    """By the name of the place. challenge: the WWW-Authenticate header."""
+def of_resource(target: str, challenge: Challenge) -> dict[str, str]:
+    """By the name of the place."""
+    named = challenge.parameters.get("resource_metadata")
     path = urlsplit(target).path.rstrip("/")
-    named = _RESOURCE_METADATA.search(challenge)
-    well_known = f"{origin(target)}/.well-known/oauth-protected-resource"
-    return {
-        **({"challenge": named[1]} if named is not None else {}),
-        "path": well_known + path,
-        "root": well_known,
-    }
+    root = f"{origin(target)}/.well-known/oauth-protected-resource"
+    return {**({"challenge": named} if is_url(named) else {}), "path": root + path, "root": root}
 
 
 def of_server(issuer: str) -> dict[str, str]:
-    """By the name of the place."""
+    """By the name of the place. The last two are where some clients look in the end, for an issuer with a path."""
     base, path = origin(issuer), urlsplit(issuer).path.rstrip("/")
-    places = {
-        "oauth": f"{base}/.well-known/oauth-authorization-server{path}",
-        "openid": f"{base}/.well-known/openid-configuration{path}",
-    }
-    return places | ({"openid_appended": f"{base}{path}/.well-known/openid-configuration"} if path else {})
+    oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
+    found = {"oauth": f"{base}{oauth}{path}", "openid": f"{base}{openid}{path}"}
+    if path:
+        found |= {
+            "openid_appended": f"{base}{path}{openid}",
+            "oauth_root": f"{base}{oauth}",
+            "openid_root": f"{base}{openid}",
+        }
+    return found

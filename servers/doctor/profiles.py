@@ -9,8 +9,15 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Profile:
     """registration: the ways that it tries, in its order: `document`, `dynamic`. resource_metadata: where it looks, in
-    its order: `challenge`, `path`, `root`; server_metadata likewise: `oauth`, `openid`. is_hosted: it calls from its
-    vendor's cloud. seconds: how long it waits for an answer."""
+    its order: `challenge`, `path`, `root`; server_metadata likewise, by the names in places.of_server.
+
+    accepts_resource: what the metadata may name: `exact`, the address that people type; `origin`, its origin as well;
+    `parent`, any path above as well. stops_at_challenge: where the challenge names a document, it looks at no other.
+    skips_others: it goes on looking when a document is of another resource. port: that of its loopback redirect,
+    `fixed`, `free` for any, `preferred` for one that it leaves when it is taken. application_type: what it says of
+    itself when it registers. is_hosted: it calls from its vendor's
+    cloud. seconds: how long it waits for an
+    answer."""
 
     name: str
     title: str
@@ -19,6 +26,11 @@ class Profile:
     resource_metadata: tuple[str, ...]
     server_metadata: tuple[str, ...]
     client_id_url: str | None = None
+    accepts_resource: str = "exact"
+    stops_at_challenge: bool = False
+    skips_others: bool = False
+    port: str = "fixed"
+    application_type: str | None = None
     is_hosted: bool = False
     wants_issuer_in_answers: bool = False
     runs_in_a_browser: bool = False

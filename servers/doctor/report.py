@@ -14,9 +14,10 @@ def text(target: str, clients: Sequence[str], findings: Sequence[Finding]) -> st
     for each in findings:
         concerned = f"  [{', '.join(each.clients)}]" if each.clients else ""
         pitfall = f"  ({each.pitfall})" if each.pitfall else ""
-        lines.append(f"{_MARK[each.level]}  {each.check}: {each.says}{concerned}{pitfall}\n")
+        lines.append(_printable(f"{_MARK[each.level]}  {each.check}: {each.says}{concerned}{pitfall}"))
         if each.level is not Level.OK:
-            lines.append(f"             The client: {each.client_does}\n             Mend it: {each.mend}\n")
+            lines.append(_printable(f"             The client: {each.client_does}"))
+            lines.append(_printable(f"             Mend it: {each.mend}"))
     faults = sum(each.level is Level.FAULT for each in findings)
     warnings = sum(each.level is Level.WARNING for each in findings)
     lines.append(f"\n{_count(faults, 'fault')}, {_count(warnings, 'warning')}.\n")
@@ -41,6 +42,11 @@ def as_json(target: str, clients: Sequence[str], findings: Sequence[Finding]) ->
     return (
         json.dumps({"target": target, "clients": list(clients), "sound": sound, "findings": described}, indent=2) + "\n"
     )
+
+
+def _printable(line: str) -> str:
+    """What a server says goes to a terminal: it cannot draw there."""
+    return "".join(each if each.isprintable() else "�" for each in line) + "\n"
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,36 +2,79 @@
 
 import sys
 import webbrowser
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import httpx
 
-from servers.doctor import check_clients, check_resource, check_server, profiles, report
+from servers.doctor import (
+    check_answers,
+    check_browsers,
+    check_challenge,
+    check_discovery,
+    check_endpoints,
+    check_login,
+    check_pages,
+    check_redirects,
+    check_registration,
+    check_server,
+    check_tls,
+    profiles,
+    report,
+)
+from servers.doctor.addresses import Names, Reach, Resolve, reach, resolve
+from servers.doctor.asking import PATIENCE, USER_AGENT, Visitor
+from servers.doctor.belongings import Belongings
+from servers.doctor.documents import host, is_url
 from servers.doctor.findings import Finding, Level
-from servers.doctor.login import OpenBrowser, login
+from servers.doctor.login import login
+from servers.doctor.observations import Observations
 from servers.doctor.profiles import Profile
-from servers.doctor.walk import USER_AGENT, Tell, Visitor, walk
+from servers.doctor.sign_in import Person
+from servers.doctor.signed_in import SignedIn
+from servers.doctor.walk import Tell, Walker, walk
+
+_BEFORE = (
+    check_tls,
+    check_redirects,
+    check_challenge,
+    check_discovery,
+    check_server,
+    check_endpoints,
+    check_registration,
+    check_pages,
+    check_browsers,
+)
 
 
 class Unusable(Exception):
     """The visit cannot be made; one sentence."""
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a visit sees the world through. patience: seconds for an answer."""
+
+    http: httpx.AsyncClient
+    resolve: Resolve = resolve
+    patience: float = PATIENCE
+
+
 def target_of(url: str) -> str:
     """The URL of an MCP server; of a bare origin, `/mcp`. Unusable for anything else."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    if not is_url(url):
         raise Unusable(
             f"{url} is no web address: give the one that you type into the assistant, such as https://…/mcp."
         )
+    parts = urlsplit(url)
     return url if parts.path.strip("/") else f"{parts.scheme}://{parts.netloc}/mcp"
 
 
 def chosen(names: Sequence[str]) -> tuple[Profile, ...]:
     """The profiles of those names; all, if none is named. Unusable for a name that is none."""
     known = profiles.load()
-    wanted = {part for name in names for part in name.split(",")}
+    wanted = {part.strip() for name in names for part in name.split(",")} - {""}
     unknown = wanted - {profile.name for profile in known}
     if unknown:
         among = ", ".join(profile.name for profile in known)
@@ -42,22 +85,37 @@ def chosen(names: Sequence[str]) -> tuple[Profile, ...]:
 async def visit(
     target: str,
     clients: Sequence[Profile],
-    http: httpx.AsyncClient,
+    world: World,
     tell: Tell,
     *,
     register: bool = True,
-    open_browser: OpenBrowser | None = None,
+    person: Person | None = None,
 ) -> list[Finding]:
-    """What is found, in the order of a client. open_browser: to sign in with; None for not signing in. Unusable when
-    nobody answers at the target."""
-    visitor = Visitor(http)
-    seen = await walk(target, clients, visitor, tell, register=register)
-    if seen.unauthenticated.status == 0:
-        raise Unusable(f"{target} cannot be reached: {seen.unauthenticated.problem}.")
-    findings = _once(check(seen, clients) for check in (check_resource.check, check_server.check, check_clients.check))
-    if open_browser is not None:
-        findings += await login(seen, visitor, open_browser, tell)
-    return findings
+    """What is found, in the order of a client. person: who signs in; None for not signing in. Whatever was made at the
+    server is taken back, also when the visit is broken off. Unusable when nobody answers at the target."""
+    names = Names(world.resolve)
+    near = reach(await names.addresses(host(target))) in {Reach.THIS_MACHINE, Reach.THIS_NETWORK}
+    visitor = Visitor(world.http, names, near=near, patience=world.patience)
+    belongings = Belongings(visitor)
+    walker = Walker(visitor, belongings, tell)
+    held = None
+    try:
+        seen = await walk(target, clients, walker, register=register)
+        if seen.unauthenticated.status == 0:
+            raise Unusable(f"{target} cannot be reached: {seen.unauthenticated.problem}.")
+        if person is not None:
+            held = await login(seen, walker, person)
+    finally:
+        await belongings.give_back()
+    return [_discreet(each, visitor) for each in _once(_checked(seen, held, clients))]
+
+
+def _checked(seen: Observations, held: SignedIn | None, clients: Sequence[Profile]) -> Iterator[Finding]:
+    for each in _BEFORE:
+        yield from each.check(seen, clients)
+    if held is not None:
+        yield from check_login.check(held, seen.target)
+    yield from check_answers.check(seen, clients)
 
 
 async def run(url: str, names: Sequence[str], *, sign_in: bool, register: bool, as_json: bool) -> int:
@@ -70,29 +128,27 @@ async def run(url: str, names: Sequence[str], *, sign_in: bool, register: bool, 
             sys.stderr.flush()
 
     async with httpx.AsyncClient(headers={"User-Agent": USER_AGENT}) as http:
-        findings = await visit(
-            target, clients, http, tell, register=register, open_browser=webbrowser.open if sign_in else None
-        )
+        person = Person(webbrowser.open) if sign_in else None
+        findings = await visit(target, clients, World(http), tell, register=register, person=person)
     write = report.as_json if as_json else report.text
     sys.stdout.write(write(target, [profile.name for profile in clients], findings))
     return int(any(each.level is Level.FAULT for each in findings))
 
 
-def _once(checked: Iterable[Iterable[Finding]]) -> list[Finding]:
+def _once(checked: Iterable[Finding]) -> list[Finding]:
     """Each finding once; what is said of several clients, together."""
     found: dict[tuple[str, Level, str, str], Finding] = {}
-    for findings in checked:
-        for each in findings:
-            key = (each.check, each.level, each.says, each.mend)
-            known = found.get(key)
-            clients = each.clients if known is None else (*known.clients, *each.clients)
-            found[key] = Finding(
-                each.check,
-                each.level,
-                each.says,
-                each.client_does,
-                each.mend,
-                tuple(dict.fromkeys(clients)),
-                each.pitfall,
-            )
+    for each in checked:
+        key = (each.check, each.level, each.says, each.mend)
+        known = found.get(key)
+        clients = each.clients if known is None else (*known.clients, *each.clients)
+        found[key] = replace(each, clients=tuple(dict.fromkeys(clients)))
     return list(found.values())
+
+
+def _discreet(finding: Finding, visitor: Visitor) -> Finding:
+    """Without anything that the doctor got to see and should not tell, whoever put it there."""
+    out_of = visitor.withheld.out_of
+    return replace(
+        finding, says=out_of(finding.says), client_does=out_of(finding.client_does), mend=out_of(finding.mend)
+    )

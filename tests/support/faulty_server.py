@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from tests.support.faulty_metadata import resource_document, server_document
+from tests.support.faulty_resource import FaultyResource
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -23,19 +27,46 @@ _CORS = {
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Expose-Headers": "WWW-Authenticate, Mcp-Session-Id",
 }
+_POLICY = "default-src 'none'; form-action 'self'"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a code or a refresh token stands for."""
+
+    client_id: str
+    scope: str
+    family: str
 
 
 @dataclass
 class FaultyServer:
-    """faults: names of what is planted now. Its person says yes to everything, at once."""
+    """faults: names of what is planted now. Its person says yes to everything, at once. removed: clients that were.
+    authorization_server: the one that the resource names, instead of its own. noticed: is told of each request.
+    with_cookies: where requests with cookies came."""
 
     url: str
     faults: frozenset[str] = frozenset()
-    clients: dict[str, list[str]] = field(default_factory=dict)
-    codes: dict[str, str] = field(default_factory=dict)
-    refresh_tokens: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    grants: dict[str, Grant] = field(default_factory=dict)
     revoked: set[str] = field(default_factory=set)
+    asked: Counter[str] = field(default_factory=Counter)
+    with_cookies: set[str] = field(default_factory=set)
     delay: float = 0.0
+    authorization_server: str | None = None
+    noticed: Callable[[str], object] = str
+
+    def __post_init__(self) -> None:
+        self.tools = FaultyResource(self.url, self.has)
+
+    def plant(self, *faults: str, delay: float = 0.0, authorization_server: str | None = None) -> None:
+        """From now on, and nothing else."""
+        self.faults, self.delay, self.authorization_server = frozenset(faults), delay, authorization_server
+        self.noticed = str
+        kept = (self.clients, self.removed, self.grants, self.revoked, self.asked, self.with_cookies)
+        for each in (*kept, self.tools.called, self.tools.ended):
+            each.clear()
 
     @property
     def resource(self) -> str:
@@ -43,34 +74,49 @@ class FaultyServer:
 
     @property
     def issuer(self) -> str:
-        return f"{self.url}/auth" if "issuer with a path" in self.faults else self.url
+        return f"{self.url}/auth" if self.has("issuer with a path") else self.authorization_server or self.url
 
     def has(self, fault: str) -> bool:
         return fault in self.faults
 
+    @property
+    def live_tokens(self) -> set[str]:
+        """Refresh tokens whose grant was not revoked."""
+        return {
+            token
+            for token, grant in self.grants.items()
+            if token.startswith("rt-") and grant.family not in self.revoked
+        }
+
     @asynccontextmanager
     async def app(self) -> AsyncIterator[ASGIApp]:
         well_known = "/.well-known"
-        routes: list[tuple[str, Endpoint, list[str]]] = [
-            ("/mcp", self.mcp, ["POST"]),
-            ("/mcp/", self.mcp, ["POST"]),
-            (f"{well_known}/oauth-protected-resource/mcp", self.resource_metadata, ["GET"]),
-            (f"{well_known}/oauth-protected-resource", self.root_metadata, ["GET"]),
-            (f"{well_known}/oauth-authorization-server", self.server_metadata, ["GET"]),
-            (f"{well_known}/openid-configuration", self.openid_metadata, ["GET"]),
-            (f"{well_known}/oauth-authorization-server/auth", self.server_metadata, ["GET"]),
-            ("/jwks", self.jwks, ["GET"]),
-            ("/authorize", self.authorize, ["GET"]),
-            ("/token", self.token, ["POST"]),
-            ("/register", self.register, ["POST"]),
-            ("/revoke", self.revoke, ["POST"]),
+        routes: list[tuple[str, str, list[str]]] = [
+            ("/mcp", "mcp", ["POST", "DELETE"]),
+            ("/mcp/", "mcp", ["POST"]),
+            (f"{well_known}/oauth-protected-resource/mcp", "resource_metadata", ["GET"]),
+            (f"{well_known}/oauth-protected-resource", "root_metadata", ["GET"]),
+            (f"{well_known}/oauth-authorization-server", "server_metadata", ["GET"]),
+            (f"{well_known}/openid-configuration", "openid_metadata", ["GET"]),
+            (f"{well_known}/oauth-authorization-server/auth", "server_metadata", ["GET"]),
+            ("/moved", "resource_metadata", ["GET"]),
+            ("/jwks", "jwks", ["GET"]),
+            ("/authorize", "authorize", ["GET"]),
+            ("/consent", "consent", ["GET"]),
+            ("/token", "token", ["POST"]),
+            ("/register", "register", ["POST"]),
+            ("/register/{client_id}", "remove", ["DELETE"]),
+            ("/revoke", "revoke", ["POST"]),
         ]
-        yield Starlette(
-            routes=[Route(path, self._served(handler), methods=[*m, "OPTIONS"]) for path, handler, m in routes]
-        )
+        yield Starlette(routes=[Route(path, self._served(name), methods=[*m, "OPTIONS"]) for path, name, m in routes])
 
-    def _served(self, handler: Endpoint) -> Endpoint:
+    def _served(self, name: str) -> Endpoint:
         async def serve(request: Request) -> Response:
+            if request.method != "OPTIONS":
+                self.asked[name] += 1
+                self.with_cookies |= {name} if request.cookies else set()
+                self.noticed(name)
+            handler: Endpoint = self.tools.mcp if name == "mcp" else getattr(self, name)
             answer = Response(status_code=204) if request.method == "OPTIONS" else await handler(request)
             if not self.has("no CORS"):
                 answer.headers.update(_CORS)
@@ -78,111 +124,75 @@ class FaultyServer:
 
         return serve
 
-    # -- the resource
+    # -- metadata
 
-    async def mcp(self, request: Request) -> Response:
-        if self.has("redirect to a slash") and not request.url.path.endswith("/"):
-            return RedirectResponse(f"{self.url}/mcp/", 307)
-        if self.has("redirect from a slash") and request.url.path.endswith("/"):
-            return RedirectResponse(self.resource, 307)
-        token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not token.startswith("eyJ"):
-            if self.has("guest instead of 401") or (token and self.has("bad token is a guest")):
-                return JSONResponse({"jsonrpc": "2.0", "id": 1, "result": {}})
-            if self.has("403 instead of 401"):
-                return JSONResponse({"error": "forbidden"}, 403)
-            return Response(status_code=401, headers={"WWW-Authenticate": self._challenge(token)})
-        if self.has("own token refused"):
-            return Response(status_code=401, headers={"WWW-Authenticate": self._challenge(token)})
-        if self.has("sessions") and (await request.json())["method"] != "initialize":
-            return JSONResponse({"error": "no session"}, 400)
-        headers = {"Mcp-Session-Id": "1"} if self.has("sessions") else {}
-        return JSONResponse({"jsonrpc": "2.0", "id": 1, "result": {"tools": []}}, headers=headers)
-
-    def _challenge(self, token: str) -> str:
-        if self.has("no challenge"):
-            return "Bearer"
-        scope = "" if self.has("no scopes") else ', scope="read"'
-        error = ', error="invalid_token"' if token and not self.has("no error code in challenge") else ""
-        return f'Bearer resource_metadata="{self.url}/.well-known/oauth-protected-resource/mcp"{scope}{error}'
-
-    async def resource_metadata(self, _: Request) -> Response:
-        named = self.resource
-        if self.has("resource with a slash"):
-            named += "/"
-        if self.has("resource of another host"):
-            named = "https://internal.example/mcp"
-        if self.has("no resource metadata"):
-            return Response(status_code=404)
-        document: dict[str, object] = {"resource": named, "authorization_servers": [self.issuer]}
-        if not self.has("no scopes"):
-            document["scopes_supported"] = ["read"]
-        if self.has("no authorization server"):
-            del document["authorization_servers"]
-        return JSONResponse(document)
+    async def resource_metadata(self, request: Request) -> Response:
+        if self.has("no resource metadata") or self.has("metadata at the root alone"):
+            return _nothing()
+        if self.has("metadata is redirected") and request.url.path != "/moved":
+            return RedirectResponse("/moved", 302)
+        return JSONResponse(resource_document(self.url, self.issuer, self.has))
 
     async def root_metadata(self, _: Request) -> Response:
-        if not self.has("root names another resource"):
-            return Response(status_code=404)
-        return JSONResponse({"resource": f"{self.url}/other", "authorization_servers": [self.issuer]})
-
-    # -- the authorization server
+        if self.has("root names another resource"):
+            return JSONResponse({"resource": f"{self.url}/other", "authorization_servers": [self.issuer]})
+        if self.has("metadata at the root alone"):
+            return JSONResponse(resource_document(self.url, self.issuer, self.has))
+        return _nothing()
 
     async def server_metadata(self, request: Request) -> Response:
-        if self.has("issuer with a path") != request.url.path.endswith("/auth"):
-            return Response(status_code=404)
-        if self.has("no server metadata"):
-            return Response(status_code=404)
-        return JSONResponse(self._metadata())
+        if self.has("issuer with a path") != request.url.path.endswith("/auth") or self.has("no server metadata"):
+            return _nothing()
+        return JSONResponse(server_document(self.url, self.issuer, self.has, openid=False))
 
     async def openid_metadata(self, _: Request) -> Response:
-        if self.has("issuer with a path") or self.has("no server metadata"):
-            return Response(status_code=404)
-        return JSONResponse(self._metadata())
-
-    def _metadata(self) -> dict[str, object]:
-        issuer = self.issuer + ("/" if self.has("issuer with a slash") else "")
-        if self.has("issuer of another host"):
-            issuer = "https://internal.example"
-        document: dict[str, object] = {
-            "issuer": issuer,
-            "authorization_endpoint": f"{self.url}/authorize",
-            "token_endpoint": f"{self.url}/token",
-            "registration_endpoint": f"{self.url}/register",
-            "revocation_endpoint": f"{self.url}/revoke",
-            "jwks_uri": f"{self.url}/jwks",
-            "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": ["none"],
-            "client_id_metadata_document_supported": True,
-            "authorization_response_iss_parameter_supported": True,
-        }
-        if self.has("no S256"):
-            del document["code_challenge_methods_supported"]
-        if self.has("no iss"):
-            del document["authorization_response_iss_parameter_supported"]
-        if self.has("documents without none"):
-            document["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
-        if self.has("no registration"):
-            del document["registration_endpoint"], document["client_id_metadata_document_supported"]
-        return document
+        if self.has("issuer with a path") or self.has("no server metadata") or self.has("no openid metadata"):
+            return _nothing()
+        return JSONResponse(server_document(self.url, self.issuer, self.has, openid=True))
 
     async def jwks(self, _: Request) -> Response:
         return Response("no") if self.has("no key set") else JSONResponse({"keys": []})
 
+    # -- registration
+
     async def register(self, request: Request) -> Response:
-        if self.has("429 without Retry-After"):
-            return JSONResponse({"error": "slow_down"}, 429)
-        uris = (await request.json())["redirect_uris"]
+        metadata = await request.json()
+        if self.has("429 without Retry-After") or (self.has("429 when it is repeated") and self._knows(metadata)):
+            return _error("slow_down", 429)
+        uris = metadata["redirect_uris"]
+        if self.has("500 at the registration"):
+            return Response(status_code=500)
         if self.has("localhost refused") and any("localhost" in uri for uri in uris):
-            return JSONResponse({"error": "invalid_redirect_uri"}, 400)
+            return _error("invalid_redirect_uri", 400)
         client_id = secrets.token_urlsafe(8)
-        self.clients[client_id] = uris
-        return JSONResponse({"client_id": client_id, "redirect_uris": uris}, 201)
+        self.clients[client_id] = metadata
+        registered = {"client_id": client_id, "redirect_uris": uris}
+        if not self.has("registrations pile up") and not self.has("429 when it is repeated"):
+            registered |= {
+                "registration_client_uri": f"{self.url}/register/{client_id}",
+                "registration_access_token": f"rat-{client_id}",
+            }
+        return JSONResponse(registered, 201)
+
+    async def remove(self, request: Request) -> Response:
+        client_id = request.path_params["client_id"]
+        if self.has("registrations cannot be removed"):
+            return Response(status_code=405)
+        if request.headers.get("authorization") != f"Bearer rat-{client_id}":
+            return _error("invalid_token", 401)
+        self.clients.pop(client_id, None)
+        self.removed.append(client_id)
+        return Response(status_code=204)
+
+    def _knows(self, metadata: dict[str, Any]) -> bool:
+        return metadata in self.clients.values()
+
+    # -- what people see
 
     async def authorize(self, request: Request) -> Response:
         await asyncio.sleep(self.delay)
         asked = request.query_params
-        client_id, uri = asked["client_id"], asked["redirect_uri"]
+        client_id, uri, scopes = asked["client_id"], asked["redirect_uri"], asked.get("scope", "").split()
         if self.has("open redirect"):
             return RedirectResponse(f"{uri}?error=x", 303)
         if client_id.startswith("https://"):
@@ -190,19 +200,41 @@ class FaultyServer:
             return HTMLResponse("cannot fetch", 400) if forbidden else HTMLResponse("sign in")
         if client_id not in self.clients:
             return HTMLResponse("" if self.has("empty page") else "This app is unknown: add it again.", 400)
-        registered = self.clients[client_id]
+        registered = self.clients[client_id]["redirect_uris"]
         loopback = uri.startswith("http://") and not self.has("loopback port refused")
         if uri not in registered and not (loopback and _portless(uri) in map(_portless, registered)):
             return HTMLResponse("redirect_uri", 400)
+        if self.has("500 at the sign-in"):
+            return HTMLResponse("Sorry.", 500)
         if self.has("browser is never sent back"):
             return HTMLResponse("Allow?")
-        if "read" not in asked.get("scope", "").split() and not self.has("no scopes"):
+        if self.has("form-action"):
+            return HTMLResponse("Allow?", headers={"Content-Security-Policy": _POLICY})
+        if self.has("form-action behind a redirect"):
+            redirect = RedirectResponse("/consent?request=ar_1", 303)
+            redirect.set_cookie("browser", "this one")
+            return redirect
+        limit = self.clients[client_id].get("scope", "read write").split()
+        if not set(scopes) <= set(limit) and self.has("step-up is refused on a page"):
+            return HTMLResponse("scope", 400)
+        if (
+            not scopes
+            or self.has("scopes are refused")
+            or (not set(scopes) <= set(limit) and self.has("step-up is refused"))
+        ):
             return RedirectResponse(f"{uri}?{urlencode({'error': 'invalid_scope', 'state': asked['state']})}", 303)
-        code = secrets.token_urlsafe(8)
-        self.codes[code] = client_id
+        code = f"code-{secrets.token_urlsafe(8)}"
+        self.grants[code] = Grant(client_id, " ".join(scopes), secrets.token_urlsafe(8))
         state = "other" if self.has("another state") else asked["state"]
         issuer = "https://internal.example" if self.has("another iss in answers") else self.issuer
         return RedirectResponse(f"{uri}?{urlencode({'code': code, 'state': state, 'iss': issuer})}", 303)
+
+    async def consent(self, request: Request) -> Response:
+        if request.cookies.get("browser") != "this one" or request.query_params.get("request") != "ar_1":
+            return HTMLResponse("Another browser began this.", 403)
+        return HTMLResponse(f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">Allow?')
+
+    # -- tokens
 
     async def token(self, request: Request) -> Response:
         form = await request.form()
@@ -212,37 +244,57 @@ class FaultyServer:
             return RedirectResponse("https://elsewhere.example/token", 307)
         if self.has("errors without a code"):
             return JSONResponse({"message": "no"}, 400)
+        if self.has("500 at the token endpoint"):
+            return JSONResponse({"error": "server_error", "error_description": "Sorry."}, 500)
+        if self.has("errors without a description"):
+            return JSONResponse({"error": "invalid_client"}, 401)
         if form.get("client_id") not in self.clients:
             dead = self.has("dead client is invalid_grant")
-            return JSONResponse({"error": "invalid_grant" if dead else "invalid_client"}, 400 if dead else 401)
-        if form["grant_type"] == "authorization_code":
-            if self.has("code refused") or form["code"] not in self.codes:
-                return JSONResponse({"error": "invalid_grant"}, 400)
-            return self._tokens(secrets.token_urlsafe(8))
-        sent = str(form["refresh_token"])
-        if sent not in self.refresh_tokens or self.refresh_tokens[sent] in self.revoked:
-            return JSONResponse({"error": "invalid_grant"}, 400)
-        if "elsewhere" in str(form.get("resource", "")) and not self.has("foreign resource"):
-            return JSONResponse({"error": "invalid_target"}, 400)
-        family = self.refresh_tokens[sent]
-        if self.has("refresh race"):
-            del self.refresh_tokens[sent]
-        return self._tokens(family)
+            status = 400 if dead or self.has("dead client is 400") else 401
+            return _error("invalid_grant" if dead else "invalid_client", status)
+        sent = str(form.get("code") or form.get("refresh_token"))
+        if self.has("code is echoed" if "code" in form else "secrets are echoed"):
+            return _error(f"{sent} {form.get('code_verifier')} is no good", 400)
+        grant = self.grants.get(sent)
+        if grant is None or grant.family in self.revoked or (self.has("code refused") and "code" in form):
+            return _error("invalid_grant", 400)
+        foreign = form.get("resource", self.resource) != self.resource
+        if foreign and not (self.has("foreign resource") or self.has("resource is ignored")):
+            self.revoked |= {grant.family} if self.has("refused refresh is the last") else set()
+            return _error("invalid_target", 400)
+        if self.has("refresh race") or "code" in form:
+            del self.grants[sent]
+        named = str(form.get("resource", self.resource))
+        return self._tokens(grant, str(form.get("scope", grant.scope)), named)
 
-    def _tokens(self, family: str) -> Response:
-        named = "authenticated" if self.has("token without audience") else self.resource
-        payload = base64.urlsafe_b64encode(json.dumps({"aud": named}).encode()).rstrip(b"=").decode()
+    def _tokens(self, grant: Grant, scope: str, named: str) -> Response:
+        if self.has("token without audience") or self.has("resource is ignored"):
+            named = "authenticated" if self.has("token without audience") else self.resource
+        claims = json.dumps({"aud": named, "scope": scope}).encode()
+        payload = base64.urlsafe_b64encode(claims).rstrip(b"=").decode()
         issued: dict[str, Any] = {"access_token": f"eyJhbGciOiJub25lIn0.{payload}.x", "expires_in": 3600}
         if not self.has("no refresh token"):
-            issued["refresh_token"] = secrets.token_urlsafe(8)
-            self.refresh_tokens[issued["refresh_token"]] = family
+            issued["refresh_token"] = f"rt-{secrets.token_urlsafe(8)}"
+            self.grants[issued["refresh_token"]] = grant
         return JSONResponse(issued)
 
     async def revoke(self, request: Request) -> Response:
         token = str((await request.form())["token"])
-        if not self.has("revocation does nothing") and token in self.refresh_tokens:
-            self.revoked.add(self.refresh_tokens[token])
+        if self.has("revocation wants a secret"):
+            return _error("invalid_client", 401)
+        if self.has("secrets are echoed"):
+            return JSONResponse({"error": f"cannot revoke {token}", "error_description": token}, 400)
+        if not self.has("revocation does nothing") and token in self.grants:
+            self.revoked.add(self.grants[token].family)
         return JSONResponse({})
+
+
+def _nothing() -> Response:
+    return Response(status_code=404)
+
+
+def _error(code: str, status: int) -> Response:
+    return JSONResponse({"error": code, "error_description": "That is not possible."}, status)
 
 
 def _portless(uri: str) -> str:

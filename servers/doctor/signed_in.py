@@ -1,0 +1,64 @@
+"""What was seen with a person at the browser, before anything is made of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from servers.doctor.documents import Document
+from servers.doctor.observations import Answer
+
+FOREIGN = "https://elsewhere.example/mcp"  # a resource that nobody agreed to
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """One trip of a browser. answer: the parameters that came back, None for a browser that did not. redeemed: what the
+    code was answered with, where a client would redeem it."""
+
+    scopes: tuple[str, ...]
+    state: str = field(repr=False)
+    patience: float
+    answer: Mapping[str, str] | None = field(default=None, repr=False)
+    redeemed: Answer | None = None
+
+    def has_other_state(self) -> bool:
+        """Is it the answer to another request?"""
+        return self.answer is not None and self.answer.get("state") != self.state
+
+    def has_other_issuer(self, server: Document) -> bool:
+        """RFC 9207 §2.4: whoever is promised an iss refuses an answer without it, or with another."""
+        promised = server.confirms("authorization_response_iss_parameter_supported")
+        return promised and self.answer is not None and self.answer.get("iss") != server.text("issuer")
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshes:
+    """at_once: several of one token. after: of what they gave. foreign: for FOREIGN; again: the next one, as usual.
+    revoked: the answer of the revocation endpoint, and then that of a refresh."""
+
+    at_once: Sequence[Answer]
+    after: Answer
+    foreign: Answer | None = None
+    again: Answer | None = None
+    revoked: tuple[Answer, Answer] | None = None
+
+
+@dataclass(slots=True)
+class SignedIn:
+    """server: by whose metadata. sign_ins: in their order."""
+
+    server: Document | None = None
+    registration: Answer | None = None
+    sign_ins: list[SignIn] = field(default_factory=list)
+    refreshes: Refreshes | None = None
+
+    @property
+    def tokens(self) -> Document | None:
+        """Those of the first sign-in."""
+        redeemed = self.sign_ins[0].redeemed if self.sign_ins else None
+        return None if redeemed is None else tokens_of(redeemed)
+
+
+def tokens_of(answer: Answer) -> Document | None:
+    """A good answer of the token endpoint."""
+    document = answer.document
+    return document if document is not None and document.text("access_token") is not None else None
