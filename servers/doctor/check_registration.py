@@ -1,10 +1,10 @@
-"""Clients: whether they are let in as they come, by their document or by registering (RFC 7591)."""
+"""Clients: whether they are let in as they come, by their document or by registering (RFC 7591), and can step up."""
 
 from collections.abc import Iterator, Sequence
 
-from servers.doctor.documents import shown
+from servers.doctor.documents import Document, shown
 from servers.doctor.findings import Finding, fault, ok, warning
-from servers.doctor.observations import Observations, Registration, Visited
+from servers.doctor.observations import Answer, Observations, Registration, StepUp, Visited
 from servers.doctor.profiles import Profile
 
 _TOO_MANY, _FAILED = 429, 500
@@ -21,6 +21,9 @@ def check(seen: Observations, profiles: Sequence[Profile]) -> Iterator[Finding]:
         # What a limit refuses is told as that.
         if registration.answer.status not in {0, _TOO_MANY}:
             yield from _registration(registration, by_name[registration.profile], seen)
+    yield from _piling_up(seen)
+    if seen.step_up is not None and seen.step_up.asked_wide.is_answered:
+        yield _step_up(seen.step_up)
 
 
 def _document(visited: Visited, profile: Profile) -> Finding:
@@ -116,3 +119,40 @@ def _other_port(profile: Profile) -> Finding:
         clients=[profile.name],
         pitfall="P-7",
     )
+
+
+def _piling_up(seen: Observations) -> Iterator[Finding]:
+    if seen.repeated is None:
+        return
+    first, second = seen.repeated
+    ids = {first.client_id, second.client_id}
+    if None in ids or len(ids) == 1 or _expires(first):
+        return
+    yield warning(
+        "piling_up",
+        "The same client registers twice and is two clients; neither can be removed, or says when it expires.",
+        client_does="Some register at each connection: nobody can tell the dead ones from those in use.",
+        mend="Answer the same public metadata with the same client, let registrations that nobody uses expire, or take "
+        "client ID metadata documents.",
+        pitfall="P-3",
+    )
+
+
+def _expires(registration: Answer) -> bool:
+    """No field of RFC 7591 says so of a public client; some servers say it as of a secret, or of the client id."""
+    registered = Document(registration.json or {})
+    return any(registered.members.get(name) for name in ("client_secret_expires_at", "client_id_expires_at"))
+
+
+def _step_up(step_up: StepUp) -> Finding:
+    narrow, refused = step_up.asked_narrow.refusal, step_up.asked_wide.refusal
+    if narrow is None and refused is not None:
+        return fault(
+            "step_up",
+            f"A client that registered for {shown(' '.join(step_up.narrow))} is refused when it asks for "
+            f"{shown(' '.join(step_up.wide))}: {shown(refused)}.",
+            client_does="It registers for what the challenge names; when a tool needs more, it never gets it.",
+            mend="Take the scope of a registration for a default and not for a limit.",
+            pitfall="P-9",
+        )
+    return ok("step_up", "A client may ask for more than it registered for.")

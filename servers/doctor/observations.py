@@ -127,11 +127,22 @@ class Registration:
     removed: bool | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """A client that registered for narrow and asked for wide: scopes, and what /authorize says to each."""
+
+    narrow: tuple[str, ...]
+    wide: tuple[str, ...]
+    asked_narrow: Visited
+    asked_wide: Visited
+
+
 @dataclass(slots=True)
 class Observations:
     """target: the URL of the MCP server, as somebody would type it. answers: every one, in their order.
     resource_metadata: by the place where it was looked for; server_metadata: by
-    issuer and place. server: the metadata that the requests were made by. documents: by profile."""
+    issuer and place. server: the metadata that the requests were made by. documents: by profile.
+    repeated: a registration that could not be removed, and the same once more."""
 
     target: str
     answers: Sequence[Answer] = ()
@@ -146,5 +157,7 @@ class Observations:
     authorize_unknown_client: Answer | None = None
     documents: dict[str, Visited] = field(default_factory=dict)
     registrations: list[Registration] = field(default_factory=list)
+    repeated: tuple[Answer, Answer] | None = None
+    step_up: StepUp | None = None
     preflights: dict[str, Answer] = field(default_factory=dict)
     from_browsers: dict[str, Answer] = field(default_factory=dict)

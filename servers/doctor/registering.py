@@ -1,4 +1,4 @@
-"""Registrations of the walk, as each client makes its own."""
+"""Registrations of the walk: each client's own, one that is repeated, and one that wants more than it asked for."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,8 +6,10 @@ from servers.doctor import discovery, requests
 from servers.doctor.asking import Visitor
 from servers.doctor.belongings import Belongings
 from servers.doctor.documents import Document
-from servers.doctor.observations import Observations, Registration, Visited
+from servers.doctor.observations import Observations, Registration, StepUp, Visited
 from servers.doctor.profiles import Profile
+
+_LOOPBACK = "http://127.0.0.1:33418/callback"
 
 
 async def register_all(
@@ -27,6 +29,11 @@ async def register_all(
             tell(f"registering as {profile.title} does")
             named = f"{profile.title} (mcp-auth doctor {visit})"
             await _as_client(seen, profile, found.document, endpoint, named, visitor, belongings)
+    server = seen.server or Document({})
+    endpoint = server.url("registration_endpoint")
+    if endpoint is not None:
+        tell("stepping up")
+        await _step_up(seen, server, endpoint, f"Step-up (mcp-auth doctor {visit})", visitor, belongings)
 
 
 async def _as_client(
@@ -52,7 +59,31 @@ async def _as_client(
         uris = []
     visits = [await _asked(seen, server, client_id, uri, scopes, visitor) for uri in uris]
     removed = await belongings.remove(answer)
+    if seen.repeated is None and not removed:
+        # Only where the first one stays behind anyway: at a server that answers with the first one again, the
+        # repetition would take away the right to remove it.
+        seen.repeated = (answer, await belongings.register(endpoint, metadata))
     seen.registrations.append(Registration(profile.name, answer, visits, removed))
+
+
+async def _step_up(
+    seen: Observations, server: Document, endpoint: str, named: str, visitor: Visitor, belongings: Belongings
+) -> None:
+    """P-9, F-25: a client registers for what the challenge names, and later wants all that the resource has."""
+    narrow, wide = seen.unauthenticated.challenge.scopes, discovery.supported_scopes(seen)
+    if not narrow or not set(wide) - set(narrow) or server.url("authorization_endpoint") is None:
+        return
+    wide = (*narrow, *(scope for scope in wide if scope not in narrow))
+    answer = await belongings.register(endpoint, requests.metadata(named, [_LOOPBACK], narrow))
+    client_id = answer.client_id
+    if client_id is not None:
+        seen.step_up = StepUp(
+            narrow,
+            wide,
+            await _asked(seen, server, client_id, _LOOPBACK, narrow, visitor),
+            await _asked(seen, server, client_id, _LOOPBACK, wide, visitor),
+        )
+        await belongings.remove(answer)
 
 
 async def _asked(

@@ -62,7 +62,7 @@ async def test_browser_that_cannot_be_opened_leaves_nothing(server: FaultyServer
 
 
 @pytest.mark.parametrize("request_", ["register", "remove", "authorize", "token", "mcp", "revoke"])
-@pytest.mark.parametrize("which", [1, 2])
+@pytest.mark.parametrize("which", [1, 2, 3])
 async def test_visit_that_is_broken_off_during_a_request_leaves_nothing(
     server: FaultyServer, request_: str, which: int
 ) -> None:

@@ -12,7 +12,7 @@ from tests.support.faulty_server import FaultyServer
 
 # What a reader sees was looked at, wherever nothing is wrong.
 FAMILIES = {
-    *("discovery", "issuer", "resource", "tls", "redirects", "cors", "registration", "challenge", "time"),
+    *("discovery", "issuer", "resource", "tls", "redirects", "cors", "registration", "challenge", "step_up", "time"),
     *("endpoints", "rate_limit", "errors"),
 }
 
@@ -29,7 +29,7 @@ async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServ
     assert {each.check for each in findings} >= FAMILIES
 
 
-# P-1, P-4 to P-10, P-13, P-15, P-16, P-18
+# P-1, P-3 to P-10, P-13, P-15, P-16, P-18
 @pytest.mark.parametrize(
     ("planted", "named"),
     [
@@ -59,6 +59,8 @@ async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServ
         ("no registration", "P-1"),
         ("500 at the registration", "P-1"),
         ("500 at the sign-in", "P-1"),
+        ("registrations pile up", "P-3"),
+        ("registrations cannot be removed", "P-3"),
         ("documents cannot be fetched", "P-4"),
         ("resource with a slash", "P-5"),
         ("issuer with a slash", "P-5"),
@@ -69,12 +71,15 @@ async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServ
         ("issuer with a path", "P-8"),
         ("no scopes", "P-9"),
         ("scopes are refused", "P-9"),
+        ("step-up is refused", "P-9"),
+        ("step-up is refused on a page", "P-9"),
         ("guest instead of 401", "P-10"),
         ("bad token is a guest", "P-10"),
         ("dead client is invalid_grant", "P-13"),
         ("dead client is 400", "P-13"),
         ("empty page", "P-13"),
         ("429 without Retry-After", "P-15"),
+        ("429 when it is repeated", "P-15"),
         ("errors without a code", "P-16"),
         ("errors without a description", "P-16"),
         ("500 at the token endpoint", "P-16"),
@@ -198,3 +203,9 @@ async def test_revocation_that_is_refused_is_told_with_its_answer(server: Faulty
     server.plant("revocation wants a secret")
     (finding,) = of(await examine(server.resource, person=agreeing()), "revocation")
     assert finding.says.endswith("and gets 401 invalid_client.")
+
+
+# P-3
+async def test_registration_that_can_be_removed_is_not_repeated(server: FaultyServer) -> None:
+    await examine(server.resource, EVERYBODY[:1])
+    assert server.asked["register"] == 1 + 1  # and the one that steps up
