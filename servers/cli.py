@@ -122,7 +122,7 @@ def doctor(
 
     try:
         asked = url or f"{all_settings().public_url}/mcp"
-        coming = visit.run(asked, client, sign_in=login, register=register, as_json=json)
+        coming = visit.run(asked, client, system_clock(), sign_in=login, register=register, as_json=json)
         sys.exit(asyncio.run(coming))
     except visit.Unusable as problem:
         sys.stderr.write(f"mcp-auth: {problem}\n")

@@ -13,16 +13,16 @@ _REQUEST_IDS = ("request-id", "requestid", "correlation-id", "trace-id", "tracep
 
 def check(seen: Observations, profiles: Sequence[Profile]) -> Iterator[Finding]:
     """All of it."""
-    yield from _not_there(seen.answers)
+    yield from _not_there(seen)
     yield from _limits(seen.answers)
     yield from _errors(seen.answers)
     yield from _time(seen.answers, profiles)
 
 
-def _not_there(answers: Sequence[Answer]) -> Iterator[Finding]:
-    """Once for each origin: the others have the same reason, mostly."""
-    told = set()
-    for answer in answers:
+def _not_there(seen: Observations) -> Iterator[Finding]:
+    """Once for each origin: the others have the same reason, mostly. What TLS is to blame for is told as that."""
+    told = {base for base in seen.handshakes if seen.is_untrusted(base)}
+    for answer in seen.answers:
         if answer.problem and origin(answer.url) not in told:
             told.add(origin(answer.url))
             what = "was not answered" if answer.status == 0 else "was not answered in full"

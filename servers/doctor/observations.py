@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -93,6 +95,28 @@ class Answer:
 NOT_ASKED = Answer("", "", 0)
 
 
+class Trouble(StrEnum):
+    """What keeps a client from trusting a TLS server."""
+
+    UNTRUSTED = "untrusted"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    OTHER_HOST = "other host"
+    OLD_PROTOCOL = "old protocol"
+    NO_TLS = "no TLS"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """A TLS handshake as a client makes it. words: those of the TLS library. expires_at: of a good certificate."""
+
+    trouble: Trouble | None
+    words: str = ""
+    version: str = ""
+    expires_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Visited:
     """What a browser is shown at /authorize: first, the answer; last, the one after redirects on the same origin."""
@@ -139,13 +163,16 @@ class StepUp:
 
 @dataclass(slots=True)
 class Observations:
-    """target: the URL of the MCP server, as somebody would type it. answers: every one, in their order.
-    resource_metadata: by the place where it was looked for; server_metadata: by
+    """target: the URL of the MCP server, as somebody would type it. now: aware UTC. answers: every one, in their order.
+    handshakes, addresses: by origin. resource_metadata: by the place where it was looked for; server_metadata: by
     issuer and place. server: the metadata that the requests were made by. documents: by profile.
     repeated: a registration that could not be removed, and the same once more."""
 
     target: str
+    now: datetime
     answers: Sequence[Answer] = ()
+    handshakes: dict[str, Handshake] = field(default_factory=dict)
+    addresses: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unauthenticated: Answer = NOT_ASKED
     bad_token: Answer = NOT_ASKED
     other_slash: Answer = NOT_ASKED
@@ -161,3 +188,8 @@ class Observations:
     step_up: StepUp | None = None
     preflights: dict[str, Answer] = field(default_factory=dict)
     from_browsers: dict[str, Answer] = field(default_factory=dict)
+
+    def is_untrusted(self, origin: str) -> bool:
+        """Does TLS keep clients from this origin? Then nothing else was asked of it."""
+        handshake = self.handshakes.get(origin)
+        return handshake is not None and handshake.trouble is not None

@@ -4,6 +4,7 @@ import sys
 import webbrowser
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,6 +23,7 @@ from servers.doctor import (
     check_tls,
     profiles,
     report,
+    tls,
 )
 from servers.doctor.addresses import Names, Reach, Resolve, reach, resolve
 from servers.doctor.asking import PATIENCE, USER_AGENT, Visitor
@@ -33,6 +35,7 @@ from servers.doctor.observations import Observations
 from servers.doctor.profiles import Profile
 from servers.doctor.sign_in import Person
 from servers.doctor.signed_in import SignedIn
+from servers.doctor.tls import Look
 from servers.doctor.walk import Tell, Walker, walk
 
 _BEFORE = (
@@ -54,9 +57,11 @@ class Unusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a visit sees the world through. patience: seconds for an answer."""
+    """What a visit sees the world through. look: at TLS. now: aware UTC. patience: seconds for an answer."""
 
     http: httpx.AsyncClient
+    now: datetime
+    look: Look
     resolve: Resolve = resolve
     patience: float = PATIENCE
 
@@ -97,13 +102,13 @@ async def visit(
     near = reach(await names.addresses(host(target))) in {Reach.THIS_MACHINE, Reach.THIS_NETWORK}
     visitor = Visitor(world.http, names, near=near, patience=world.patience)
     belongings = Belongings(visitor)
-    walker = Walker(visitor, belongings, tell)
+    walker = Walker(visitor, belongings, names, world.look, world.now, tell)
     held = None
     try:
         seen = await walk(target, clients, walker, register=register)
-        if seen.unauthenticated.status == 0:
+        if seen.answers and seen.unauthenticated.status == 0:
             raise Unusable(f"{target} cannot be reached: {seen.unauthenticated.problem}.")
-        if person is not None:
+        if person is not None and seen.answers:
             held = await login(seen, walker, person)
     finally:
         await belongings.give_back()
@@ -118,7 +123,7 @@ def _checked(seen: Observations, held: SignedIn | None, clients: Sequence[Profil
     yield from check_answers.check(seen, clients)
 
 
-async def run(url: str, names: Sequence[str], *, sign_in: bool, register: bool, as_json: bool) -> int:
+async def run(url: str, names: Sequence[str], now: datetime, *, sign_in: bool, register: bool, as_json: bool) -> int:
     """Visit, and write the report to standard output. → the exit status: 1 where something is at fault."""
     target, clients = target_of(url), chosen(names)
 
@@ -127,9 +132,12 @@ async def run(url: str, names: Sequence[str], *, sign_in: bool, register: bool, 
             sys.stderr.write(f"… {what}\n")
             sys.stderr.flush()
 
-    async with httpx.AsyncClient(headers={"User-Agent": USER_AGENT}) as http:
+    trust = tls.trust()
+    async with httpx.AsyncClient(headers={"User-Agent": USER_AGENT}, verify=trust) as http:
         person = Person(webbrowser.open) if sign_in else None
-        findings = await visit(target, clients, World(http), tell, register=register, person=person)
+        findings = await visit(
+            target, clients, World(http, now, tls.looking(trust)), tell, register=register, person=person
+        )
     write = report.as_json if as_json else report.text
     sys.stdout.write(write(target, [profile.name for profile in clients], findings))
     return int(any(each.level is Level.FAULT for each in findings))

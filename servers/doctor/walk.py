@@ -3,35 +3,45 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from servers.doctor import discovery, mcp, places, requests
+from servers.doctor.addresses import Names
 from servers.doctor.asking import Visitor
 from servers.doctor.belongings import Belongings
-from servers.doctor.documents import Document
+from servers.doctor.documents import Document, host, origin
 from servers.doctor.observations import Answer, Observations
 from servers.doctor.profiles import Profile
 from servers.doctor.registering import register_all
+from servers.doctor.tls import Look
 
 Tell = Callable[[str], None]
 
 _BROWSER = "https://browser-client.example"
 _NOBODY = "client-that-nobody-registered"
 _OK = 200
+_MOST_ORIGINS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """Who goes, and with what."""
+    """Who goes, and with what. now: aware UTC."""
 
     visitor: Visitor
     belongings: Belongings
+    names: Names
+    look: Look
+    now: datetime
     tell: Tell
 
 
 async def walk(target: str, profiles: Sequence[Profile], walker: Walker, *, register: bool) -> Observations:
     """All that can be seen without signing in. register: whether clients may be registered for it, and removed."""
     visitor = walker.visitor
-    seen = Observations(target, visitor.answers)
+    seen = Observations(target, walker.now, visitor.answers)
+    await _look(seen, [target], walker)
+    if seen.is_untrusted(origin(target)):
+        return seen
     walker.tell("asking for a challenge")
     await _knock(seen, visitor)
     if seen.unauthenticated.status == 0:
@@ -41,12 +51,26 @@ async def walk(target: str, profiles: Sequence[Profile], walker: Walker, *, regi
     servers = [found.document for profile in profiles if (found := discovery.server_of(profile, seen)) is not None]
     if servers:
         seen.server = servers[0]
+        await _look(seen, _endpoints(servers[0]), walker)
         await _refused(seen, servers[0], profiles, walker)
         if register:
             await register_all(seen, profiles, visitor, walker.belongings, walker.tell, secrets.token_hex(3))
     walker.tell("asking as a browser does")
     await _as_browser(seen, visitor)
     return seen
+
+
+async def _look(seen: Observations, urls: Sequence[str], walker: Walker) -> None:
+    """At addresses and TLS of origins that have not been looked at."""
+    for url in urls:
+        base = origin(url)
+        if not base or base in seen.addresses or len(seen.addresses) >= _MOST_ORIGINS:
+            continue
+        seen.addresses[base] = await walker.names.addresses(host(url))
+        goes_there = base.startswith("https://") and not await walker.visitor.obstacle(base)
+        handshake = await walker.look(base) if goes_there else None
+        if handshake is not None:
+            seen.handshakes[base] = handshake
 
 
 async def _knock(seen: Observations, visitor: Visitor) -> None:
@@ -70,7 +94,10 @@ async def _read(seen: Observations, profiles: Sequence[Profile], walker: Walker)
     for place, url in places.of_resource(seen.target, seen.unauthenticated.challenge).items():
         seen.resource_metadata[place] = await once(url)
     for issuer in dict.fromkeys(discovery.issuer_of(profile, seen) for profile in profiles):
-        if issuer:
+        if not issuer:
+            continue
+        await _look(seen, [issuer], walker)
+        if not seen.is_untrusted(origin(issuer)):
             seen.server_metadata[issuer] = {place: await once(url) for place, url in places.of_server(issuer).items()}
 
 
@@ -116,3 +143,8 @@ async def _as_browser(seen: Observations, visitor: Visitor) -> None:
         seen.from_browsers[url] = await visitor.ask("GET", url, headers={"Origin": _BROWSER})
     headers = {**mcp.headers(None), "Origin": _BROWSER}
     seen.from_browsers[seen.target] = await visitor.ask("POST", seen.target, json=mcp.initialize(), headers=headers)
+
+
+def _endpoints(server: Document) -> list[str]:
+    names = ("authorization_endpoint", "token_endpoint", "registration_endpoint", "revocation_endpoint", "jwks_uri")
+    return [url for name in names if (url := server.url(name)) is not None]

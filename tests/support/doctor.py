@@ -2,18 +2,22 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import httpx
 
 from servers.doctor import profiles
 from servers.doctor.addresses import Resolve
 from servers.doctor.findings import Finding, Level
+from servers.doctor.observations import Handshake
 from servers.doctor.profiles import Profile
 from servers.doctor.sign_in import Person
+from servers.doctor.tls import Look
 from servers.doctor.visit import World, visit
 from tests.support.browser import NO_TLS
 
 EVERYBODY = profiles.load()
+NOW = datetime(2026, 9, 1, tzinfo=UTC)
 
 
 async def somewhere(_: str) -> Sequence[str]:
@@ -21,8 +25,19 @@ async def somewhere(_: str) -> Sequence[str]:
     return ("93.184.215.14",)
 
 
-def world(http: httpx.AsyncClient, *, resolve: Resolve = somewhere, patience: float = 15.0) -> World:
-    return World(http, resolve, patience)
+async def _nothing(_: str) -> Handshake | None:
+    return None
+
+
+def world(
+    http: httpx.AsyncClient,
+    *,
+    resolve: Resolve = somewhere,
+    look: Look = _nothing,
+    now: datetime = NOW,
+    patience: float = 15.0,
+) -> World:
+    return World(http, now, look, resolve, patience)
 
 
 def agreeing() -> Person:

@@ -10,7 +10,7 @@ from servers.doctor.documents import Document, is_url, origin, shown
 from servers.doctor.findings import Finding, Level
 from servers.doctor.observations import Answer, Observations
 from servers.doctor.visit import chosen
-from tests.support.doctor import EVERYBODY, at_fault, examine, of
+from tests.support.doctor import EVERYBODY, NOW, at_fault, examine, of
 from tests.support.faulty_server import FaultyServer
 
 TARGET = "https://x.example/mcp"
@@ -33,7 +33,7 @@ def answer(url: str, document: object = None, **more: str) -> Answer:
 
 def seen(resource: Mapping[str, object], server: Mapping[str, object] | None = None, **more: object) -> Observations:
     """resource: by place, what the metadata there says the resource is. server: by place, the metadata."""
-    observed = Observations(TARGET, unauthenticated=Answer("POST", TARGET, 401), **more)  # type: ignore[arg-type]
+    observed = Observations(TARGET, NOW, unauthenticated=Answer("POST", TARGET, 401), **more)  # type: ignore[arg-type]
     observed.resource_metadata = {
         place: answer(f"{WELL_KNOWN}/{place}", None if named is None else {"resource": named, **_servers(named)})
         for place, named in resource.items()
