@@ -1,9 +1,10 @@
-"""The way there: TLS that clients trust, for each origin that was met."""
+"""The way there: TLS that clients trust, for each origin that was met, and addresses that hosted clients can reach."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from servers.doctor.documents import is_here
+from servers.doctor.addresses import Reach, reach
+from servers.doctor.documents import host, is_here
 from servers.doctor.findings import Finding, fault, ok, warning
 from servers.doctor.observations import Handshake, Observations, Trouble
 from servers.doctor.profiles import Profile
@@ -29,11 +30,14 @@ _MEND = {
 }
 
 
-def check(seen: Observations, _: Sequence[Profile]) -> Iterator[Finding]:
+def check(seen: Observations, profiles: Sequence[Profile]) -> Iterator[Finding]:
     """All of it."""
     yield from _plain(seen.target)
     for origin, handshake in seen.handshakes.items():
         yield _handshake(origin, handshake, seen.now)
+    hosted = [profile.name for profile in profiles if profile.is_hosted]
+    for origin, addresses in seen.addresses.items() if hosted else ():
+        yield from _outside(origin, addresses, hosted)
 
 
 def _plain(target: str) -> Iterator[Finding]:
@@ -69,3 +73,39 @@ def _handshake(origin: str, handshake: Handshake, now: datetime) -> Finding:
             pitfall="P-1",
         )
     return ok("tls", f"{origin} speaks {handshake.version}, with a certificate that clients trust.")
+
+
+def _outside(origin: str, addresses: Sequence[str], hosted: Sequence[str]) -> Iterator[Finding]:
+    check, named = "reachable_from_outside", f"{host(origin)} is, seen from here, {', '.join(addresses)}"
+    match reach(addresses):
+        case Reach.THIS_MACHINE:
+            yield warning(
+                check,
+                f"{named}: an address of this machine.",
+                client_does="A hosted client calls from its vendor's cloud, and cannot get there.",
+                mend="Nothing, while you develop; to connect it, serve it at a public https address.",
+                clients=hosted,
+                pitfall="P-1",
+            )
+        case Reach.THIS_NETWORK:
+            yield fault(
+                check,
+                f"{named}: an address of a private network.",
+                client_does="A hosted client calls from its vendor's cloud, and cannot get there.",
+                mend="Give the name a public address, and let the vendor's addresses through the firewall.",
+                clients=hosted,
+                pitfall="P-1",
+            )
+        case Reach.IPV6:
+            yield warning(
+                check,
+                f"{named}: there is no IPv4 address.",
+                client_does="Some vendors' clouds are said to call over IPv4 alone.",
+                mend="Give the name an IPv4 address as well.",
+                clients=hosted,
+                pitfall="P-1",
+            )
+        case Reach.EVERYWHERE:
+            yield ok(check, f"{host(origin)} has a public address.")
+        case Reach.UNKNOWN:
+            return

@@ -43,6 +43,15 @@ def test_command_answers_programs_in_json_and_with_its_status(run: Run, server: 
     assert "ok" in {each["level"] for each in told["findings"]}
 
 
+def test_deployment_of_a_developer_is_sound_though_hosted_clients_cannot_reach_it(
+    run: Run, server: FaultyServer
+) -> None:
+    status, out, _ = run("doctor", server.resource, "--as", "claude,cursor")
+    assert status == 0
+    assert "WARNING  reachable_from_outside: 127.0.0.1 is, seen from here, 127.0.0.1" in out
+    assert out.endswith("\nno faults, 1 warning.\n")
+
+
 def test_nothing_is_registered_if_it_must_not_be(run: Run, server: FaultyServer) -> None:
     assert run("doctor", server.resource, "--no-register")[0] == 0
     assert server.asked["register"] == 0

@@ -13,7 +13,7 @@ from tests.support.faulty_server import FaultyServer
 # What a reader sees was looked at, wherever nothing is wrong.
 FAMILIES = {
     *("discovery", "issuer", "resource", "tls", "redirects", "cors", "registration", "challenge", "step_up", "time"),
-    *("endpoints", "rate_limit", "errors"),
+    *("endpoints", "rate_limit", "errors", "reachable_from_outside"),
 }
 
 
