@@ -2,7 +2,7 @@
 
 import secrets
 
-from servers.doctor import refreshing, requests
+from servers.doctor import calling, refreshing, requests
 from servers.doctor.callback import listening
 from servers.doctor.documents import is_confidential
 from servers.doctor.observations import Observations
@@ -14,7 +14,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "registration_endpoint
 
 
 async def login(seen: Observations, walker: Walker, person: Person) -> SignedIn:
-    """Register, sign in, refresh, revoke. What is taken is given back with the walker's belongings."""
+    """Register, sign in, call, step up, refresh, revoke. What is taken is given back with the walker's belongings."""
     held = SignedIn(seen.server)
     endpoint = None if seen.server is None else seen.server.url("registration_endpoint")
     if seen.server is None or endpoint is None:
@@ -32,8 +32,8 @@ async def login(seen: Observations, walker: Walker, person: Person) -> SignedIn:
         client = Client(seen.server, seen.target, client_id, callback, walker, person, held)
         tokens = await client.sign_in(scopes)
         if tokens is not None:
-            walker.tell("refreshing, revoking")
-            refresh_token = tokens.text("refresh_token")
+            walker.tell("calling, refreshing, revoking")
+            refresh_token = await calling.call(client, tokens)
             if refresh_token is not None:
                 held.refreshes = await refreshing.refresh(client, refresh_token)
     return held

@@ -16,7 +16,7 @@ class Profile:
     skips_others: it goes on looking when a document is of another resource. port: that of its loopback redirect,
     `fixed`, `free` for any, `preferred` for one that it leaves when it is taken. application_type: what it says of
     itself when it registers. is_hosted: it calls from its vendor's
-    cloud. seconds: how long it waits for an
+    cloud. protocol: the eras that it speaks, `handshake` or a revision without one. seconds: how long it waits for an
     answer."""
 
     name: str
@@ -34,6 +34,7 @@ class Profile:
     is_hosted: bool = False
     wants_issuer_in_answers: bool = False
     runs_in_a_browser: bool = False
+    protocol: tuple[str, ...] = ("handshake",)
     seconds: float = 10.0
 
 

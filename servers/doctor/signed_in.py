@@ -31,6 +31,16 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """What a token of these scopes got. stepped_up: what one got that had those of the challenge as well."""
+
+    name: str
+    scopes: tuple[str, ...]
+    answer: Answer
+    stepped_up: Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Refreshes:
     """at_once: several of one token. after: of what they gave. foreign: for FOREIGN; again: the next one, as usual.
     revoked: the answer of the revocation endpoint, and then that of a refresh."""
@@ -44,11 +54,16 @@ class Refreshes:
 
 @dataclass(slots=True)
 class SignedIn:
-    """server: by whose metadata. sign_ins: in their order."""
+    """server: by whose metadata. sign_ins: in their order. begun: the handshake, by the revision that was asked for.
+    discovered: the newer era's. session_is_needed: whether calls without the session's id are refused."""
 
     server: Document | None = None
     registration: Answer | None = None
     sign_ins: list[SignIn] = field(default_factory=list)
+    begun: dict[str, Answer] = field(default_factory=dict)
+    discovered: Answer | None = None
+    session_is_needed: bool = False
+    calls: list[ToolCall] = field(default_factory=list)
     refreshes: Refreshes | None = None
 
     @property
@@ -62,3 +77,11 @@ def tokens_of(answer: Answer) -> Document | None:
     """A good answer of the token endpoint."""
     document = answer.document
     return document if document is not None and document.text("access_token") is not None else None
+
+
+def granted(tokens: Document, asked: Sequence[str]) -> tuple[str, ...]:
+    """Their scopes: those that are named, or else all that were asked for (RFC 6749 §5.1); less what only keeps
+    a client connected."""
+    named = tokens.text("scope")
+    scopes = asked if named is None else named.split()
+    return tuple(scope for scope in scopes if scope != "offline_access")

@@ -12,6 +12,7 @@ import httpx
 from servers.doctor import (
     check_answers,
     check_browsers,
+    check_calls,
     check_challenge,
     check_discovery,
     check_endpoints,
@@ -120,6 +121,7 @@ def _checked(seen: Observations, held: SignedIn | None, clients: Sequence[Profil
         yield from each.check(seen, clients)
     if held is not None:
         yield from check_login.check(held, seen.target)
+        yield from check_calls.check(held, clients)
     yield from check_answers.check(seen, clients)
 
 

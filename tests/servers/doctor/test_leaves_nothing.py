@@ -30,7 +30,7 @@ def is_clean(server: FaultyServer) -> bool:
 
 @pytest.mark.parametrize(
     "fault",
-    ["code refused", "another state", "refresh race"],
+    ["code refused", "another state", "own token refused", "refresh race", "no newer era", "another 403 after it"],
 )
 async def test_sign_in_leaves_nothing_however_it_goes(server: FaultyServer, fault: str) -> None:
     server.plant(fault)
@@ -42,7 +42,7 @@ async def test_sign_in_leaves_nothing_however_it_goes(server: FaultyServer, faul
 async def test_access_tokens_are_revoked_as_well(server: FaultyServer) -> None:
     server.plant("no refresh token")
     await examine(server.resource, CURSOR, person=agreeing())
-    assert server.asked["revoke"] == 1
+    assert server.asked["revoke"] == 2  # that of the sign-in, and that of the step-up
 
 
 async def test_person_who_never_comes_back_leaves_nothing(server: FaultyServer) -> None:

@@ -52,7 +52,9 @@ def test_our_gateway_is_walked_with_a_person(gateway: Gateway) -> None:
 
     findings = asyncio.run(examine(f"{gateway.url}/mcp", chosen(["cursor"]), person=Person(go)))
     assert [each for each in findings if each.level is not Level.OK] == []
-    assert {"audience", "refresh", "revocation"} <= {each.check for each in findings}
+    assert {"audience", "call", "protocol", "refresh", "revocation", "step_up"} <= {each.check for each in findings}
+    assert "2026-07-28" in of(findings, "protocol")[0].says
+    assert "whoami" in of(findings, "step_up")[-1].says
     assert _dynamic_clients(gateway) == set()
 
 

@@ -20,7 +20,7 @@ FAMILIES = {
 async def test_sound_deployment_has_nothing_wrong_for_anybody(server: FaultyServer) -> None:
     findings = await examine(server.resource, person=agreeing())
     assert at_fault(findings) == set()
-    assert {each.check for each in findings} >= {*FAMILIES, "audience", "refresh", "revocation"}
+    assert {each.check for each in findings} >= {*FAMILIES, "audience", "call", "protocol", "refresh", "revocation"}
 
 
 async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServer) -> None:
@@ -105,16 +105,23 @@ async def test_planted_fault_is_named(server: FaultyServer, planted: str, named:
             assert each.mend.endswith(".")
 
 
-# P-1, P-2, P-10, P-12, P-14
+# P-1, P-2, P-9 to P-12, P-14
 @pytest.mark.parametrize(
     ("planted", "named"),
     [
+        ("own token refused", "P-1"),
         ("code refused", "P-1"),
         ("another state", "P-1"),
         ("another iss in answers", "P-1"),
+        ("no handshake", "P-1"),
         ("refresh race", "P-2"),
         ("refused refresh is the last", "P-2"),
+        ("401 for too little scope", "P-9"),
+        ("403 without a word", "P-9"),
+        ("403 without scopes", "P-9"),
+        ("another 403 after it", "P-9"),
         ("no refresh token", "P-10"),
+        ("sessions", "P-11"),
         ("token without audience", "P-12"),
         ("foreign resource", "P-12"),
         ("resource is ignored", "P-12"),
