@@ -13,7 +13,7 @@ from tests.support.faulty_server import FaultyServer
 # What a reader sees was looked at, wherever nothing is wrong.
 FAMILIES = {
     *("discovery", "issuer", "resource", "tls", "redirects", "cors", "registration", "challenge", "step_up", "time"),
-    *("endpoints", "rate_limit", "errors", "reachable_from_outside"),
+    *("endpoints", "rate_limit", "errors", "form_action", "reachable_from_outside"),
 }
 
 
@@ -29,7 +29,7 @@ async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServ
     assert {each.check for each in findings} >= FAMILIES
 
 
-# P-1, P-3 to P-10, P-13, P-15, P-16, P-18
+# P-1, P-3 to P-10, P-13 to P-16, P-18
 @pytest.mark.parametrize(
     ("planted", "named"),
     [
@@ -78,6 +78,8 @@ async def test_check_that_passed_is_a_line_without_signing_in(server: FaultyServ
         ("dead client is invalid_grant", "P-13"),
         ("dead client is 400", "P-13"),
         ("empty page", "P-13"),
+        ("form-action", "P-14"),
+        ("form-action behind a redirect", "P-14"),
         ("429 without Retry-After", "P-15"),
         ("429 when it is repeated", "P-15"),
         ("errors without a code", "P-16"),
