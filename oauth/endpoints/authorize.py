@@ -24,6 +24,11 @@ log = structlog.get_logger()
 
 async def authorize(request: Request, server: AuthorizationServer) -> Response:
     """Parameters → 303 to the sign-in page, or to consent where the browser is signed in."""
+    # Ours (STD-133): a web page that names us as an image would use up what its visitors' networks may begin. Browsers
+    # say what a request is for (Fetch Metadata); other programs do not.
+    if request.headers.get("sec-fetch-dest", "document") != "document":
+        log.info("authorization_refused", reason="no_navigation")
+        return message_page(request, server, _NO_NAVIGATION)
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
         return _shown(params, request, server)
@@ -173,6 +178,12 @@ def _too_many(wait: Wait) -> Message:
     )
 
 
+_NO_NAVIGATION = Message(
+    "This page has to be opened by itself",
+    "Another web page asked for it as a part of its own, such as an image or a frame.",
+    "Nothing was shared. Start again from the app that you want to connect.",
+    reason="no_navigation",
+)
 _NOT_PUSHED = invalid_request("request_uri is not one that was pushed here.", reason="request_uri_foreign")
 _MUST_BE_PUSHED = invalid_request(
     "This client has to push its authorization requests.", reason="pushed_request_required"

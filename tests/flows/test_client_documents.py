@@ -534,6 +534,19 @@ def test_documents_that_nobody_uses_are_bounded_in_number(
         assert gateway.browser().get(client.authorization_url()).status_code == 200
 
 
+# STD-133
+@pytest.mark.parametrize("part", ["image", "script", "iframe", "empty"])
+def test_web_page_that_asks_for_it_as_a_part_of_its_own_begins_nothing(
+    gateway: Gateway, hosts: DocumentServer, part: str
+) -> None:
+    client = published(gateway)
+    refused = client.http.get(client.authorization_url(), headers={"Sec-Fetch-Dest": part})
+    assert refused.status_code == 400
+    assert "opened by itself" in refused.text
+    assert hosts.asked == []
+    assert client.http.get(client.authorization_url(), headers={"Sec-Fetch-Dest": "document"}).status_code == 303
+
+
 def test_client_whose_description_is_asked_for_again_lasts_as_long_as_a_new_one(
     gateway: Gateway, clock: SettableClock
 ) -> None:
