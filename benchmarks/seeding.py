@@ -122,6 +122,7 @@ class Seeder:
             acr="aal1",
             created_at=now,
             expires_at=now + timedelta(days=180),
+            flow_id="fl_benchmark",
         )
 
 

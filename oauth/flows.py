@@ -3,11 +3,12 @@ written down in the background. `mcp-auth explain` tells it.
 
 Nothing of it is needed for anything else: a crash loses a second of it, a flood fills no table with it."""
 
-import hmac
 import re
 from collections import Counter, OrderedDict
 from collections.abc import MutableMapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any
 
 from oauth import client_id_url
@@ -82,7 +83,7 @@ class Flows:
                 description=description,
                 client_id=client_id,
                 resource=resource,
-                network=self._digest_of(network),
+                network=None,
                 request_id=scope.get("request_id"),
                 grant_id=grant_id,
             ),
@@ -132,7 +133,7 @@ class Flows:
         """What is kept of where somebody came from."""
         if not network:
             return None
-        return Digest(hmac.digest(self._key, network.encode("utf-8", "surrogatepass"), "sha256"))
+        return Digest(blake2b(network.encode("utf-8", "surrogatepass"), key=self._key, digest_size=32).digest())
 
     def _add(self, step: FlowStep, network: str) -> None:
         """To what waits, unless it is a repetition or one too many."""
@@ -158,7 +159,7 @@ class Flows:
             is_too_much = of_others >= _MOST_A_MINUTE or (bool(payer) and self._in_minute[payer] >= _MOST_OF_A_NETWORK)
         if not is_too_much:
             self._in_minute[payer] += 1
-            self._waiting.append(step)
+            self._waiting.append(replace(step, network=self._digest_of(network)))
 
 
 def _may_be_told(client_id: str) -> bool:
