@@ -210,6 +210,8 @@ def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data
     }
     sys.stdout.write("".join(f"{name}={value}\n" for name, value in lines.items()))
     sys.stdout.flush()
+    # As it was called: in a virtual environment it may not be on the path.
+    command = sys.argv[0] if Path(sys.argv[0]).name == "mcp-auth" else "mcp-auth"
     accounts = "\n".join(f"    {account.email:<20} {account.password:<16} {account.role}" for account in DEMO_ACCOUNTS)
     sys.stderr.write(
         f"""
@@ -232,8 +234,8 @@ def _announce(gateway_url: str, supabase_url: str, supabase: LocalSupabase, data
                     (it registers itself; or use the client id {INSPECTOR})
 
   When somebody does not get in
-    What would keep a client out       mcp-auth doctor {gateway_url}/mcp
-    What happened to one who tried     {PREFIX}DATABASE_URL={database_url} mcp-auth explain ID
+    What would keep a client out       {command} doctor {gateway_url}/mcp
+    What happened to one who tried     {PREFIX}DATABASE_URL={database_url} {command} explain ID
 
   Stop with Ctrl-C.
 """
