@@ -36,7 +36,7 @@ def load(path: Path | None = None) -> KnownClients:
             tuple(_vendor(each) for each in read["vendors"]),
             frozenset(read["custom_redirects"]),
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError("is not a file of known clients") from error
 
 

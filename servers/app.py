@@ -132,12 +132,14 @@ async def _open_routes(
         stack.push_async_callback(database.close)
         await check_revision(database, REVISION)
         store = store_on(database)
-        issuing = settings.authorization_server()
+        issuing, known = settings.authorization_server(), settings.known
         encryption = KeyEncryption(settings.root_secrets, entropy)
         key_ring = KeyRing(store, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
         lifetime = issuing.access_token_lifetime
-        await configured_clients.bring_in_step(settings.clients, resources, store, clock, lifetime)
+        await configured_clients.bring_in_step(
+            settings.clients, resources, known.custom_redirects, store, clock, lifetime
+        )
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock))
         feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)
@@ -156,7 +158,7 @@ async def _open_routes(
         possession = Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None)
         documents = await stack.enter_async_context(
             background.acquainted(
-                ClientDocuments(store, network, issuing, settings.known, resources.scopes, clock),
+                ClientDocuments(store, network, issuing, known, resources.scopes, clock),
                 trusted_issuers.documents_of(issuing.trusted_issuers),
             )
         )
@@ -174,7 +176,7 @@ async def _open_routes(
             dpop_nonces=nonces,
             flows=flows,
             issuer_keys=trusted_issuers.keys_of(issuing.trusted_issuers, network, clock),
-            known_clients=settings.known,
+            known_clients=known,
             key_ring=key_ring,
             pages=Pages(),
             announce=people.revocations.add,

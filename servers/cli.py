@@ -15,7 +15,7 @@ from oauth.stores.database import check_revision, parse_url
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
 from servers.clients import clients
-from servers.command import all_settings, database_settings, opened, run
+from servers.command import all_settings, command_settings, opened, run
 from servers.settings import GatewaySettings
 from servers.users import users
 from servers.version import VERSION
@@ -88,7 +88,7 @@ def migrate() -> None:
     """Bring the database to the revision that this version needs."""
     import migrations  # noqa: PLC0415 - Alembic is slow to import
 
-    url = database_settings().database_url
+    url = command_settings().database_url
     run(migrations.upgrade(parse_url(url)))
     sys.stderr.write(f"The database is at revision {REVISION}.\n")
 

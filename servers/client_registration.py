@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from oauth import client_id_url, client_metadata, jwk_set, known_clients
+from oauth import client_id_url, client_metadata, jwk_set
 from oauth.client_metadata import REGISTRABLE_METHODS, ClientMetadata
 from oauth.errors import OAuthError
 from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
@@ -34,8 +34,8 @@ class Wanted:
     dpop_bound: bool = False
 
 
-def client_of(wanted: Wanted, resources: Resources, now: datetime) -> Client:
-    """The client. ValueError says in a sentence why there can be none like it."""
+def client_of(wanted: Wanted, resources: Resources, custom_redirects: Collection[str], now: datetime) -> Client:
+    """The client. custom_redirects: of known clients. ValueError says in a sentence why there can be none like it."""
     if wanted.auth is ClientAuthenticationMethod.NONE and not GRANTS_OF_PEOPLE.issuperset(wanted.grants):
         raise ValueError("client-credentials and jwt-bearer are for clients that authenticate: choose an auth.")
     if wanted.introspects and wanted.auth is ClientAuthenticationMethod.NONE:
@@ -53,7 +53,7 @@ def client_of(wanted: Wanted, resources: Resources, now: datetime) -> Client:
     strange = set(map(Scope, wanted.scope.split())) - resources.scopes
     if strange:
         raise ValueError(f"There is no scope {', '.join(sorted(strange))}.")
-    metadata = _metadata(wanted, resources)
+    metadata = _metadata(wanted, resources, custom_redirects)
     if isinstance(metadata, OAuthError):
         raise ValueError(metadata.description)  # noqa: TRY004 - a value is wrong
     newer, former = (*wanted.secrets, None, None)[:2]
@@ -90,7 +90,7 @@ def read_jwks(path: Path) -> str:
     return json.dumps(document)
 
 
-def _metadata(wanted: Wanted, resources: Resources) -> ClientMetadata | OAuthError:
+def _metadata(wanted: Wanted, resources: Resources, custom_redirects: Collection[str]) -> ClientMetadata | OAuthError:
     """By the rules for everybody, with more to choose from. A resource server that asks for no tokens has no grants."""
     described: dict[str, object] = {
         "client_name": wanted.name,
@@ -104,5 +104,5 @@ def _metadata(wanted: Wanted, resources: Resources) -> ClientMetadata | OAuthErr
         resources.scopes,
         (*REGISTRABLE_METHODS, ClientAuthenticationMethod.PRIVATE_KEY_JWT),
         frozenset(GrantType),
-        known_clients.load().custom_redirects,
+        custom_redirects,
     )

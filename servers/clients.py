@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from oauth import credentials, known_clients
+from oauth import credentials
 from oauth.client_secrets import hashed
 from oauth.clock import system_clock
 from oauth.credentials import CLIENT_SECRET_PREFIX
@@ -24,10 +24,10 @@ from oauth.stores.tables import REVISION
 from oauth.vocabulary import ClientId
 from servers import known_documents
 from servers.client_registration import SECRETS, Wanted, client_of, read_jwks
-from servers.command import all_settings, database_settings, opened, run
+from servers.command import all_settings, command_settings, opened, run
 from servers.loading import UnusableSettings
 from servers.resources import create_resources
-from servers.settings import CONFIG_FILE
+from servers.settings import CONFIG_FILE, CommandSettings
 
 clients = App(name="clients", help="The clients that may ask for access.")
 
@@ -169,10 +169,13 @@ def remove(client_id: str) -> None:
 
 @clients.command
 def known() -> None:
-    """List the clients whose metadata documents come with the program, and from when the copies are."""
-    shipped = known_clients.load()
-    sys.stdout.write(f"Copies of {shipped.as_of}, used where a document cannot be fetched:\n")
-    for url, document in shipped.documents.items():
+    """List the clients whose metadata documents come with the program, and from when the copies are.
+
+    Where MCP_AUTH_KNOWN_CLIENTS names a file, those of the file.
+    """
+    copies = command_settings().known
+    sys.stdout.write(f"Copies of {copies.as_of}, used where a document cannot be fetched:\n")
+    for url, document in copies.documents.items():
         sys.stdout.write(f"{url}\t{document['client_name']}\n")
 
 
@@ -185,14 +188,18 @@ def check_known(*, write: Path | None = None) -> None:
     write
         File for the copies as they are published now, to be named by MCP_AUTH_KNOWN_CLIENTS.
     """
-    run(_check_known(write))
+    run(_check_known(command_settings(), write))
 
 
-async def _check_known(write: Path | None) -> None:
-    found = [each async for each in known_documents.compare(known_clients.load(), INTERNET)]
+async def _check_known(settings: CommandSettings, write: Path | None) -> None:
+    found = [each async for each in known_documents.compare(settings.known, INTERNET)]
     sys.stdout.write("".join(f"{each.client_id}\t{each.told}\n" for each in found))
     if write is not None:
-        await asyncio.to_thread(write.write_text, known_documents.renewed(found, system_clock()))
+        renewed = known_documents.renewed(found, settings.known_clients, system_clock())
+        try:
+            await asyncio.to_thread(write.write_text, renewed)
+        except OSError as error:
+            raise UnusableSettings(f"{write} cannot be written: {error.strerror}.") from None
     if any(each.differs for each in found):
         sys.exit(1)
 
@@ -202,14 +209,14 @@ async def _add_client(wish: Callable[[], Wanted]) -> None:
     secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if wanted.auth in SECRETS else None
     if secret is not None:
         wanted = replace(wanted, secrets=[hashed(secret, os.urandom)])
-    resources = create_resources("", "")
+    resources, settings = create_resources("", ""), command_settings()
     if wanted.introspects:
         resources = all_settings().all_resources
     try:
-        client = client_of(wanted, resources, system_clock())
+        client = client_of(wanted, resources, settings.known.custom_redirects, system_clock())
     except ValueError as problem:
         raise UnusableSettings(str(problem)) from None
-    async with opened(database_settings()) as database:
+    async with opened(settings) as database:
         await check_revision(database, REVISION)
         await store_on(database).put_client(client)
     _print(client, secret)
@@ -229,7 +236,7 @@ def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
 
 
 async def _list() -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         await check_revision(database, REVISION)
         for client in await store_on(database).clients(_MOST_LISTED):
             state = "enabled" if client.disabled_at is None else "disabled"
@@ -238,12 +245,12 @@ async def _list() -> None:
 
 
 async def _show(client_id: str) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         _print(await _find(database, client_id))
 
 
 async def _rotate_secret(client_id: str, *, end: bool) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
         if client.authentication_method not in SECRETS:
             raise UnusableSettings(f"{client_id} has no secret: it authenticates with {client.authentication_method}.")
@@ -260,7 +267,7 @@ async def _rotate_secret(client_id: str, *, end: bool) -> None:
 
 async def _disable(client_id: str) -> None:
     now = system_clock()
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
         await store_on(database).put_client(replace(client, disabled_at=now))
         ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS)
@@ -268,7 +275,7 @@ async def _disable(client_id: str) -> None:
 
 
 async def _enable(client_id: str) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
         await store_on(database).put_client(replace(client, disabled_at=None))
     sys.stdout.write(f"{client_id}\tenabled\n")
@@ -276,7 +283,7 @@ async def _enable(client_id: str) -> None:
 
 async def _remove(client_id: str) -> None:
     now = system_clock()
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
         ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS, remove=True)
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")

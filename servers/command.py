@@ -10,8 +10,8 @@ from oauth.key_ring import UnreadableKeys
 from oauth.outages import StoreUnavailable
 from oauth.stores.database import UnsuitableDatabase
 from oauth.stores.opening import OpenDatabase, open_database
-from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
-from servers.settings import PREFIX, DatabaseSettings, GatewaySettings
+from servers.loading import UnusableSettings, load, load_command_settings, unknown_variables
+from servers.settings import PREFIX, CommandSettings, GatewaySettings
 
 
 def run(work: Coroutine[object, object, None]) -> None:
@@ -37,16 +37,16 @@ def all_settings() -> GatewaySettings:
     return settings
 
 
-def database_settings() -> DatabaseSettings:
-    """What it takes to reach the database."""
+def command_settings() -> CommandSettings:
+    """What a command needs that needs no secrets."""
     try:
-        return load_database_settings()
+        return load_command_settings()
     except UnusableSettings as problem:
         _fail(problem)
 
 
 @asynccontextmanager
-async def opened(settings: DatabaseSettings) -> AsyncIterator[OpenDatabase]:
+async def opened(settings: CommandSettings) -> AsyncIterator[OpenDatabase]:
     """The database, for one command."""
     database = await open_database(settings.database_url)
     try:

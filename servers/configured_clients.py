@@ -1,7 +1,7 @@
 """Clients that the operator's file declares: `[[clients]]` in mcp-auth.toml. They come and go with it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -60,8 +60,8 @@ class ClientSettings(BaseModel):
             raise ValueError("must be hashes that `mcp-auth clients hash-secret` printed")
         return value
 
-    def client(self, resources: Resources, now: datetime) -> Client:
-        """What it declares. ValueError says in a sentence what is wrong with it."""
+    def client(self, resources: Resources, custom_redirects: Collection[str], now: datetime) -> Client:
+        """What it declares. custom_redirects: of known clients. ValueError says in a sentence what is wrong with it."""
         if bool(self.secret_hashes) is not (self.auth in SECRETS):
             raise ValueError(f"secret_hashes and auth {' or '.join(SECRETS)} belong together: give both or none.")
         wanted = Wanted(
@@ -78,11 +78,13 @@ class ClientSettings(BaseModel):
             self.require_pushed_requests,
             self.dpop_bound,
         )
-        client = replace(client_of(wanted, resources, now), is_configured=True)
+        client = replace(client_of(wanted, resources, custom_redirects, now), is_configured=True)
         return replace(client, disabled_at=now) if self.disabled else client
 
 
-def check(declared: Sequence[ClientSettings], resources: Resources, now: datetime) -> None:
+def check(
+    declared: Sequence[ClientSettings], resources: Resources, custom_redirects: Collection[str], now: datetime
+) -> None:
     """ValueError names the first client that cannot be, and says why."""
     seen: set[str] = set()
     for each in declared:
@@ -90,19 +92,24 @@ def check(declared: Sequence[ClientSettings], resources: Resources, now: datetim
             raise ValueError(f"The client {each.client_id} is declared twice")
         seen.add(each.client_id)
         try:
-            each.client(resources, now)
+            each.client(resources, custom_redirects, now)
         except ValueError as problem:
             raise ValueError(f"The client {each.client_id}: {str(problem).removesuffix('.')}") from None
 
 
 async def bring_in_step(
-    declared: Sequence[ClientSettings], resources: Resources, store: Store, clock: Clock, news_lifetime: timedelta
+    declared: Sequence[ClientSettings],
+    resources: Resources,
+    custom_redirects: Collection[str],
+    store: Store,
+    clock: Clock,
+    news_lifetime: timedelta,
 ) -> None:
     """Make the database say what the file says. Every node does it at its start, and again is no harm.
 
     What is no longer declared, or declared as disabled, ends with its grants. news_lifetime: of an access token."""
     now = clock()
-    wanted = {each.client_id: each.client(resources, now) for each in declared}
+    wanted = {each.client_id: each.client(resources, custom_redirects, now) for each in declared}
     for client in wanted.values():
         stored = await store.client(client.client_id)
         if stored is not None and not stored.is_configured:

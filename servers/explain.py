@@ -12,7 +12,7 @@ from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.tables import REVISION
 from servers import explanations
-from servers.command import database_settings
+from servers.command import command_settings
 from servers.explanations import Explanations
 from servers.stories import Stories, Story, stories_of
 
@@ -23,7 +23,7 @@ class NothingKnown(Exception):
 
 async def explain(name: str, *, as_json: bool) -> None:
     """Write the stories of a flow, request, client or grant to standard output. NothingKnown when there are none."""
-    database = await open_database(database_settings().database_url)
+    database = await open_database(command_settings().database_url)
     try:
         await check_revision(database, REVISION)
         stories = await stories_of(name, store_on(database)) if name.isascii() else Stories(())

@@ -1,9 +1,10 @@
-"""The shipped copies of known clients' documents, and what their vendors publish now."""
+"""The copies of known clients' documents, and what their vendors publish now."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from oauth import known_clients
@@ -17,7 +18,7 @@ _COMPARED = ("client_name", "redirect_uris", "grant_types", "token_endpoint_auth
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """copy: as shipped. published: as it is now; None where it could not be fetched, and failure says why."""
+    """copy: as it is on file. published: as it is now; None where it could not be fetched, and failure says why."""
 
     client_id: str
     copy: Mapping[str, Any]
@@ -56,11 +57,13 @@ async def compare(known: KnownClients, network: Network) -> AsyncIterator[Compar
             yield Comparison(client_id, copy, fetched.document)
 
 
-def renewed(found: Sequence[Comparison], now: datetime) -> str:
-    """A file of known clients as they are published now; what could not be fetched stays as it was."""
-    shipped = json.loads(known_clients.SHIPPED.read_text())
+def renewed(found: Sequence[Comparison], file: Path | None, now: datetime) -> str:
+    """A file of known clients as they are published now; what could not be fetched stays as it was.
+
+    file: of the copies; None is the one that is shipped."""
+    copies = json.loads((file or known_clients.SHIPPED).read_text())
     documents = [{**each.copy} if each.published is None else _kept(each.published) for each in found]
-    return json.dumps({**shipped, "as_of": now.date().isoformat(), "clients": documents}, indent=2) + "\n"
+    return json.dumps({**copies, "as_of": now.date().isoformat(), "clients": documents}, indent=2) + "\n"
 
 
 def _kept(published: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from servers.settings import CONFIG_FILE, PREFIX, DatabaseSettings, GatewaySettings
+from servers.settings import CONFIG_FILE, PREFIX, CommandSettings, GatewaySettings
 
 
 class UnusableSettings(Exception):
@@ -19,9 +19,9 @@ def load(**given: Any) -> GatewaySettings:  # noqa: ANN401 - any setting
     return _read(GatewaySettings, given)
 
 
-def load_database_settings() -> DatabaseSettings:
-    """The part of them that needs no secrets."""
-    return _read(DatabaseSettings, {})
+def load_command_settings() -> CommandSettings:
+    """The part of them that commands need, without the secrets."""
+    return _read(CommandSettings, {})
 
 
 def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -30,7 +30,7 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
-S = TypeVar("S", bound=DatabaseSettings)
+S = TypeVar("S", bound=CommandSettings)
 
 
 def _read(kind: type[S], given: Mapping[str, Any]) -> S:
@@ -60,9 +60,8 @@ def _sentence(problem: Mapping[str, Any]) -> str:
         return f"{message}."
     if len(problem["loc"]) > 1:
         return f"{CONFIG_FILE}: {_path(problem['loc'])} {message[0].lower()}{message[1:]}."
-    return (
-        f"{variable} {message if message.startswith(('is ', 'has ', 'must ', 'names ')) else 'is wrong: ' + message}."
-    )
+    said_of_it = message.startswith(("is ", "has ", "must ", "names ", "cannot "))
+    return f"{variable} {'' if said_of_it else 'is wrong: '}{message}."
 
 
 def _path(location: Sequence[int | str]) -> str:

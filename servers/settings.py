@@ -63,13 +63,16 @@ def _google_client_id(platform: str) -> Any:  # noqa: ANN401 - a field of pydant
     )
 
 
-class DatabaseSettings(BaseSettings):
-    """What it takes to reach the database; all that `migrate` and `users` need."""
+class CommandSettings(BaseSettings):
+    """What commands need that work beside the gateway: no secrets."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", toml_file=CONFIG_FILE)
 
     database_url: str = Field(
         "sqlite:///mcp-auth.sqlite", description="sqlite:///path/to/file or postgresql://user@host/database."
+    )
+    known_clients: ClientsFile = Field(
+        None, description="File of client documents to fall back on, instead of the one that is shipped."
     )
 
     @classmethod
@@ -84,8 +87,13 @@ class DatabaseSettings(BaseSettings):
         """Arguments, then the environment, then the file."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
+    @property
+    def known(self) -> KnownClients:
+        """Client documents to fall back on."""
+        return known_clients.load(self.known_clients)
 
-class GatewaySettings(DatabaseSettings):
+
+class GatewaySettings(CommandSettings):
     """Everything an operator can set."""
 
     model_config = SettingsConfigDict(extra="forbid")
@@ -159,9 +167,6 @@ class GatewaySettings(DatabaseSettings):
         ("*",),
         description="Hosts whose client ID metadata documents are believed, separated by commas; * is all, empty none.",
     )
-    known_clients: ClientsFile = Field(
-        None, description="File of client documents to fall back on, instead of the one that is shipped."
-    )
     dpop_nonces: bool = Field(
         default=False, description="Whether DPoP proofs have to carry a nonce of ours, so that none is made in advance."
     )
@@ -234,7 +239,7 @@ class GatewaySettings(DatabaseSettings):
         identifiers = [resource.identifier for resource in self.all_resources]
         if len(set(identifiers)) < len(identifiers):
             raise ValueError(f"{CONFIG_FILE}: two resources have the same url")
-        configured_clients.check(self.clients, self.all_resources, system_clock())
+        configured_clients.check(self.clients, self.all_resources, self.known.custom_redirects, system_clock())
         trusted_issuers.check(self.trusted_issuers, self.all_resources)
         if self.supabase_secret_key == self.supabase_publishable_key:
             raise ValueError(f"{PREFIX}SUPABASE_SECRET_KEY is the publishable key: set it to the secret one")
@@ -256,11 +261,6 @@ class GatewaySettings(DatabaseSettings):
         """The key of a project that signs with a shared secret."""
         secret = self.supabase_jwt_secret
         return None if secret is None else shared_secret_key(secret.get_secret_value())
-
-    @property
-    def known(self) -> KnownClients:
-        """Client documents to fall back on."""
-        return known_clients.load(self.known_clients)
 
     @property
     def service_keys(self) -> ServiceKeys:

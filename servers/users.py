@@ -13,7 +13,7 @@ from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role, Subject
-from servers.command import database_settings, opened, run
+from servers.command import command_settings, opened, run
 from servers.loading import UnusableSettings
 
 users = App(name="users", help="The local users and their roles.")
@@ -72,7 +72,7 @@ def unlink(issuer: str, subject: str) -> None:
 
 
 async def _list(text: str) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         for user in await UserStore(database).find(text, _MOST_LISTED):
             active = "active" if user.is_active else "inactive"
             sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
@@ -80,7 +80,7 @@ async def _list(text: str) -> None:
 
 async def _set_role(name: str, role: Role) -> None:
     now = system_clock()
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         subject = await _find(database, name)
         await UserStore(database).set_role(subject, role, now)
         news = Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
@@ -89,7 +89,7 @@ async def _set_role(name: str, role: Role) -> None:
 
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         await check_revision(database, REVISION)
         subject = await _find(database, name)
         if await _is_gone(database, subject):
@@ -99,7 +99,7 @@ async def _link(name: str, issuer: str, issuer_subject: str) -> None:
 
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
-    async with opened(database_settings()) as database:
+    async with opened(command_settings()) as database:
         await check_revision(database, REVISION)
         if not await store_on(database).unlink_subject(issuer, issuer_subject):
             raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")

@@ -162,6 +162,15 @@ def test_client_that_cannot_be_is_named_at_the_start(
     assert sentence in str(refused.value)
 
 
+def test_redirect_of_a_known_app_is_one_that_the_file_of_known_clients_names(tmp_path: Path) -> None:
+    declared = {**PARTNER, "redirect_uris": ["ourapp://signed-in"]}
+    with pytest.raises(UnusableSettings, match="must be https"):
+        _load(declared)
+    file = tmp_path / "known.json"
+    file.write_text('{"as_of": "", "clients": [], "vendors": [], "custom_redirects": ["ourapp://signed-in"]}')
+    assert load_with(clients=[declared], known_clients=file).clients
+
+
 def test_client_that_is_declared_twice_is_refused() -> None:
     with pytest.raises(UnusableSettings, match="The client partner is declared twice"):
         _load(PARTNER, PARTNER)

@@ -140,3 +140,43 @@ def test_shipped_copies_are_listed_with_their_date(run: Run) -> None:
     assert status == 0
     assert "https://claude.ai/oauth/mcp-oauth-client-metadata\tClaude\n" in out
     assert out.startswith("Copies of 20")
+
+
+OWN_COPIES = {
+    "as_of": "2026-11-01",
+    "clients": [{"client_id": "https://app.test/client", "client_name": "Our app", "redirect_uris": [CALLBACK]}],
+    "vendors": [],
+    "custom_redirects": ["ourapp://signed-in"],
+}
+
+
+def test_file_of_known_clients_counts_for_the_commands_too(run: Run, sqlite_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "known.json"
+    file.write_text(json.dumps(OWN_COPIES))
+    listed = run("clients", "known", known_clients=str(file))[1]
+    assert listed.startswith("Copies of 2026-11-01")
+    assert listed.splitlines()[1:] == ["https://app.test/client\tOur app"]
+    adding = ("clients", "add", "Our app", "ourapp://signed-in")
+    assert run(*adding, database_url=sqlite_url)[0] == 2
+    assert run(*adding, database_url=sqlite_url, known_clients=str(file))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"{", "is not a file of known clients"),
+        (b"[]", "is not a file of known clients"),
+        (b"\xff", "is not a file of known clients"),
+        (b'{"as_of": "", "clients": [{}], "vendors": [], "custom_redirects": []}', "is not a file of known clients"),
+    ],
+)
+def test_file_of_known_clients_that_is_none_is_told_in_a_sentence(
+    run: Run, tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    file = tmp_path / "known.json"
+    if content is not None:
+        file.write_bytes(content)
+    for command in ("known", "check-known"):
+        told = run("clients", command, known_clients=str(file))
+        assert told == (2, "", f"mcp-auth: MCP_AUTH_KNOWN_CLIENTS {problem}.\n")

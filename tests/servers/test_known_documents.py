@@ -59,10 +59,20 @@ async def test_document_that_cannot_be_fetched_is_no_difference(hosts: DocumentS
 async def test_renewed_file_can_be_used_instead_of_the_shipped_one(hosts: DocumentServer, tmp_path: Path) -> None:
     hosts.publish(URL, {**COPY, "client_name": "Claude II"})
     file = tmp_path / "known.json"
-    file.write_text(known_documents.renewed([await compared(hosts)], datetime(2026, 12, 1, tzinfo=UTC)))
+    file.write_text(known_documents.renewed([await compared(hosts)], None, datetime(2026, 12, 1, tzinfo=UTC)))
     loaded = known_clients.load(file)
     document = loaded.document(URL)
     assert document is not None
     assert (loaded.as_of, document["client_name"]) == ("2026-12-01", "Claude II")
     assert loaded.vendors == KNOWN.vendors
     assert json.loads(file.read_text())["custom_redirects"] == sorted(KNOWN.custom_redirects)
+
+
+async def test_renewed_file_keeps_what_the_operator_changed_in_the_file_before_it(
+    hosts: DocumentServer, tmp_path: Path
+) -> None:
+    hosts.publish(URL, COPY)
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps({**json.loads(known_clients.SHIPPED.read_text()), "custom_redirects": ["ourapp://in"]}))
+    renewed = known_documents.renewed([await compared(hosts)], own, datetime(2026, 12, 1, tzinfo=UTC))
+    assert json.loads(renewed)["custom_redirects"] == ["ourapp://in"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.loading import UnusableSettings, load, load_database_settings, unknown_variables
+from servers.loading import UnusableSettings, load, load_command_settings, unknown_variables
 from servers.settings import GatewaySettings
 from tests.support.gateway import SECRET
 
@@ -143,7 +143,7 @@ def test_misspelt_variable_is_noticed() -> None:
 def test_database_settings_need_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in COMPLETE:
         monkeypatch.delenv(name)
-    assert load_database_settings().database_url == "sqlite:///mcp-auth.sqlite"
+    assert load_command_settings().database_url == "sqlite:///mcp-auth.sqlite"
 
 
 def test_settings_that_are_printed_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
