@@ -1,6 +1,6 @@
 """The authorization server's routes, all at the root (D-3)."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -64,14 +64,15 @@ def routes(server: AuthorizationServer) -> list[Route]:
         ("/consent", consent.show_consent, "GET"),
         ("/consent", consent.decide, "POST"),
     ]
+    programs += [
+        (path, partial(metadata.protected_resource_metadata, resource), "GET")
+        for resource in server.resources.served
+        for path in resource.document_paths
+    ]
     return [
-        *(_route(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs),
-        *(_page(path, _for_people(endpoint, server), method) for path, endpoint, method in pages),
-        *(
-            _route(path, _for_programs(partial(metadata.protected_resource_metadata, resource), server), "GET")
-            for resource in server.resources.served
-            for path in resource.document_paths
-        ),
+        *_routes([(path, _for_programs(endpoint, server), method) for path, endpoint, method in programs]),
+        # Not for HEAD: a look at the link would use up what may be used once.
+        *_routes([(path, _for_people(endpoint, server), method) for path, endpoint, method in pages], head=False),
     ]
 
 
@@ -83,14 +84,22 @@ _REGISTRATION: tuple[tuple[str, Endpoint, str], ...] = (
 )
 
 
-def _route(path: str, handler: Handler, method: str) -> Route:
-    return Route(path, handler, methods=[method])
+def _routes(handlers: Sequence[tuple[str, Handler, str]], *, head: bool = True) -> list[Route]:
+    """One route a path, which knows all methods that there are. head: is HEAD like GET?"""
+    by_path: dict[str, dict[str, Handler]] = {}
+    for path, handler, method in handlers:
+        by_path.setdefault(path, {})[method] = handler
+        if head and method == "GET":
+            by_path[path]["HEAD"] = handler
+    return [_route(path, by_method) for path, by_method in by_path.items()]
 
 
-def _page(path: str, handler: Handler, method: str) -> Route:
-    """Not for HEAD, which Starlette adds: a look at the link would use up what may be used once."""
-    route = _route(path, handler, method)
-    route.methods = {method}
+def _route(path: str, by_method: Mapping[str, Handler]) -> Route:
+    async def handle(request: Request) -> Response:
+        return await by_method[request.method](request)
+
+    route = Route(path, handle)
+    route.methods = set(by_method)
     return route
 
 

@@ -52,7 +52,7 @@ from servers.origin import is_loopback
 from servers.people import open_people
 from servers.rate_limit import RateLimiter
 from servers.resources import ADMIN_PATH, API_PATH, USER_PATH
-from servers.routing import Direct, PostOnly, mcp_routes
+from servers.routing import Direct, PostOnly, lost, mcp_routes
 from servers.settings import GatewaySettings
 from servers.status import StatusProbe
 from servers.user import create_user_server
@@ -106,7 +106,7 @@ def create_app(
 
     flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
-    application = Starlette(lifespan=lifespan)
+    application = Starlette(lifespan=lifespan, exception_handlers=lost(settings.public_url))
     # D-1, F-32: Starlette would answer a path with a slash too many with a 307 to whatever Host and the proxy's scheme
     # say, and the client would post its secret there.
     application.router.redirect_slashes = False

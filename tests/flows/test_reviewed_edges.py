@@ -142,3 +142,37 @@ def test_client_that_hangs_up_is_nobodys_fault(
 
     eventually(is_over)
     assert "unhandled_error" not in "".join(said)
+
+
+# RFC 9110 §15.5.6, §15.1: all methods that there are, and no cache keeps what a deployment or a setting changes.
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/signin", "GET, POST"),
+        ("HEAD", "/consent", "GET, POST"),
+        ("POST", "/authorize", "GET"),
+        ("GET", "/token", "POST"),
+        ("POST", "/.well-known/jwks.json", "GET, HEAD"),
+        ("POST", "/register/client_x", "DELETE, GET, HEAD, PUT"),
+        ("DELETE", "/health", "GET, HEAD"),
+    ],
+)
+def test_wrong_method_is_told_all_the_right_ones(sqlite_gateway: Gateway, method: str, path: str, allowed: str) -> None:
+    answer = httpx.request(method, f"{sqlite_gateway.url}{path}")
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.headers["cache-control"] == "no-store"
+    if method != "HEAD":
+        assert answer.json() == {
+            "error": "method_not_allowed",
+            "error_description": f"This address takes {allowed}, not {method}.",
+        }
+
+
+@pytest.mark.parametrize("path", ["/", "/sse", "/.well-known/oauth-protected-resource/elsewhere"])
+def test_who_is_lost_is_told_where_to_connect(sqlite_gateway: Gateway, path: str) -> None:
+    sentence = f"There is nothing at this address. MCP clients connect to {sqlite_gateway.url}/mcp."
+    program = httpx.get(f"{sqlite_gateway.url}{path}")
+    assert (program.status_code, program.headers["cache-control"]) == (404, "no-store")
+    assert program.json() == {"error": "not_found", "error_description": sentence}
+    person = httpx.get(f"{sqlite_gateway.url}{path}", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (person.status_code, person.text) == (404, f"{sentence}\n")
