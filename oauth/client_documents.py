@@ -3,7 +3,7 @@ request (D-8, D-19)."""
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeGuard
 
@@ -29,6 +29,8 @@ _MOST_KEY_BYTES = 32 * 1024
 _LEAST_FRESH, _MOST_FRESH, _FRESH = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=1)
 # So long is a copy good whose server no longer answers (P-4).
 _LAST_GOOD = timedelta(days=7)
+# RFC 9110 §15.5.11: on purpose and for good. Anything else may be a fault at the vendor's.
+_GONE = "status_410"
 # After a failure nobody asks again for a while; and so many documents and key sets are fetched in a window by one
 # process.
 _PAUSE = timedelta(seconds=30)
@@ -172,6 +174,10 @@ class ClientDocuments:
         """The last good copy, or one that came with the program."""
         log.info("client_document_unavailable", client_id=url, reason=reason)
         now = self._clock()
+        if stored is not None and reason == _GONE:
+            # The copy has had its time, for every node.
+            ended, expires_at = now - _LAST_GOOD, now + self._settings.registration.unused_lifetime
+            stored = await self._store.renew_published(replace(stored, fresh_until=ended, expires_at=expires_at))
         if stored is not None and stored.fresh_until is not None and now < stored.fresh_until + _LAST_GOOD:
             return stored
         document = self._known.document(url)

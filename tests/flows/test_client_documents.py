@@ -154,6 +154,21 @@ def test_last_good_copy_outlives_its_server_by_a_week(sqlite_gateway: Gateway, h
     assert authorize(sqlite_gateway, client).status_code == 400
 
 
+# RFC 9110 §15.5.11: gone for good, on purpose; 404 may be a deployment that went wrong.
+def test_client_that_its_publisher_withdraws_connects_nobody_any_more(gateway: Gateway, hosts: DocumentServer) -> None:
+    client = published(gateway)
+    tokens = gateway.tokens(client)
+    hosts.publish(URL, b"", status=410)
+    gateway.clock.advance(hours=2)
+    for _ in range(2):
+        assert authorize(gateway, client).status_code == 400
+        gateway.clock.advance(seconds=10)
+    assert client.refresh(tokens["refresh_token"]).status_code == 200  # D-8
+    hosts.publish(URL, document())
+    gateway.clock.advance(minutes=1)
+    assert authorize(gateway, client).status_code == 303
+
+
 # P-4
 def test_client_whose_server_answers_403_is_known_from_the_copy_that_is_shipped(
     sqlite_gateway: Gateway, hosts: DocumentServer
