@@ -13,7 +13,7 @@ from mcp_auth.users.store import UserStore
 from oauth.stores.opening import OpenDatabase
 from oauth.vocabulary import Subject
 from tests.support.app_person import AppPerson
-from tests.support.clock import SettableClock
+from tests.support.clock import SettableClock, WallClock
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway, settings_for
 from tests.support.live_server import free_ports
 from tests.support.processes import serving
@@ -138,15 +138,13 @@ def test_ticket_is_for_a_path(person: AppPerson, path: object) -> None:
 
 
 # SEED-15, F-14
-def test_tokens_in_queries_reach_no_log(
-    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, tmp_path: Path
-) -> None:
+def test_tokens_in_queries_reach_no_log(sqlite_url: str, supabase: RunningSupabase, tmp_path: Path) -> None:
     (port,) = free_ports(1)
-    with running_gateway(sqlite_url, supabase, clock) as gateway:
+    with running_gateway(sqlite_url, supabase, WallClock()) as gateway:
         person = AppPerson(gateway)
-        ticket = ticket_of(person)
         settings = settings_for(f"http://127.0.0.1:{port}", sqlite_url, supabase)
         with (tmp_path / "log").open("wb") as file, serving(settings, port, log=file):
+            ticket = ticket_of(person)
             for token in (ticket, person.access_token):
                 assert httpx.get(f"http://127.0.0.1:{port}{EVENTS}?token={token}").status_code == 404
                 assert httpx.get(f"http://127.0.0.1:{port}/api/v1/users/me?token={token}").status_code == 401

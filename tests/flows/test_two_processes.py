@@ -9,13 +9,18 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.clock import SettableClock
+from tests.support.clock import SettableClock, WallClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.live_server import free_ports
 from tests.support.processes import serving
 from tests.support.raw_client import RawClient
 
 CONNECTIONS = 50
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return WallClock()
 
 
 @pytest.fixture
@@ -41,12 +46,11 @@ async def post_at_once(urls: list[str], host: str, form: dict[str, str]) -> list
 # F-7, P-2
 def test_one_code_and_one_refresh_token_from_fifty_connections_to_two_processes(signed_up: Gateway) -> None:
     client = signed_up.registered()
-    code = signed_up.code(client)
     ports = free_ports(2)
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     host = signed_up.url.partition("://")[2]
     with serving(signed_up.settings, ports[0]), serving(signed_up.settings, ports[1]):
-        redeemed = asyncio.run(post_at_once(urls, host, code_form(client, code)))
+        redeemed = asyncio.run(post_at_once(urls, host, code_form(client, signed_up.code(client))))
         assert Counter(answer.status_code for answer in redeemed) == {200: 1, 400: CONNECTIONS - 1}
         assert {a.json()["error"] for a in redeemed if a.status_code == 400} == {"invalid_grant"}
         tokens: dict[str, Any] = next(answer.json() for answer in redeemed if answer.status_code == 200)
@@ -87,8 +91,8 @@ def test_killed_process_loses_nothing_that_it_acknowledged(signed_up: Gateway) -
     (port,) = free_ports(1)
     node = RawClient(signed_up.url, listens_at=f"http://127.0.0.1:{port}")
     node.client_id, node.verifier = client.client_id, client.verifier
-    codes = [signed_up.code(client) for _ in range(3)]
     with serving(signed_up.settings, port) as process:
+        codes = [signed_up.code(client) for _ in range(3)]
         acknowledged = [node.redeem(code).json()["refresh_token"] for code in codes]
         acknowledged[0] = node.refresh(acknowledged[0]).json()["refresh_token"]
         process.send_signal(signal.SIGKILL)

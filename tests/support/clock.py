@@ -13,3 +13,11 @@ class SettableClock:
     def advance(self, **parts: float) -> None:
         """clock.advance(minutes=5)"""
         self.now += timedelta(**parts)
+
+
+class WallClock(SettableClock):
+    """For a gateway beside processes of their own, which go by the wall clock: however slow the machine is, none of
+    them lives in the future of the other. It cannot be set."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
