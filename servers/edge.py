@@ -2,6 +2,7 @@
 
 Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stands on the hot path."""
 
+import contextlib
 import itertools
 import json
 import re
@@ -12,6 +13,7 @@ from enum import Enum
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from oauth import caller
 from oauth.credentials import Entropy
@@ -21,6 +23,8 @@ from servers.rate_limit import RateLimiter, network_of
 log = structlog.get_logger()
 
 Headers = list[tuple[bytes, bytes]]
+# Status, headers and body of the answer to a request that goes no further.
+Refusal = tuple[int, Headers, bytes]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
 _HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
@@ -32,6 +36,7 @@ _FOR_ALL_ORIGINS: Headers = [(b"access-control-allow-origin", b"*"), _EXPOSED]
 _BY_ORIGIN: Headers = [(b"vary", b"Origin")]
 _PREFLIGHT_MAX_AGE = b"600"
 _UNAUTHORIZED = 401
+_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1
 
 
 class CorsPolicy(Enum):
@@ -82,7 +87,7 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         host = origin = request_id = credential = None
@@ -104,7 +109,10 @@ class Edge:
         scope["state"] = dict(scope.get("state", ()))
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
-        refusal = self._check(scope, host, origin, added)
+        if scope["type"] == "websocket":
+            await self._open_socket(scope, receive, send, host, added)
+            return
+        refusal = self._misdirected(scope, host) or self._check(scope, origin, added)
         limiter = None if scope["path"] in self._settings.unchecked else self._limiter
         if refusal is None and limiter is not None:
             refusal = self._limited(scope, limiter.admit(credential, network))
@@ -134,15 +142,42 @@ class Edge:
             if not started:
                 await _answer(send_added, 500, _JSON, _broken(scope["request_id"]))
 
-    def _check(
-        self, scope: Scope, host: bytes | None, origin: bytes | None, added: Headers
-    ) -> tuple[int, Headers, bytes] | None:
-        """Add the CORS headers; → status, headers and body of an answer, if the request goes no further."""
-        settings, path = self._settings, scope["path"]
+    async def _open_socket(
+        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers
+    ) -> None:
+        """A WebSocket. Its origin is not looked at: no browser sends along by itself what opens one."""
+        refusal = self._misdirected(scope, host)
+        if refusal is None and self._limiter is not None:
+            refusal = self._limited(scope, self._limiter.admit(None, scope["client_network"]))
+        if refusal is not None:
+
+            async def deny(message: Message) -> None:
+                await send({**message, "type": f"websocket.{message['type']}"})
+
+            status, headers, body = refusal
+            await _answer(deny, status, [*headers, *added], body)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except WebSocketDisconnect:
+            log.info("client_gone", path=scope["path"])
+        except Exception:
+            log.exception("unhandled_error", path=scope["path"])
+            self._notice(scope, "unhandled_error")
+            with contextlib.suppress(RuntimeError):  # where it was closed before
+                await send({"type": "websocket.close", "code": _INTERNAL_ERROR})
+
+    def _misdirected(self, scope: Scope, host: bytes | None) -> Refusal | None:
+        settings = self._settings
         # RFC 9110 §4.2.3: a host's name has no case.
-        if (host is None or host.lower() not in settings.hosts) and path not in settings.unchecked:
-            self._keep_out(scope, "host_unknown")
-            return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
+        if (host is not None and host.lower() in settings.hosts) or scope["path"] in settings.unchecked:
+            return None
+        self._keep_out(scope, "host_unknown")
+        return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
+
+    def _check(self, scope: Scope, origin: bytes | None, added: Headers) -> Refusal | None:
+        """Add the CORS headers; → an answer, if the request goes no further."""
+        settings, path = self._settings, scope["path"]
         policy = settings.policies.get(path) or _policy_below(path)
         if policy is None:
             return None
@@ -163,7 +198,7 @@ class Edge:
             return 204, _preflight(scope["headers"]), b""
         return None
 
-    def _limited(self, scope: Scope, seconds: int | None) -> tuple[int, Headers, bytes] | None:
+    def _limited(self, scope: Scope, seconds: int | None) -> Refusal | None:
         """429 with the body that clients of the path know (SEED-50)."""
         if seconds is None:
             return None

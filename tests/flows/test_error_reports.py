@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
 
 from servers.loading import UnusableSettings
 from tests.support.app_person import AppPerson
@@ -108,6 +110,33 @@ def test_error_is_reported_with_its_request_and_user_and_without_what_was_sent(
         "address": "127.0.0.1:" + str(port),
     }
     assert {name for name, secret in secrets.items() if secret in sent} == set()
+
+
+# SEED-53
+def test_error_in_a_websocket_is_reported_with_its_request(
+    gateway: Gateway, supabase: RunningSupabase, tmp_path: Path
+) -> None:
+    (port,) = free_ports(1)
+    with listening() as sentry:
+        settings = settings_for(
+            f"http://127.0.0.1:{port}",
+            gateway.settings.database_url,
+            supabase,
+            routes="tests.support.rest_routes:add_routes",
+            sentry_dsn=sentry.dsn,
+        )
+        url = f"ws://127.0.0.1:{port}/api/v1/try/broken-socket?token=canary-of-a-token"
+        with (
+            (tmp_path / "log").open("wb") as log,
+            serving(settings, port, log=log),
+            connect(url, additional_headers={"X-Request-ID": "socket-1"}, proxy=None) as socket,
+        ):
+            with pytest.raises(ConnectionClosedError):
+                socket.recv()
+            assert socket.close_code == 1011
+    (event,) = sentry.events
+    assert event["tags"] == {"request_id": "socket-1", "route": "/v1/try/broken-socket"}
+    assert "canary" not in sentry.envelopes[0]
 
 
 @pytest.mark.parametrize("dsn", ["yes", "https://sentry.example/1", "https://key@sentry.example/", "ftp://k@s/1"])

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from websockets.exceptions import ConnectionClosedError
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from mcp_auth.users.store import UserStore
@@ -356,6 +357,36 @@ def test_websocket_during_an_outage_is_to_be_tried_again(api: Gateway, signed_in
     person = signed_in(api, sign_up(api, "new@example.com"))
     api.supabase.stand_in.faults.set("500")
     assert Socket(api, "socket", Authorization=f"Bearer {person.access_token}").code == 1013
+
+
+# F-20: what holds for a request holds for a handshake.
+def test_websocket_of_another_host_is_not_opened(
+    api: Gateway, signed_in: SignedIn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    url = f"ws://localhost:{urlsplit(api.url).port}/api/v1/try/socket"
+    bearer = {"Authorization": f"Bearer {signed_in(api).access_token}"}
+    with pytest.raises(InvalidStatus) as refused, connect(url, additional_headers=bearer, proxy=None):
+        pass
+    assert refused.value.response.status_code == 421
+    assert refused.value.response.headers["x-request-id"]
+    assert "host_unknown" in capfd.readouterr().out
+
+
+# SEED-50
+def test_websockets_are_counted_with_the_requests_of_their_address(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, routes=ROUTES, requests_per_minute=3) as api:
+        assert [Socket(api, "socket").code for _ in range(3)] == [4001] * 3
+        with pytest.raises(InvalidStatus) as refused:
+            Socket(api, "socket")
+        assert refused.value.response.status_code == 429
+        assert int(refused.value.response.headers["retry-after"]) > 0
+
+
+def test_error_in_a_websocket_closes_it_and_is_logged_once(api: Gateway, capfd: pytest.CaptureFixture[str]) -> None:
+    assert Socket(api, "broken-socket").code == 1011
+    assert capfd.readouterr().out.count("unhandled_error") == 1
 
 
 # -- assurance

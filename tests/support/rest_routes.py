@@ -123,6 +123,11 @@ def add_routes(api: FastAPI) -> None:
         await websocket.send_text(user.id)
         await websocket.close()
 
+    @api.websocket("/v1/try/broken-socket")
+    async def broken_socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise RuntimeError(websocket.url)
+
     @api.websocket("/v1/try/admin-socket")
     async def admin_socket(websocket: WebSocket, user: Annotated[User, Depends(get_current_admin_ws)]) -> None:
         await websocket.accept()
