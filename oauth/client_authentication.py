@@ -30,6 +30,11 @@ class PresentedClient:
     matched: Digest | None = field(default=None, repr=False)
 
 
+def is_client_id(text: str) -> bool:
+    """Could it be one? (RFC 6749 Appendix A.1)"""
+    return _VSCHAR.fullmatch(text) is not None
+
+
 def parse(parameters: Parameters, authorization: str | None) -> PresentedClient | OAuthError:
     """Body parameters and the Authorization header → one way of authenticating (OAuth 2.1 §2.4: not two)."""
     client_id = parameters.get("client_id")
@@ -83,7 +88,7 @@ def _with_assertion(assertion: str, kind: str | None, client_id: str | None) -> 
         return invalid_client("client_assertion_type must be jwt-bearer.", reason="client_assertion_type")
     token = jws.read(assertion)
     subject = None if isinstance(token, str) else token.claims.get("sub")
-    if not isinstance(subject, str):
+    if not isinstance(subject, str) or not is_client_id(subject):
         return invalid_client("client_assertion is malformed.", reason="client_assertion_malformed")
     if client_id is not None and client_id != subject:
         return invalid_client("client_id differs from the assertion.", reason="client_id_differs")
@@ -103,6 +108,6 @@ def _basic(authorization: str) -> PresentedClient | OAuthError:
         client_id, secret = unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except ValueError:
         return invalid_client("The Authorization header is malformed.", reason="basic_malformed")
-    if not colon or not _VSCHAR.fullmatch(client_id):
+    if not colon or not is_client_id(client_id):
         return invalid_client("The Authorization header is malformed.", reason="basic_malformed")
     return PresentedClient(ClientId(client_id), _METHODS.CLIENT_SECRET_BASIC, secret)

@@ -132,7 +132,8 @@ def _check_claims(
     if claims.get("client_id") != client.client_id:
         return "of_other_client"
     for name in ("sub", "jti", "resource"):
-        if not isinstance(claims.get(name), str) or not 0 < len(claims[name]) <= _MAX_ID:
+        # Ours: no database can be asked for what has a NUL in it.
+        if not isinstance(claims.get(name), str) or not 0 < len(claims[name]) <= _MAX_ID or "\0" in claims[name]:
             return f"{name}_missing"
     if not _is_second(claims, "iat") or not _is_second(claims, "auth_time", optional=True):
         return "iat_missing"

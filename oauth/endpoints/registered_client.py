@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from oauth import client_registration
 from oauth.authorization_server import AuthorizationServer
+from oauth.client_authentication import is_client_id
 from oauth.client_registration import Shown
 from oauth.credentials import digest
 from oauth.endpoints.register import (
@@ -77,7 +78,8 @@ async def remove(request: Request, server: AuthorizationServer) -> Response:
 
 async def _managed(request: Request, server: AuthorizationServer) -> Client | Response:
     """The client that the token manages; of any other nothing is said, not even that there is one (STD-135)."""
-    client = await server.store.client(ClientId(request.path_params["client_id"]))
+    named = request.path_params["client_id"]
+    client = await server.store.client(ClientId(named)) if is_client_id(named) else None
     token = bearer_token(request)
     stored = None if client is None else client.registration_token_digest
     if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):

@@ -161,6 +161,17 @@ def test_assertion_that_lacks_something_proves_nothing(shared: Gateway, changed:
     assert not is_good(shared, assertion(shared, **changed))
 
 
+# RFC 6749 Appendix A.1: a client id is printable ASCII, and PostgreSQL cannot even be asked for one with a NUL in it.
+def test_assertion_of_what_cannot_be_a_client_is_malformed_and_not_an_error_of_ours(gateway: Gateway) -> None:
+    paths, subjects = ("/token", "/revoke", "/introspect", "/par"), ("machine\0", "mächine", "\n", "")
+    for path, subject in itertools.product(paths, subjects):
+        made = assertion(gateway, iss=subject, sub=subject)
+        form = {"client_assertion": made, "client_assertion_type": client_assertion.TYPE, "token": "a"}
+        answer = httpx.post(f"{gateway.url}{path}", data=form)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client"), answer.text
+        assert answer.json()["error_description"] == "client_assertion is malformed."
+
+
 # STD-172: thirty seconds are what clocks may differ by.
 @pytest.mark.parametrize(
     ("times", "good"),

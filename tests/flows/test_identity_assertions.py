@@ -124,6 +124,12 @@ def test_token_ends_with_its_life_and_takes_a_new_assertion(gateway: Gateway, cl
     assert exchange(gateway, assertion(gateway)).status_code == 200
 
 
+# Nobody is called that, and PostgreSQL cannot be asked who is.
+def test_subject_with_a_nul_is_nobody(gateway: Gateway) -> None:
+    refused = exchange(gateway, assertion(gateway, sub="okta|1\0"))
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
 # STD-225
 def test_metadata_says_that_it_works(gateway: Gateway) -> None:
     told = httpx.get(f"{gateway.url}/.well-known/oauth-authorization-server").json()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import httpx
 import pytest
@@ -73,6 +74,14 @@ def test_registration_is_nobody_elses_business(sqlite_gateway: Gateway, method: 
     unknown = httpx.request(method, f"{sqlite_gateway.url}/register/client_unknown", headers=mine.headers)
     assert unknown.status_code == 401
     assert mine.send("GET").status_code == 200
+
+
+# STD-135: PostgreSQL cannot be asked for an id with a NUL in it.
+def test_what_cannot_be_a_client_is_no_registration(gateway: Gateway) -> None:
+    mine = Managed(gateway)
+    for method, name in product(("GET", "PUT", "DELETE"), ("%00", "client_%00", "%C3%A9", "%FF", "%0A")):
+        refused = httpx.request(method, f"{gateway.url}/register/{name}", headers=mine.headers)
+        assert (refused.status_code, refused.json()["error"]) == (401, "invalid_token")
 
 
 def test_changed_registration_is_the_one_in_force(gateway: Gateway) -> None:
