@@ -40,13 +40,21 @@ _UNBOUNDED = 1_000_000_000
 _KEYS_PAUSE = timedelta(minutes=5)
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """until: so long nobody asks again. refusal: of what was there, if it was there."""
+
+    until: datetime
+    refusal: OAuthError | None
+
+
 @dataclass
 class _Fetches:
     """How many in this window."""
 
     began: datetime
     count: int = 0
-    failed_until: dict[str, datetime] = field(default_factory=dict)
+    failures: dict[str, _Failure] = field(default_factory=dict)
 
 
 class ClientDocuments:
@@ -129,13 +137,16 @@ class ClientDocuments:
         stored = await self._store.client(ClientId(url))
         if self._is_fresh(stored):
             return stored
+        failure = self._recent_failure(url)
+        if failure is not None and failure.refusal is not None:
+            return failure.refusal
         try:
             fetched = await self._fetch(url, _MOST_BYTES)
         except FetchFailed as failure:
             return await self._without_network(url, stored, failure.reason)
         published = client_metadata_document.read(fetched.document, url, self._scopes, self._known)
         if isinstance(published, OAuthError):
-            self._note_failure(url)
+            self._note_failure(url, published)
             log.info("client_document_refused", client_id=url, reason=published.description)
             return published
         try:
@@ -149,10 +160,10 @@ class ClientDocuments:
     async def _fetch(self, url: str, most_bytes: int) -> Fetched:
         now = self._clock()
         # Nobody puts this off by asking meanwhile.
-        if now < self._fetches.failed_until.get(url, now):
+        if self._recent_failure(url) is not None:
             raise FetchFailed("failed_a_moment_ago")
         if now - self._fetches.began >= _WINDOW:
-            self._fetches = _Fetches(now, failed_until=self._fetches.failed_until)
+            self._fetches = _Fetches(now, failures=self._fetches.failures)
         self._fetches.count += 1
         if self._fetches.count > _MOST_FETCHES:
             raise FetchFailed("too_many_fetches")
@@ -223,9 +234,13 @@ class ClientDocuments:
         added = await self._store.add_registration(client, room, now - policy.spared_for)
         return added or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
 
-    def _note_failure(self, url: str) -> None:
-        # STD-205: that it failed is not kept, only how soon it is tried again.
-        failures = self._fetches.failed_until
+    def _recent_failure(self, url: str) -> _Failure | None:
+        failure = self._fetches.failures.get(url)
+        return failure if failure is not None and self._clock() < failure.until else None
+
+    def _note_failure(self, url: str, refusal: OAuthError | None = None) -> None:
+        # STD-205: that it failed is not kept, only how soon it is tried again, and what is said until then.
+        failures = self._fetches.failures
         if len(failures) >= _MOST_FAILURES:
             del failures[next(iter(failures))]
-        failures[url] = self._clock() + _PAUSE
+        failures[url] = _Failure(self._clock() + _PAUSE, refusal)

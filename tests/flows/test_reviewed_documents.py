@@ -251,6 +251,28 @@ def test_client_that_comes_to_sign_its_requests_is_not_taken_without_any_more(
     assert client.refresh(tokens["refresh_token"], **proof(gateway)).status_code == 200
 
 
+# STD-205: a pause is no reason to go by what was published before.
+@pytest.mark.parametrize("url", [URL, "https://claude.ai/oauth/mcp-oauth-client-metadata"])
+def test_document_that_breaks_the_rules_is_refused_however_soon_somebody_asks_again(
+    gateway: Gateway, hosts: DocumentServer, url: str
+) -> None:
+    callback = CALLBACK if url == URL else "https://claude.ai/api/mcp/auth_callback"
+    hosts.publish(url, document(client_id=url, redirect_uris=[callback]))
+    assert authorize(gateway, url, redirect_uri=callback).status_code == 303
+    gateway.clock.advance(hours=2)
+    hosts.publish(url, document(client_id=url, redirect_uris=[callback], client_secret="public"))
+    pages = []
+    for _ in range(3):
+        pages.append(authorize(gateway, url, redirect_uri=callback))
+        gateway.clock.advance(seconds=10)
+    assert [page.status_code for page in pages] == [400] * 3
+    assert all("must not contain a client secret" in page.text for page in pages)
+    assert hosts.asked.count(url) == 2
+    hosts.publish(url, document(client_id=url, redirect_uris=[callback]))
+    gateway.clock.advance(seconds=10)
+    assert authorize(gateway, url, redirect_uri=callback).status_code == 303
+
+
 # STD-210: keys from where it published them before are not its keys.
 def test_keys_that_arrive_from_an_address_that_was_given_up_do_not_count(
     gateway: Gateway, hosts: DocumentServer, eventually: Eventually
