@@ -149,12 +149,17 @@ class ClientDocuments:
             self._note_failure(url, published)
             log.info("client_document_refused", client_id=url, reason=published.description)
             return published
+        fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
         try:
             jwks = await self._keys_of(published)
-        except FetchFailed as failure:
-            self._note_failure(url)
-            return await self._without_network(url, stored, f"jwks_{failure.reason}")
-        fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
+        except FetchFailed as failed:
+            # STD-210: the copy of a document that can be had is over. Its keys are not, where it still means them.
+            if stored is None or stored.jwks is None or stored.jwks_uri != published.jwks_uri:
+                instead = await self._without_network(url, None, f"jwks_{failed.reason}")
+                self._note_failure(url, instead if isinstance(instead, OAuthError) else None)
+                return instead
+            log.info("client_keys_unavailable", client_id=url, reason=failed.reason)
+            jwks, fresh_for = stored.jwks, _LEAST_FRESH
         return await self._keep(url, published, jwks, self._clock() + fresh_for)
 
     async def _fetch(self, url: str, most_bytes: int) -> Fetched:

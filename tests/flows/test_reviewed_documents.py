@@ -273,6 +273,39 @@ def test_document_that_breaks_the_rules_is_refused_however_soon_somebody_asks_ag
     assert authorize(gateway, url, redirect_uri=callback).status_code == 303
 
 
+# STD-210: what the document says now counts, with the keys that were there the last time.
+def test_redirect_that_was_dropped_is_dropped_while_the_keys_cannot_be_had(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    hosts.publish(URL, signing(jwks_uri=KEYS))
+    hosts.publish(KEYS, key_set())
+    client = published(gateway)
+    tokens = client.redeem(gateway.code(client), **proof(gateway)).json()
+    gateway.clock.advance(hours=2)
+    hosts.publish(URL, signing(jwks_uri=KEYS, redirect_uris=["https://app.test/callback"]))
+    hosts.publish(KEYS, b"", status=500)
+    for _ in range(2):
+        assert authorize(gateway).status_code == 400
+        assert authorize(gateway, redirect_uri="https://app.test/callback").status_code == 303
+    assert client.refresh(tokens["refresh_token"], **proof(gateway)).status_code == 200
+
+
+# STD-210: a document that says where its new keys are no longer means the old ones.
+def test_client_whose_new_keys_cannot_be_had_connects_nobody_with_the_old_ones(
+    gateway: Gateway, hosts: DocumentServer
+) -> None:
+    hosts.publish(URL, signing(jwks=key_set()))
+    assert authorize(gateway).status_code == 303
+    gateway.clock.advance(hours=2)
+    hosts.publish(URL, signing(jwks_uri=KEYS, redirect_uris=["https://app.test/callback"]))
+    hosts.publish(KEYS, b"", status=500)
+    for _ in range(2):
+        assert authorize(gateway).status_code == 400
+    hosts.publish(KEYS, key_set())
+    gateway.clock.advance(seconds=31)
+    assert authorize(gateway, redirect_uri="https://app.test/callback").status_code == 303
+
+
 # STD-210: keys from where it published them before are not its keys.
 def test_keys_that_arrive_from_an_address_that_was_given_up_do_not_count(
     gateway: Gateway, hosts: DocumentServer, eventually: Eventually
