@@ -48,6 +48,16 @@ class _Failure:
     refusal: OAuthError | None
 
 
+@dataclass(slots=True)
+class _KeysAsked:
+    """at: when an address was asked for keys. client_id: of the client that they were for. came: whether they are
+    there."""
+
+    at: datetime
+    client_id: ClientId
+    came: bool = False
+
+
 @dataclass
 class _Fetches:
     """How many in this window."""
@@ -77,7 +87,7 @@ class ClientDocuments:
         self._clock = clock
         self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
         self._fetches = _Fetches(clock())
-        self._keys_tried: dict[str, datetime] = {}
+        self._keys_asked: dict[str, _KeysAsked] = {}
         self._renewing: set[asyncio.Task[None]] = set()
 
     async def client(self, url: str) -> Client | OAuthError:
@@ -97,23 +107,35 @@ class ClientDocuments:
             task.add_done_callback(lambda _: self._fetching.pop(url))
         return await asyncio.shield(task)
 
-    def renew_keys(self, client: Client | None) -> bool:
-        """Begin to fetch the keys of a client again, which may have changed them. → whether that was begun: not where
-        they have no address, nor more often than every five minutes."""
+    async def renew_keys(self, client: Client | None) -> bool:
+        """Begin to fetch the keys of a client again, which may have changed them: every five minutes at most. → whether
+        its request may be good the next time: not where its keys have no address, nor once they have been looked at.
+        Raises StoreUnavailable."""
         if client is None or client.jwks_uri is None:
             return False
         now, address = self._clock(), client.jwks_uri
-        if now < self._keys_tried.get(address, now) + _KEYS_PAUSE and address in self._keys_tried:
-            return False
-        if len(self._keys_tried) >= _MOST_FAILURES:
-            del self._keys_tried[next(iter(self._keys_tried))]
-        self._keys_tried[address] = now
-        task = asyncio.create_task(self._renew_keys(client.client_id, address))
+        asked = self._keys_asked.get(address)
+        if asked is not None and now < asked.at + _KEYS_PAUSE:
+            # D-16: what is under way or could not be had says nothing against the client.
+            return not asked.came or await self._take_keys(client, address, asked.client_id)
+        if len(self._keys_asked) >= _MOST_FAILURES:
+            del self._keys_asked[next(iter(self._keys_asked))]
+        asked = self._keys_asked[address] = _KeysAsked(now, client.client_id)
+        task = asyncio.create_task(self._renew_keys(address, asked))
         self._renewing.add(task)
         task.add_done_callback(self._renewing.discard)
         return True
 
-    async def _renew_keys(self, client_id: ClientId, address: str) -> None:
+    async def _take_keys(self, client: Client, address: str, renewed: ClientId) -> bool:
+        """The clients of one vendor publish one key set: give this one what came for another. → whether it is news."""
+        other = await self._store.client(renewed)
+        if other is None or other.jwks is None or other.jwks_uri != address or other.jwks == client.jwks:
+            return False
+        await self._store.renew_keys(client.client_id, address, other.jwks)
+        return True
+
+    async def _renew_keys(self, address: str, asked: _KeysAsked) -> None:
+        client_id = asked.client_id
         try:
             fetched = await fetch_object(address, _MOST_KEY_BYTES, self._network)
         except FetchFailed as failure:
@@ -127,6 +149,7 @@ class ClientDocuments:
         except StoreUnavailable as outage:
             log.warning("client_keys_lost", client_id=client_id, cause=str(outage))
         else:
+            asked.came = True
             log.info("client_keys_renewed", client_id=client_id)
 
     def _is_fresh(self, stored: Client | None) -> TypeGuard[Client]:

@@ -104,7 +104,7 @@ async def _with_assertion_checked(
     known = client_assertion.check(caller.assertion, client, server.settings.issuer, now)
     if isinstance(known, OAuthError):
         # D-8: a token request looks nothing up; that the keys are fetched in the meantime is told to come back for.
-        renewing = client_assertion.is_by_unknown_key(known) and server.client_documents.renew_keys(client)
+        renewing = client_assertion.is_by_unknown_key(known) and await server.client_documents.renew_keys(client)
         return temporarily_unavailable("client_keys_renewing") if renewing else known
     counted = await server.store.add_attempts({known: 1}, now + client_assertion.REMEMBERED)
     if counted[known] > 1:

@@ -306,6 +306,59 @@ def test_client_whose_new_keys_cannot_be_had_connects_nobody_with_the_old_ones(
     assert authorize(gateway, redirect_uri="https://app.test/callback").status_code == 303
 
 
+# D-16: whether the key is the client's, nobody can tell; on a 401 it would throw its registration away.
+def test_client_is_told_to_come_back_until_its_keys_have_been_looked_at(
+    gateway: Gateway, hosts: DocumentServer, eventually: Eventually
+) -> None:
+    hosts.publish(URL, signing(jwks_uri=KEYS))
+    hosts.publish(KEYS, key_set())
+    client = published(gateway)
+    tokens = client.redeem(gateway.code(client), **proof(gateway)).json()
+    refresh = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    arriving = threading.Event()
+    hosts.publish(KEYS, b"", status=500)
+    hosts.documents[KEYS] = replace(hosts.documents[KEYS], delay=arriving)
+    answers = [client.token(**refresh, **proof(gateway, OTHER_KEY))]
+    eventually(lambda: hosts.asked.count(KEYS) == 2)
+    answers.append(client.token(**refresh, **proof(gateway, OTHER_KEY)))  # while they are on their way
+    arriving.set()
+    for _ in range(3):
+        gateway.clock.advance(seconds=30)
+        answers.append(client.token(**refresh, **proof(gateway, OTHER_KEY)))  # now that they did not arrive
+    assert [answer.status_code for answer in answers] == [503] * 5
+    assert hosts.asked.count(KEYS) == 2
+    hosts.publish(KEYS, key_set())
+    gateway.clock.advance(minutes=5)
+    assert client.token(**refresh, **proof(gateway, OTHER_KEY)).status_code == 503
+    eventually(lambda: client.token(**refresh, **proof(gateway, OTHER_KEY)).status_code == 401)
+
+
+# Clients of one vendor publish one key set: what came for one of them is known for all, and nobody is asked again.
+def test_new_key_of_two_clients_is_fetched_once_and_known_of_both(
+    gateway: Gateway, hosts: DocumentServer, eventually: Eventually
+) -> None:
+    second = "https://app.test/oauth/second/client.json"
+    for url in (URL, second):
+        hosts.publish(url, {**signing(jwks_uri=KEYS), "client_id": url})
+    hosts.publish(KEYS, key_set())
+    refreshes = []
+    for url in (URL, second):
+        client = published(gateway, url)
+        tokens = client.redeem(gateway.code(client), **proof(gateway, iss=url, sub=url)).json()
+        refreshes.append((client, url, {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}))
+    hosts.publish(KEYS, key_set(OTHER_KEY))
+    asked = hosts.asked.count(KEYS)
+
+    def status(client: RawClient, url: str, refresh: dict[str, str]) -> int:
+        return client.token(**refresh, **proof(gateway, OTHER_KEY, iss=url, sub=url)).status_code
+
+    first, other = refreshes
+    assert status(*first) == 503
+    eventually(lambda: status(*first) == 200)
+    assert [status(*other), status(*other)] == [503, 200]
+    assert hosts.asked.count(KEYS) == asked + 1
+
+
 # STD-210: keys from where it published them before are not its keys.
 def test_keys_that_arrive_from_an_address_that_was_given_up_do_not_count(
     gateway: Gateway, hosts: DocumentServer, eventually: Eventually
