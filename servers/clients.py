@@ -209,7 +209,8 @@ async def _add_client(wish: Callable[[], Wanted]) -> None:
     secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if wanted.auth in SECRETS else None
     if secret is not None:
         wanted = replace(wanted, secrets=[hashed(secret, os.urandom)])
-    resources, settings = create_resources("", ""), command_settings()
+    settings = command_settings()
+    resources = create_resources("", "", elsewhere=settings.elsewhere)
     if wanted.introspects:
         resources = all_settings().all_resources
     try:

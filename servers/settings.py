@@ -2,6 +2,7 @@
 
 Names say their unit. What is missing or unsafe is told in one sentence that says what to set."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from oauth.clock import system_clock
 from oauth.credentials import digest
 from oauth.jws import VerificationKey
 from oauth.known_clients import KnownClients
-from oauth.resources import Resources
+from oauth.resources import Resource, Resources
 from oauth.settings import AttemptLimits, DocumentPolicy, RegistrationPolicy
 from oauth.settings import Settings as AuthorizationServerSettings
 from servers import configured_clients, trusted_issuers
@@ -74,6 +75,9 @@ class CommandSettings(BaseSettings):
     known_clients: ClientsFile = Field(
         None, description="File of client documents to fall back on, instead of the one that is shipped."
     )
+    resources: tuple[ResourceSettings, ...] = Field(
+        (), description="Resource servers elsewhere whose access tokens are issued here."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -91,6 +95,11 @@ class CommandSettings(BaseSettings):
     def known(self) -> KnownClients:
         """Client documents to fall back on."""
         return known_clients.load(self.known_clients)
+
+    @property
+    def elsewhere(self) -> Sequence[Resource]:
+        """The resources that are not served here."""
+        return [each.resource() for each in self.resources]
 
 
 class GatewaySettings(CommandSettings):
@@ -169,9 +178,6 @@ class GatewaySettings(CommandSettings):
     )
     dpop_nonces: bool = Field(
         default=False, description="Whether DPoP proofs have to carry a nonce of ours, so that none is made in advance."
-    )
-    resources: tuple[ResourceSettings, ...] = Field(
-        (), description="Resource servers elsewhere whose access tokens are issued here."
     )
     clients: tuple[ClientSettings, ...] = Field((), description="Clients that the operator registers in the file.")
     trusted_issuers: tuple[TrustedIssuerSettings, ...] = Field(
@@ -253,8 +259,7 @@ class GatewaySettings(CommandSettings):
     @property
     def all_resources(self) -> Resources:
         """Those that are served here, and those elsewhere."""
-        elsewhere = [each.resource() for each in self.resources]
-        return create_resources(self.public_url, self.name, self.second_factor_required, elsewhere)
+        return create_resources(self.public_url, self.name, self.second_factor_required, self.elsewhere)
 
     @property
     def shared_supabase_key(self) -> VerificationKey | None:

@@ -56,6 +56,23 @@ def test_machine_gets_a_token_of_its_own_and_calls_with_it(gateway: Gateway, cli
     assert (called["subject"], called["role"], called["client_id"]) == (client.client_id, None, client.client_id)
 
 
+# STD-228: for a server elsewhere, whose scopes the operator's file declares.
+def test_machine_is_added_with_the_scope_of_a_resource_elsewhere(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, run: Run
+) -> None:
+    tools = "https://tools.example/mcp"
+    declared = [{"url": tools, "name": "Acme tools", "scopes": {"tools:use": "Use the tools of Acme"}}]
+    file = {"database_url": sqlite_url, "resources": json.dumps(declared)}
+    status, out, err = run("clients", "add", "Nightly", *MACHINE, "--scope", "tools:use", **file)
+    assert status == 0, err
+    with running_gateway(sqlite_url, supabase, clock, resources=declared) as gateway:
+        answer = ask(machine(gateway, json.loads(out)), resource=tools)
+        assert (answer.status_code, answer.json()["scope"]) == (200, "tools:use")
+        assert claims_of(answer.json()["access_token"])["aud"] == tools
+    status, _, err = run("clients", "add", "Nightly", *MACHINE, "--scope", "tools:more", **file)
+    assert (status, err) == (2, "mcp-auth: There is no scope tools:more.\n")
+
+
 def test_machine_can_sign_its_request(gateway: Gateway, clients: Command, tmp_path: Path) -> None:
     key = ec_key(31)
     file = tmp_path / "jwks.json"
