@@ -158,8 +158,10 @@ def _allowed(asserted: object, resource: Resource, trusted: TrustedIssuer) -> fr
     named = resource.baseline if asserted is None else scope.parse(asserted) if isinstance(asserted, str) else None
     if named is None or isinstance(named, OAuthError):
         return invalid_grant("The identity assertion is not good.", reason="identity_assertion_scope_malformed")
-    allowed = frozenset(named & resource.scopes.keys() if trusted.scopes is None else named & trusted.scopes)
-    allowed &= resource.scopes.keys()
+    allowed = frozenset(named & resource.scopes.keys())
+    if trusted.scopes is not None:
+        # STD-15: who may give a scope may give what it implies.
+        allowed &= effective_scopes(trusted.scopes)
     if not allowed:
         return invalid_scope("The assertion allows no scope of the resource.", reason="foreign_scope")
     return allowed

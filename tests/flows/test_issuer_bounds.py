@@ -129,6 +129,14 @@ def test_token_is_for_nothing_that_the_provider_may_not_give(trusting: Trusting)
         assert refused.json()["error"] == "invalid_target"
 
 
+# STD-15, STD-220: who may give the wider scope may give what it implies.
+def test_provider_that_may_give_writing_may_give_reading(trusting: Trusting) -> None:
+    with trusting(scopes=["mcp:write"]) as gateway:
+        for named in ("mcp:read mcp:write", "mcp:read", None):
+            given = exchange(gateway, assertion(gateway, scope=named)).json()
+            assert given.get("scope") == (named or "mcp:read"), given
+
+
 @pytest.mark.parametrize(
     ("bounds", "sentence"),
     [
