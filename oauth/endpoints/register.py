@@ -87,7 +87,11 @@ def unauthorized(reason: str, description: str, request: Request, server: Author
         request.scope, Step.REGISTERED, reason=reason, error=ErrorCode.INVALID_TOKEN, description=description
     )
     body = {"error": ErrorCode.INVALID_TOKEN, "error_description": description}
-    return json_response(body, 401, {"WWW-Authenticate": f'Bearer error="{ErrorCode.INVALID_TOKEN}"'})
+    challenge = 'Bearer realm="registration"'
+    # RFC 6750 §3.1: no error for whoever sent no credentials.
+    if request.headers.get("authorization"):
+        challenge = f'{challenge}, error="{ErrorCode.INVALID_TOKEN}"'
+    return json_response(body, 401, {"WWW-Authenticate": challenge})
 
 
 async def _register(metadata: ClientMetadata, request: Request, server: AuthorizationServer) -> Response:

@@ -357,6 +357,22 @@ def test_registration_can_be_for_holders_of_an_initial_access_token_alone(
         assert admitted.status_code == 201
 
 
+# STD-73: an error is for credentials that were sent.
+def test_challenge_names_an_error_only_where_a_token_was_sent(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    tokens = ("an-initial-access-token-0123456789",)
+    with running_gateway(sqlite_url, supabase, clock, initial_access_tokens=tokens) as gateway:
+        for method, path in (("POST", "/register"), ("GET", "/register/client_unknown")):
+            for headers, challenge in (
+                ({}, 'Bearer realm="registration"'),
+                ({"Authorization": ""}, 'Bearer realm="registration"'),
+                ({"Authorization": "Bearer wrong"}, 'Bearer realm="registration", error="invalid_token"'),
+            ):
+                refused = httpx.request(method, f"{gateway.url}{path}", headers=headers)
+                assert (refused.status_code, refused.headers["www-authenticate"]) == (401, challenge)
+
+
 def test_registration_can_be_for_redirects_to_some_hosts_alone(
     sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
 ) -> None:
