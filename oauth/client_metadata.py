@@ -54,9 +54,11 @@ def parse(
     grants: frozenset[GrantType] = GRANTS_OF_PEOPLE,
     custom_redirects: Collection[str] = (),
 ) -> ClientMetadata | OAuthError:
-    """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2).
+    """A decoded JSON object → the metadata in force. Unknown members are ignored (RFC 7591 §2), and those that are null
+    count as left out (RFC 7592 §2.2).
 
     methods, grants: what such a client can have at all. custom_redirects: see `redirect_uri.check_registrable`."""
+    document = without_null(document)
     grant_types = _grant_types(document.get("grant_types"), grants)
     if isinstance(grant_types, OAuthError):
         return grant_types
@@ -80,6 +82,11 @@ def parse(
     if not all(isinstance(flag, bool) for flag in flags):
         return invalid_client_metadata(f"{' and '.join(_FLAGS)} must be true or false.")
     return ClientMetadata(redirect_uris, method, grant_types, default_scope, name, *map(bool, flags))
+
+
+def without_null(document: Mapping[str, object]) -> dict[str, object]:
+    """The members that say something."""
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _redirect_uris(

@@ -38,7 +38,7 @@ def read(
     # What it says beyond our offers (a grant type of another protocol, say) is left out, not held against it.
     grants = document.get("grant_types")
     left = [grant for grant in grants if grant in _OFFERED] if isinstance(grants, list) else _OFFERED
-    offered = {**document, "grant_types": left}
+    offered = {**client_metadata.without_null(document), "grant_types": left}
     offered.setdefault("token_endpoint_auth_method", str(ClientAuthenticationMethod.NONE))
     metadata = client_metadata.parse(offered, known_scopes, METHODS, custom_redirects=known.custom_redirects)
     if isinstance(metadata, OAuthError):

@@ -251,6 +251,12 @@ def test_client_that_comes_to_sign_its_requests_is_not_taken_without_any_more(
     assert client.refresh(tokens["refresh_token"], **proof(gateway)).status_code == 200
 
 
+def test_member_of_a_document_that_is_null_says_as_little_as_none(gateway: Gateway, hosts: DocumentServer) -> None:
+    members = ("token_endpoint_auth_method", "grant_types", "response_types", "jwks", "jwks_uri", "scope")
+    hosts.publish(URL, document(**dict.fromkeys(members)))
+    assert "refresh_token" in gateway.tokens(published(gateway))
+
+
 # STD-205: a pause is no reason to go by what was published before.
 @pytest.mark.parametrize("url", [URL, "https://claude.ai/oauth/mcp-oauth-client-metadata"])
 def test_document_that_breaks_the_rules_is_refused_however_soon_somebody_asks_again(

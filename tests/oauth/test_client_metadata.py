@@ -49,6 +49,22 @@ def test_client_that_says_everything_gets_it() -> None:
     )
 
 
+# RFC 7592 §2.2: libraries that write every field write null for those that they do not use.
+def test_member_that_is_null_says_as_little_as_none() -> None:
+    names = (
+        "client_name",
+        "dpop_bound_access_tokens",
+        "grant_types",
+        "jwks",
+        "jwks_uri",
+        "require_pushed_authorization_requests",
+        "response_types",
+        "scope",
+        "token_endpoint_auth_method",
+    )
+    assert parsed(**dict.fromkeys(names)) == parsed()
+
+
 # STD-124, STD-131, STD-132: an id of the client's choice, a statement nobody signed, a logo nobody fetches.
 def test_members_that_nobody_asked_for_are_ignored() -> None:
     unknown = {
