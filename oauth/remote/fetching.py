@@ -85,7 +85,7 @@ async def fetch_object(url: str, most_bytes: int, network: Network) -> Fetched:
     parts = urlsplit(url)
     try:
         async with asyncio.timeout(_TOTAL.total_seconds()):
-            addresses = await network.resolve(parts.netloc)
+            addresses = await network.resolve(parts.hostname or "")
             # One that is not public condemns them all: names that lead to both are an attack.
             if not addresses or not all(map(network.is_public, addresses)):
                 raise FetchFailed("address_not_public")
@@ -124,10 +124,12 @@ async def _fetch_from(addresses: Sequence[str], url: str, most_bytes: int, netwo
 async def _fetch(client: httpx.AsyncClient, address: str, url: str, most_bytes: int, network: Network) -> Fetched:
     parts = urlsplit(url)
     literal = f"[{address}]" if ":" in address else address
-    target = f"https://{literal}:{network.port}{parts.path}{'?' + parts.query if parts.query else ''}"
+    # Only the operator's own URLs name a port; a stranger's cannot (see client_id_url).
+    port = parts.port or network.port
+    target = f"https://{literal}:{port}{parts.path}{'?' + parts.query if parts.query else ''}"
     headers = {"Host": parts.netloc, "Accept": "application/json", "Accept-Encoding": "identity"}
     # The certificate is checked for the name, not for the address.
-    request = client.build_request("GET", target, headers=headers, extensions={"sni_hostname": parts.netloc})
+    request = client.build_request("GET", target, headers=headers, extensions={"sni_hostname": parts.hostname})
     response = await client.send(request, stream=True)
     try:
         if response.status_code != _OK:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -18,7 +18,7 @@ from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
 from tests.support.document_server import DocumentServer, document_server
 from tests.support.dpop import proof
-from tests.support.forging import ec_key, es256, jws
+from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import claims_of
 
@@ -132,6 +132,31 @@ def elsewhere(gateway: Gateway, hosts: DocumentServer, clock: SettableClock) -> 
 def refusal(outcome: Principal | Rejection) -> str:
     assert isinstance(outcome, Rejection), outcome
     return outcome.reason
+
+
+# D-1: a public URL may have a port.
+def test_keys_are_found_at_an_issuer_with_a_port(hosts: DocumentServer, clock: SettableClock) -> None:
+    issuer, key, now = f"https://app.test:{hosts.port}", ec_key(3), int(clock().timestamp())
+    hosts.publish(f"{issuer}/.well-known/jwks.json", {"keys": [public_jwk(key.public_key(), "k")]})
+    claims = {
+        "iss": issuer,
+        "aud": TOOLS,
+        "sub": USER.id,
+        "client_id": "c",
+        "scope": "tools:use",
+        "jti": "0.a",
+        "gid": "gr_a",
+        "iat": now,
+        "exp": now + 60,
+        "auth_time": now,
+        "acr": "aal1",
+    }
+    token = jws({"alg": "ES256", "typ": "at+jwt", "kid": "k"}, claims, es256(key))
+    verifier = JWKSTokenVerifier(issuer, TOOLS, clock=clock, network=replace(hosts.network(), port=443))
+    principal = asyncio.run(verifier.verify(token))
+    assert isinstance(principal, Principal)
+    assert principal.subject == USER.id
+    assert hosts.resolved == ["app.test"]
 
 
 def test_token_is_checked_there_with_our_keys_alone(elsewhere: Elsewhere) -> None:
