@@ -13,7 +13,17 @@ from oauth.remote.fetching import FetchFailed, Network, fetch_object
 
 _MOST_BYTES = 64 * 1024
 # What a client may do is in these; the rest is for show.
-_COMPARED = ("client_name", "redirect_uris", "grant_types", "token_endpoint_auth_method", "jwks_uri", "jwks")
+_COMPARED = (
+    "client_name",
+    "redirect_uris",
+    "grant_types",
+    "token_endpoint_auth_method",
+    "jwks_uri",
+    "jwks",
+    "scope",
+    "require_pushed_authorization_requests",
+    "dpop_bound_access_tokens",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,23 @@ async def compared(hosts: DocumentServer) -> Comparison:
             {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://claude.ai/k"},
             "differs\ttoken_endpoint_auth_method, jwks_uri",
         ),
+        ({"scope": "mcp:read"}, "differs\tscope"),
+        (
+            {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True},
+            "differs\trequire_pushed_authorization_requests, dpop_bound_access_tokens",
+        ),
     ],
 )
 async def test_difference_is_told_by_its_fields(hosts: DocumentServer, changed: dict[str, Any], told: str) -> None:
     hosts.publish(URL, {**COPY, **changed})
     assert (await compared(hosts)).told == told
+
+
+async def test_what_a_client_is_held_to_is_written_down_with_the_rest(hosts: DocumentServer) -> None:
+    held = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "scope": "mcp:read"}
+    hosts.publish(URL, {**COPY, **held, "logo_uri": "https://claude.ai/logo.png"})
+    written = json.loads(known_documents.renewed([await compared(hosts)], None, datetime(2026, 9, 1, tzinfo=UTC)))
+    assert written["clients"] == [{**COPY, **held}]
 
 
 async def test_document_that_cannot_be_fetched_is_no_difference(hosts: DocumentServer) -> None:
