@@ -5,10 +5,11 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from urllib.parse import urlsplit
 
@@ -147,14 +148,35 @@ async def _fetch(client: httpx.AsyncClient, address: str, url: str, most_bytes: 
     document = parse_object(body)
     if document is None:
         raise UnusableAnswer("not_json")
-    return Fetched(document, _max_age(response.headers.get("cache-control", ""), response.headers.get("age", "")))
+    return Fetched(document, _max_age(response.headers))
 
 
-def _max_age(cache_control: str, age: str) -> timedelta | None:
-    """RFC 9111 §5.2.2, and §4.2: what a cache on the way has kept already is over."""
+def _max_age(headers: Mapping[str, str]) -> timedelta | None:
+    """RFC 9111 §5.2.2, §5.3, and §4.2: what a cache on the way has kept already is over."""
+    cache_control, age = headers.get("cache-control", ""), headers.get("age", "")
     if _NOT_KEPT.search(cache_control):
         return timedelta(0)
     found = _MAX_AGE.search(cache_control)
-    if found is None:
+    lifetime = _until_expiry(headers) if found is None else timedelta(seconds=int(found[1]))
+    if lifetime is None:
         return None
-    return max(timedelta(0), timedelta(seconds=int(found[1]) - (int(age) if _AGE.fullmatch(age) else 0)))
+    return max(timedelta(0), lifetime - timedelta(seconds=int(age) if _AGE.fullmatch(age) else 0))
+
+
+def _until_expiry(headers: Mapping[str, str]) -> timedelta | None:
+    """RFC 9111 §5.3: by its server's clock, and an invalid date is one in the past."""
+    if "expires" not in headers:
+        return None
+    expires, sent = _http_date(headers["expires"]), _http_date(headers.get("date", ""))
+    if expires is None:
+        return timedelta(0)
+    return None if sent is None else expires - sent
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # Without a zone it is UTC all the same (RFC 9110 §5.6.7).
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import httpx
@@ -142,6 +144,35 @@ def test_age_of_an_answer_counts(gateway: Gateway, hosts: DocumentServer, age: s
     authorize(gateway)
     assert len(hosts.asked) == 1
     gateway.clock.advance(seconds=2)
+    authorize(gateway)
+    assert len(hosts.asked) == 2
+
+
+# STD-25, RFC 9111 §5.3: not every host says it with max-age.
+@pytest.mark.parametrize(
+    ("expires", "more", "fresh_minutes"),
+    [
+        (30, {}, 30),
+        (30, {"age": "1200"}, 10),
+        (30, {"cache_control": "max-age=600"}, 10),
+        (30, {"cache_control": "no-cache"}, 5),
+        (-30, {}, 5),
+        ("0", {}, 5),
+        ("Thu, 99 Foo 99999 00:00:00 +9999999", {}, 5),
+        (60 * 24 * 365, {}, 60 * 24),
+    ],
+)
+def test_document_is_kept_until_it_expires(
+    gateway: Gateway, hosts: DocumentServer, expires: int | str, more: dict[str, str], fresh_minutes: int
+) -> None:
+    if isinstance(expires, int):
+        expires = format_datetime(datetime.now(UTC) + timedelta(minutes=expires), usegmt=True)
+    hosts.publish(URL, document(), expires=expires, **more)  # type: ignore[arg-type]
+    authorize(gateway)
+    gateway.clock.advance(minutes=fresh_minutes, seconds=-5)
+    authorize(gateway)
+    assert len(hosts.asked) == 1
+    gateway.clock.advance(seconds=10)
     authorize(gateway)
     assert len(hosts.asked) == 2
 
