@@ -64,6 +64,11 @@ def _google_client_id(platform: str) -> Any:  # noqa: ANN401 - a field of pydant
     )
 
 
+def _admitted(hosts: Sequence[str]) -> frozenset[str] | None:
+    """None for all; a host's name has no case."""
+    return None if "*" in hosts else frozenset(host.lower() for host in hosts)
+
+
 class CommandSettings(BaseSettings):
     """What commands need that work beside the gateway: no secrets."""
 
@@ -302,8 +307,7 @@ class GatewaySettings(CommandSettings):
 
     @property
     def _documents(self) -> DocumentPolicy:
-        hosts = self.client_document_hosts
-        return DocumentPolicy(None if "*" in hosts else frozenset(hosts))
+        return DocumentPolicy(_admitted(self.client_document_hosts))
 
     def authorization_server(self) -> AuthorizationServerSettings:
         """The part that `oauth` knows."""
@@ -329,9 +333,7 @@ class GatewaySettings(CommandSettings):
                 initial_access_tokens=frozenset(
                     digest(token.get_secret_value()) for token in self.initial_access_tokens
                 ),
-                redirect_hosts=None
-                if "*" in self.registration_redirect_hosts
-                else frozenset(self.registration_redirect_hosts),
+                redirect_hosts=_admitted(self.registration_redirect_hosts),
                 per_address=self.registrations_per_address,
                 unused=self.unused_registrations,
             ),

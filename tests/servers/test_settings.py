@@ -36,6 +36,16 @@ def test_four_settings_are_enough() -> None:
     assert settings.authorization_server().access_token_lifetime.total_seconds() == 1800
 
 
+# RFC 9110 §4.2.3: a host's name has no case, and what is compared with it is in lower case.
+def test_hosts_of_clients_may_be_written_in_upper_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCP_AUTH_CLIENT_DOCUMENT_HOSTS", "Claude.ai, chatgpt.com")
+    monkeypatch.setenv("MCP_AUTH_REGISTRATION_REDIRECT_HOSTS", "App.Example, LOCALHOST, Com.Example.App:")
+    server = load().authorization_server()
+    assert server.documents.admits("claude.ai")
+    assert not server.documents.admits("vscode.dev")
+    assert server.registration.redirect_hosts == frozenset({"app.example", "localhost", "com.example.app:"})
+
+
 @pytest.mark.parametrize("name", COMPLETE)
 def test_setting_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
