@@ -160,9 +160,9 @@ class ClientDocuments:
         stored = await self._store.client(ClientId(url))
         if self._is_fresh(stored):
             return stored
-        failure = self._recent_failure(url)
-        if failure is not None and failure.refusal is not None:
-            return failure.refusal
+        recent = self._recent_failure(url)
+        if recent is not None and recent.refusal is not None:
+            return recent.refusal
         try:
             fetched = await self._fetch(url, _MOST_BYTES)
         except FetchFailed as failure:
@@ -175,13 +175,13 @@ class ClientDocuments:
         fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
         try:
             jwks = await self._keys_of(published)
-        except FetchFailed as failed:
+        except FetchFailed as failure:
             # STD-210: the copy of a document that can be had is over. Its keys are not, where it still means them.
             if stored is None or stored.jwks is None or stored.jwks_uri != published.jwks_uri:
-                instead = await self._without_network(url, None, f"jwks_{failed.reason}")
+                instead = await self._without_network(url, None, f"jwks_{failure.reason}")
                 self._note_failure(url, instead if isinstance(instead, OAuthError) else None)
                 return instead
-            log.info("client_keys_unavailable", client_id=url, reason=failed.reason)
+            log.info("client_keys_unavailable", client_id=url, reason=failure.reason)
             jwks, fresh_for = stored.jwks, _LEAST_FRESH
         return await self._keep(url, published, jwks, self._clock() + fresh_for)
 

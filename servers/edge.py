@@ -238,7 +238,7 @@ def client_address(scope: Scope, hops: int) -> str:
 
 
 def _policy_below(path: str) -> CorsPolicy | None:
-    if path.startswith("/register/"):
+    if path.startswith(("/register/", "/.well-known/")):
         return CorsPolicy.PUBLIC
     return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
 

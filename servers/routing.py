@@ -51,7 +51,10 @@ def lost(public_url: str) -> Mapping[Any, ExceptionHandler]:
         told = f"This address takes {methods}, not {request.method}."
         return _told(request, 405, "method_not_allowed", told, {"Allow": methods})
 
-    return {404: not_found, 405: method_not_allowed}
+    async def broken(_: Request, error: Exception) -> Response:
+        raise error  # the Edge answers, and has it in the log
+
+    return {404: not_found, 405: method_not_allowed, 500: broken}
 
 
 def _allowed(error: Exception) -> list[str]:

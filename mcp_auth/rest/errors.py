@@ -64,9 +64,19 @@ async def api_error_response(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": body}, api_error.status, {"Cache-Control": "no-store", **api_error.headers})
 
 
+async def broken_response(request: Request, _: Exception) -> JSONResponse:
+    """The handler for what nobody foresaw. Starlette raises the error again, so that it is logged where all are."""
+    request_id = request.scope.get("request_id")
+    told = "Something went wrong here."
+    if request_id is not None:
+        told += f" Tell the people who run this service the request id {request_id}."
+    return await api_error_response(request, ApiError(500, "INTERNAL_SERVER_ERROR", told))
+
+
 def install(app: Starlette, authentication: RestAuthentication) -> None:
     """Make the dependencies work in an application, and give its errors the envelope."""
     app.state.rest_authentication = authentication
+    app.add_exception_handler(Exception, broken_response)
     for kind in (ApiError, Outage, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, api_error_response)
 

@@ -406,6 +406,15 @@ def test_route_can_ask_for_a_second_factor(api: Gateway, signed_in: SignedIn) ->
 # -- the envelope
 
 
+# SEED-10, P-16
+def test_error_of_ours_has_the_envelope_and_the_id_to_ask_for(api: Gateway, signed_in: SignedIn) -> None:
+    broken = signed_in(api).get("/try/broken/part")
+    assert (broken.status_code, code_of(broken)) == (500, "INTERNAL_SERVER_ERROR")
+    assert broken.headers["x-request-id"] in broken.json()["error"]["message"]
+    assert "part" not in broken.text
+    assert broken.headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

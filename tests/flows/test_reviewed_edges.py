@@ -168,6 +168,15 @@ def test_wrong_method_is_told_all_the_right_ones(sqlite_gateway: Gateway, method
         }
 
 
+# F-20: a browser client looks for documents in several places, and has to see that one is not there.
+def test_document_that_is_not_there_can_be_seen_to_be_missing(sqlite_gateway: Gateway) -> None:
+    url = f"{sqlite_gateway.url}/.well-known/oauth-protected-resource"
+    missing = httpx.get(url, headers={"Origin": "https://app.example"})
+    assert (missing.status_code, missing.headers["access-control-allow-origin"]) == (404, "*")
+    preflight = httpx.options(url, headers={"Origin": "https://app.example", "Access-Control-Request-Method": "GET"})
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")
+
+
 @pytest.mark.parametrize("path", ["/", "/sse", "/.well-known/oauth-protected-resource/elsewhere"])
 def test_who_is_lost_is_told_where_to_connect(sqlite_gateway: Gateway, path: str) -> None:
     sentence = f"There is nothing at this address. MCP clients connect to {sqlite_gateway.url}/mcp."
