@@ -24,7 +24,6 @@ from oauth.models import (
     Grant,
     PushedRequest,
     Revocation,
-    RevocationKind,
     SignInSession,
 )
 from oauth.stores import rows, sweeping
@@ -285,10 +284,6 @@ class SqlStore(ClientsInSql, FlowsInSql):
 
     async def add_revocation(self, revocation: Revocation) -> None:
         await self._insert(revocations, rows.revocation_values(revocation))
-
-    async def is_revoked(self, kind: RevocationKind, value: str) -> bool:
-        query = select(revocations.c.number).where(revocations.c.value == value, revocations.c.kind == kind.value)
-        return await self._first(query.limit(1)) is not None
 
     async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:
         query = select(revocations).where(
