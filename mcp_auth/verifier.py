@@ -218,7 +218,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             return _REVOKED
         if not standing.active:
             return Rejection("user_inactive", rejection.NOT_PERMITTED)
-        if standing.role not in self.resource.roles:
+        if not self.resource.admits(standing.role):
             return Rejection("role_required", rejection.NOT_PERMITTED)
         if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
             return rejection.SECOND_FACTOR

@@ -20,7 +20,6 @@ from oauth.errors import OAuthError, access_denied
 from oauth.flow_steps import Step
 from oauth.models import AuthorizationCode, Client, Grant, SignInSession
 from oauth.pages import Message
-from oauth.resource_indicator import check_resource_owner
 from oauth.resource_owners import Standing
 from oauth.resources import Resource
 from oauth.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
@@ -179,7 +178,7 @@ def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> 
     """The reason why this person cannot have this resource; None when they can (D-13)."""
     if not standing.active:
         return "user_inactive"
-    if check_resource_owner(resource, standing.role) is not None:
+    if not resource.admits(standing.role):
         return "role_required"
     if not resource.is_assured(session.acr, has_factor=standing.has_factor):
         return "second_factor_required"
