@@ -10,6 +10,7 @@ from starlette.types import Scope
 from oauth import client_authentication, credentials, dpop, identity_assertion, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
+from oauth.endpoints import throttle
 from oauth.errors import OAuthError, invalid_client, invalid_grant, unsupported_grant_type
 from oauth.flow_steps import Step
 from oauth.grant_types import client_credentials
@@ -72,8 +73,7 @@ async def with_assertion(
     if barred is not None:
         return Refuse(barred)
     # Last, so that nothing but a good request spends it (STD-219).
-    counted = await server.store.add_attempts({asserted.known_as: 1}, asserted.remembered_until)
-    if counted[asserted.known_as] > 1:
+    if not await throttle.is_first(asserted.known_as, asserted.remembered_until, server):
         return Refuse(_REPLAYED)
     grant = identity_assertion_grant.grant_of(
         asserted,

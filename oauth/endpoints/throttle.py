@@ -1,5 +1,5 @@
 """Guessing is slow: attempts are counted per account, per address and in total (F-3), in the store, so that nodes
-share the counts and a restart forgets none.
+share the counts and a restart forgets none. What may be used once is counted there too.
 
 An account is closed to guesses for the rest of a window, never for good, and only the method that was guessed at."""
 
@@ -65,6 +65,12 @@ async def count_secret(client_id: ClientId, request: Request, server: Authorizat
 async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:
     """It was right: whoever is there knows the secret."""
     await server.store.forget_attempts(secret_key(client_id, request))
+
+
+async def is_first(known_as: Digest, until: datetime, server: AuthorizationServer) -> bool:
+    """Is it the first time, over all nodes, that this is used, which counts once? until: it is remembered so long."""
+    counted = await server.store.add_attempts({known_as: 1}, until)
+    return counted[known_as] == 1
 
 
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
