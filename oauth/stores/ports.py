@@ -40,6 +40,10 @@ class Attempts:
     count: int
     until: datetime
 
+    def seconds_left(self, now: datetime) -> int:
+        """Until then, one at least: for Retry-After."""
+        return max(1, -(-(self.until - now) // timedelta(seconds=1)))
+
 
 @dataclass(frozen=True, slots=True)
 class StoredSigningKey:
