@@ -16,7 +16,7 @@ from oauth.errors import OAuthError, invalid_client
 from oauth.known_clients import KnownClients
 from oauth.models import Client, Registration
 from oauth.outages import StoreUnavailable
-from oauth.remote.fetching import Fetched, FetchFailed, Network, fetch_object
+from oauth.remote.fetching import LEAST_FRESH, Fetched, FetchFailed, Network, fetch_object
 from oauth.settings import Settings
 from oauth.stores.ports import Store
 from oauth.vocabulary import ClientId, Scope
@@ -25,8 +25,6 @@ log = structlog.get_logger()
 
 _MOST_BYTES = 5 * 1024  # STD-207
 _MOST_KEY_BYTES = 32 * 1024
-# What the document's server says counts between these; the third is for one that says nothing.
-_LEAST_FRESH, _MOST_FRESH, _FRESH = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=1)
 # So long is a copy good whose server no longer answers (P-4).
 _LAST_GOOD = timedelta(days=7)
 # After a failure nobody asks again for a while; and so many documents and key sets are fetched in a window by one
@@ -141,8 +139,7 @@ class ClientDocuments:
         except FetchFailed as failure:
             self._note_failure(url)
             return await self._without_network(url, stored, f"jwks_{failure.reason}")
-        fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
-        return await self._keep(url, published, jwks, self._clock() + fresh_for)
+        return await self._keep(url, published, jwks, self._clock() + fetched.fresh_for)
 
     async def _fetch(self, url: str, most_bytes: int) -> Fetched:
         now = self._clock()
@@ -180,7 +177,7 @@ class ClientDocuments:
         )
         if isinstance(published, PublishedClient):
             try:
-                return await self._keep(url, published, await self._keys_of(published), now + _LEAST_FRESH)
+                return await self._keep(url, published, await self._keys_of(published), now + LEAST_FRESH)
             except FetchFailed as failure:
                 log.info("client_document_unavailable", client_id=url, reason=f"jwks_{failure.reason}")
         # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
