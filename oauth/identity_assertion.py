@@ -77,7 +77,7 @@ def check(
     wrong = _check_claims(token, client, trusted, issuer, now)
     if wrong is not None:
         return _refused(wrong)
-    if not any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid):
+    if not jws.is_signed_by(token, keys):
         return _refused("bad_signature")
     claims = token.claims
     resource = resources.get(resource_indicator.canonical(claims["resource"]))

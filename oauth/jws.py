@@ -3,7 +3,7 @@
 A name that starts with `unverified` has not been checked; `VerificationKey.verifies` is what changes that.
 Source: RFC 7515, RFC 8725."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -45,6 +45,11 @@ class VerificationKey:
     def verifies(self, token: UnverifiedToken) -> bool:
         """Was the token signed with the private half of this key?"""
         return token.algorithm == self.name and self.algorithm.verify(token.signed, self.key, token.signature)
+
+
+def is_signed_by(token: UnverifiedToken, keys: Iterable[VerificationKey]) -> bool:
+    """Was it signed with one of the keys? Where it names a `kid`, with one of that id."""
+    return any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid)
 
 
 def read(token: str, *, with_key: bool = False) -> UnverifiedToken | str:
