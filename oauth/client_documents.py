@@ -10,6 +10,7 @@ from typing import TypeGuard
 import structlog
 
 from oauth import client_id_url, client_metadata_document, jwk_set
+from oauth.bounded_dict import BoundedDict
 from oauth.client_metadata_document import PublishedClient
 from oauth.clock import Clock
 from oauth.errors import OAuthError, invalid_client
@@ -42,7 +43,7 @@ class _Fetches:
 
     began: datetime
     count: int = 0
-    failed_until: dict[str, datetime] = field(default_factory=dict)
+    failed_until: BoundedDict[str, datetime] = field(default_factory=lambda: BoundedDict(_MOST_FAILURES))
 
 
 class ClientDocuments:
@@ -65,7 +66,7 @@ class ClientDocuments:
         self._clock = clock
         self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
         self._fetches = _Fetches(clock())
-        self._keys_tried: dict[str, datetime] = {}
+        self._keys_tried: BoundedDict[str, datetime] = BoundedDict(_MOST_FAILURES)
         self._renewing: set[asyncio.Task[None]] = set()
 
     async def client(self, url: str) -> Client | OAuthError:
@@ -93,8 +94,6 @@ class ClientDocuments:
         now, address = self._clock(), client.jwks_uri
         if now < self._keys_tried.get(address, now) + _KEYS_PAUSE and address in self._keys_tried:
             return False
-        if len(self._keys_tried) >= _MOST_FAILURES:
-            del self._keys_tried[next(iter(self._keys_tried))]
         self._keys_tried[address] = now
         task = asyncio.create_task(self._renew_keys(client.client_id, address))
         self._renewing.add(task)
@@ -216,7 +215,4 @@ class ClientDocuments:
 
     def _note_failure(self, url: str) -> None:
         # STD-205: that it failed is not kept, only how soon it is tried again.
-        failures = self._fetches.failed_until
-        if len(failures) >= _MOST_FAILURES:
-            del failures[next(iter(failures))]
-        failures[url] = self._clock() + _PAUSE
+        self._fetches.failed_until[url] = self._clock() + _PAUSE

@@ -16,6 +16,7 @@ from mcp_auth.rejection import AuthFailureReason, Rejection
 from mcp_auth.supabase import identity
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.users.models import Identity
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.outages import ProviderUnavailable
 from oauth.vocabulary import Subject
@@ -46,7 +47,7 @@ class Introspection:
     def __init__(self, client: SupabaseClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._known: dict[bytes, tuple[datetime, _Answer]] = {}
+        self._known: BoundedDict[bytes, tuple[datetime, _Answer]] = BoundedDict(_MOST)
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
         self._paused_until = clock()
         self._refusals: deque[datetime] = deque(maxlen=_MOST_REFUSALS)
@@ -117,8 +118,5 @@ class Introspection:
         raise ProviderUnavailable(f"/user: status {answer.status}, code {answer.error_code[:64]!r}")
 
     def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
-        self._known.pop(key, None)
-        if len(self._known) >= _MOST:
-            del self._known[next(iter(self._known))]
         self._known[key] = (until, answer)
         return answer
