@@ -33,7 +33,6 @@ _PAUSE = timedelta(seconds=15)
 # Invented tokens are all different, so remembering does not help: from so many refusals in a window on, nobody asks.
 _MOST_REFUSALS = 10
 _WINDOW = timedelta(seconds=30)
-_OK = 200
 _VERDICTS = frozenset({400, 401, 403})
 
 SESSION_OVER = Rejection("supabase_session_ended", "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR)
@@ -110,12 +109,12 @@ class Introspection:
 
     async def _user(self, token: str) -> Identity | None:
         answer = await self._client.request("GET", "/user", bearer=token)
-        if answer.status == _OK:
+        if answer.is_ok:
             return identity.of(answer.body)
         if answer.status in _VERDICTS and answer.error_code:
             return None
-        # A wrong address or key of ours, or too many requests: not a word about the token (SEED-5).
-        raise ProviderUnavailable(f"/user: status {answer.status}, code {answer.error_code[:64]!r}")
+        # Too many requests, for instance: not a word about the token (SEED-5).
+        raise answer.as_outage("/user")
 
     def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
         self._known[key] = (until, answer)
