@@ -12,7 +12,7 @@ from fastmcp.server.auth import AccessToken as FastMCPAccessToken
 from fastmcp.server.auth import TokenVerifier
 
 from mcp_auth import audience, bearer, first_party, rejection
-from mcp_auth.first_party import FirstPartyKeys, instant
+from mcp_auth.first_party import FirstPartyKeys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
 from mcp_auth.revocations import Revocations
@@ -25,7 +25,7 @@ from mcp_auth.users.standings import UNKNOWN, Standings
 from oauth.access_token import AccessToken
 from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
-from oauth.jws import UnverifiedToken
+from oauth.jws import UnverifiedToken, instant
 from oauth.resources import Resource, SupabaseTokens
 from oauth.vocabulary import Role, Subject
 

@@ -94,9 +94,9 @@ def check(
         subject=claims["sub"],
         resource=resource,
         scope=allowed,
-        auth_time=min(now, datetime.fromtimestamp(signed_in_at, now.tzinfo)),
+        auth_time=min(now, jws.instant(signed_in_at)),
         known_as=digest(f"identity assertion {trusted.issuer} {claims['jti']}"),
-        remembered_until=datetime.fromtimestamp(claims["exp"], now.tzinfo) + 4 * LEEWAY,
+        remembered_until=jws.instant(claims["exp"]) + 4 * LEEWAY,
     )
 
 

@@ -5,6 +5,7 @@ Source: RFC 7515, RFC 8725."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from jwt.algorithms import Algorithm
@@ -114,6 +115,11 @@ def sole_audience(claims: Mapping[str, Any]) -> str | None:
     audience = claims.get("aud")
     named = audience[0] if isinstance(audience, list) and len(audience) == 1 else audience
     return named if isinstance(named, str) else None
+
+
+def instant(seconds: float) -> datetime:
+    """A NumericDate (RFC 7519 §2) as an aware instant, of claims that passed `check_times`."""
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _is_instant(value: object) -> TypeGuard[int | float]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 import structlog
@@ -20,6 +20,7 @@ from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
+from oauth.jws import instant
 from oauth.outages import ProviderUnavailable
 from oauth.resource_owners import (
     Channel,
@@ -233,7 +234,7 @@ class SupabaseResourceOwners:
         return ResourceOwner(
             person.supabase_id,
             account,
-            datetime.fromtimestamp(session.issued_at, UTC),
+            instant(session.issued_at),
             session.acr,
             identity.external(user),
         )
@@ -253,8 +254,7 @@ class SupabaseResourceOwners:
         try:
             forged = bearer.check_signature(unverified, await self._keys.key_of(unverified))
         except JWKSUnavailable:  # SEED-4
-            expires_at = datetime.fromtimestamp(session.expires_at, UTC)
-            confirmed = await self._introspection.confirm(token, subject, expires_at)
+            confirmed = await self._introspection.confirm(token, subject, instant(session.expires_at))
             return confirmed if isinstance(confirmed, Rejection) else session
         return forged or session
 

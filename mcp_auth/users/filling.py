@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from mcp_auth import bearer
-from mcp_auth.first_party import instant
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
 from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
+from oauth.jws import instant
 from oauth.outages import Outage
 
 log = structlog.get_logger()
