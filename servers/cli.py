@@ -11,7 +11,7 @@ from cyclopts import App, Parameter, validators
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.stores.database import check_revision, parse_url
+from oauth.stores.database import parse_url
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
 from servers.clients import clients
@@ -168,14 +168,12 @@ def rotate() -> None:
 async def _check(settings: GatewaySettings) -> None:
     """Everything that would keep a worker from starting, told once and in a sentence."""
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         await _key_ring(settings, database).load(system_clock())
 
 
 async def _list_keys(settings: GatewaySettings) -> None:
     now = system_clock()
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         ring = _key_ring(settings, database)
         await ring.load(now)
     signing, verifying = ring.keys.signing(now), ring.keys.verifying(now)
@@ -186,7 +184,6 @@ async def _list_keys(settings: GatewaySettings) -> None:
 
 async def _rotate(settings: GatewaySettings) -> None:
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         key = await _key_ring(settings, database).rotate(system_clock())
     sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
 

@@ -9,9 +9,7 @@ from mcp_auth.supabase.states import State, StateStore
 from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
 from oauth.models import Revocation, RevocationKind
-from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role, Subject
 from servers.command import database_settings, opened, run
 from servers.loading import UnusableSettings
@@ -90,7 +88,6 @@ async def _set_role(name: str, role: Role) -> None:
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
     async with opened(database_settings()) as database:
-        await check_revision(database, REVISION)
         subject = await _find(database, name)
         if await _is_gone(database, subject):
             raise UnusableSettings(f"The account {subject} has been deleted.")
@@ -100,7 +97,6 @@ async def _link(name: str, issuer: str, issuer_subject: str) -> None:
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
     async with opened(database_settings()) as database:
-        await check_revision(database, REVISION)
         if not await store_on(database).unlink_subject(issuer, issuer_subject):
             raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")
     sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")
