@@ -1,4 +1,4 @@
-"""The command line: mcp-auth dev | serve | migrate | keys | users | clients."""
+"""The command line: mcp-auth dev | serve | migrate | doctor | explain | keys | users | clients."""
 
 import asyncio
 import os
@@ -14,10 +14,10 @@ from oauth.key_ring import KeyRing
 from oauth.stores.database import parse_url
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
-from servers.clients import clients
-from servers.command import all_settings, database_settings, opened, run
+from servers.commands.clients import clients
+from servers.commands.common import all_settings, database_settings, opened, run
+from servers.commands.users import users
 from servers.settings import GatewaySettings
-from servers.users import users
 from servers.version import VERSION
 
 app = App(
@@ -144,7 +144,7 @@ def explain(name: str, *, json: bool = False) -> None:
     json
         One JSON object instead of sentences.
     """
-    from servers import explain as explaining  # noqa: PLC0415 - the other commands do without
+    from servers.commands import explain as explaining  # noqa: PLC0415 - the other commands do without
 
     try:
         run(explaining.explain(name, as_json=json))

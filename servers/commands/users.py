@@ -11,7 +11,7 @@ from oauth.clock import system_clock
 from oauth.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.vocabulary import Role, Subject
-from servers.command import database_settings, opened, run
+from servers.commands.common import database_settings, opened, run
 from servers.loading import UnusableSettings
 
 users = App(name="users", help="The local users and their roles.")

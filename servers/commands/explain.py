@@ -10,7 +10,7 @@ from oauth.flow_steps import KEPT, FlowStep, Step
 from oauth.flows import MOST_REPEATED
 from oauth.stores.opening import store_on
 from servers import explanations
-from servers.command import database_settings, opened
+from servers.commands.common import database_settings, opened
 from servers.explanations import Explanations
 from servers.stories import Stories, Story, stories_of
 
