@@ -21,9 +21,9 @@ from oauth.scope import to_text
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.vocabulary import ClientId
 from servers import known_documents
-from servers.client_registration import SECRETS, Wanted, client_of, read_jwks
 from servers.commands.common import all_settings, database_settings, opened, run
 from servers.loading import UnusableSettings
+from servers.preregistered_clients import SECRETS, Wanted, client_of, read_jwks
 from servers.resources import create_resources
 from servers.settings import CONFIG_FILE
 
