@@ -65,7 +65,15 @@ def link(user: str, issuer: str, subject: str) -> None:
 
 @users.command
 def unlink(issuer: str, subject: str) -> None:
-    """Take that back. Tokens that were issued on such an assertion live on until they expire."""
+    """Forget who somebody is to an identity provider. Tokens that were issued on its word live on until they expire.
+
+    Parameters
+    ----------
+    issuer
+        The provider, as the `iss` of its assertions names it.
+    subject
+        The person, as their `sub` names them.
+    """
     run(_unlink(issuer, subject))
 
 
