@@ -1,6 +1,6 @@
 """Access tokens of our own authorization server (RFC 9068 §4)."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from mcp_auth import bearer, rejection
@@ -32,8 +32,3 @@ def check(token: UnverifiedToken, keys: FirstPartyKeys, now: datetime) -> Access
     if isinstance(claims, str):
         return Rejection(f"{claims}_missing", rejection.MALFORMED)
     return claims
-
-
-def instant(seconds: float) -> datetime:
-    """A NumericDate (RFC 7519 §2) as an aware instant."""
-    return datetime.fromtimestamp(seconds, UTC)

@@ -12,7 +12,7 @@ from fastmcp.server.auth import AccessToken as FastMCPAccessToken
 from fastmcp.server.auth import TokenVerifier
 
 from mcp_auth import audience, bearer, first_party, rejection
-from mcp_auth.first_party import FirstPartyKeys, instant
+from mcp_auth.first_party import FirstPartyKeys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
 from mcp_auth.revocations import Revocations
@@ -23,8 +23,9 @@ from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.session_token import SessionToken
 from mcp_auth.users.standings import UNKNOWN, Standings
 from oauth.access_token import AccessToken
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
-from oauth.jws import UnverifiedToken
+from oauth.jws import UnverifiedToken, instant
 from oauth.resources import Resource, SupabaseTokens
 from oauth.vocabulary import Role, Subject
 
@@ -84,7 +85,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         self._revocations = revocations
         self._clock = clock
         self._on_first_sight = on_first_sight
-        self._verdicts: dict[bytes, _Verdict] = {}
+        self._verdicts: BoundedDict[bytes, _Verdict] = BoundedDict(MOST_VERDICTS)
 
     async def verify(self, token: str) -> Principal | Rejection:
         """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""
@@ -125,8 +126,6 @@ class SupabaseTokenVerifier(TokenVerifier):
         if isinstance(outcome, Rejection):
             self._verdicts.pop(key, None)
             return outcome
-        if key not in self._verdicts and len(self._verdicts) >= MOST_VERDICTS:
-            del self._verdicts[next(iter(self._verdicts))]
         # F-11: never past the token's own end.
         good_until = min(now + BELIEVED, outcome.expires_at + bearer.LEEWAY)
         self._verdicts[key] = _Verdict(outcome, good_until, version)
@@ -218,7 +217,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             return _REVOKED
         if not standing.active:
             return Rejection("user_inactive", rejection.NOT_PERMITTED)
-        if standing.role not in self.resource.roles:
+        if not self.resource.admits(standing.role):
             return Rejection("role_required", rejection.NOT_PERMITTED)
         if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
             return rejection.SECOND_FACTOR

@@ -45,7 +45,7 @@ def check(assertion: str, client: Client | None, issuer: str, now: datetime) -> 
     if wrong is not None:
         return _refused(wrong)
     keys = jwk_set.usable_keys(json.loads(client.jwks)) or () if client.jwks is not None else ()
-    if not any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid):
+    if not jws.is_signed_by(token, keys):
         return _refused(_BY_NO_KNOWN_KEY)
     return digest(f"client assertion {client.client_id} {token.claims['jti']}")
 

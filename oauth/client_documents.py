@@ -10,13 +10,14 @@ from typing import TypeGuard
 import structlog
 
 from oauth import client_id_url, client_metadata_document, jwk_set
+from oauth.bounded_dict import BoundedDict
 from oauth.client_metadata_document import PublishedClient
 from oauth.clock import Clock
 from oauth.errors import OAuthError, invalid_client
 from oauth.known_clients import KnownClients
 from oauth.models import Client, Registration
 from oauth.outages import StoreUnavailable
-from oauth.remote.fetching import Fetched, FetchFailed, Network, fetch_object
+from oauth.remote.fetching import LEAST_FRESH, Fetched, FetchFailed, Network, fetch_object
 from oauth.settings import Settings
 from oauth.stores.ports import Store
 from oauth.vocabulary import ClientId, Scope
@@ -25,8 +26,6 @@ log = structlog.get_logger()
 
 _MOST_BYTES = 5 * 1024  # STD-207
 _MOST_KEY_BYTES = 32 * 1024
-# What the document's server says counts between these; the third is for one that says nothing.
-_LEAST_FRESH, _MOST_FRESH, _FRESH = timedelta(minutes=5), timedelta(hours=24), timedelta(hours=1)
 # So long is a copy good whose server no longer answers (P-4).
 _LAST_GOOD = timedelta(days=7)
 # RFC 9110 §15.5.11: on purpose and for good. Anything else may be a fault at the vendor's.
@@ -64,7 +63,7 @@ class _Fetches:
 
     began: datetime
     count: int = 0
-    failures: dict[str, _Failure] = field(default_factory=dict)
+    failures: BoundedDict[str, _Failure] = field(default_factory=lambda: BoundedDict(_MOST_FAILURES))
 
 
 class ClientDocuments:
@@ -87,7 +86,7 @@ class ClientDocuments:
         self._clock = clock
         self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
         self._fetches = _Fetches(clock())
-        self._keys_asked: dict[str, _KeysAsked] = {}
+        self._keys_asked: BoundedDict[str, _KeysAsked] = BoundedDict(_MOST_FAILURES)
         self._renewing: set[asyncio.Task[None]] = set()
 
     async def client(self, url: str) -> Client | OAuthError:
@@ -118,8 +117,6 @@ class ClientDocuments:
         if asked is not None and now < asked.at + _KEYS_PAUSE:
             # D-16: what is under way or could not be had says nothing against the client.
             return not asked.came or await self._take_keys(client, address, asked.client_id)
-        if len(self._keys_asked) >= _MOST_FAILURES:
-            del self._keys_asked[next(iter(self._keys_asked))]
         asked = self._keys_asked[address] = _KeysAsked(now, client.client_id)
         task = asyncio.create_task(self._renew_keys(address, asked))
         self._renewing.add(task)
@@ -172,7 +169,7 @@ class ClientDocuments:
             self._note_failure(url, published)
             log.info("client_document_refused", client_id=url, reason=published.description)
             return published
-        fresh_for = min(max(fetched.max_age if fetched.max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)
+        fresh_for = fetched.fresh_for
         try:
             jwks = await self._keys_of(published)
         except FetchFailed as failure:
@@ -182,7 +179,7 @@ class ClientDocuments:
                 self._note_failure(url, instead if isinstance(instead, OAuthError) else None)
                 return instead
             log.info("client_keys_unavailable", client_id=url, reason=failure.reason)
-            jwks, fresh_for = stored.jwks, _LEAST_FRESH
+            jwks, fresh_for = stored.jwks, LEAST_FRESH
         return await self._keep(url, published, jwks, self._clock() + fresh_for)
 
     async def _fetch(self, url: str, most_bytes: int) -> Fetched:
@@ -225,7 +222,7 @@ class ClientDocuments:
         )
         if isinstance(published, PublishedClient):
             try:
-                return await self._keep(url, published, await self._keys_of(published), now + _LEAST_FRESH)
+                return await self._keep(url, published, await self._keys_of(published), now + LEAST_FRESH)
             except FetchFailed as failure:
                 log.info("client_document_unavailable", client_id=url, reason=f"jwks_{failure.reason}")
         # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
@@ -268,7 +265,4 @@ class ClientDocuments:
 
     def _note_failure(self, url: str, refusal: OAuthError | None = None) -> None:
         # STD-205: that it failed is not kept, only how soon it is tried again, and what is said until then.
-        failures = self._fetches.failures
-        if len(failures) >= _MOST_FAILURES:
-            del failures[next(iter(failures))]
-        failures[url] = _Failure(self._clock() + _PAUSE, refusal)
+        self._fetches.failures[url] = _Failure(self._clock() + _PAUSE, refusal)

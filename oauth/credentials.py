@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from oauth import base64url
 from oauth.vocabulary import Digest
 
 # Randomness is passed in (D-25): `os.urandom` in the program.
@@ -27,7 +27,7 @@ PUSHED_REQUEST_PREFIX = "pr_"
 
 def new_secret(prefix: str, entropy: Entropy) -> str:
     """A bearer secret of 256 random bits with a prefix that lets people and scanners tell what it is."""
-    return prefix + urlsafe_b64encode(entropy(SECRET_BYTES)).rstrip(b"=").decode()
+    return prefix + base64url.encode(entropy(SECRET_BYTES))
 
 
 def digest(secret: str) -> Digest:

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from oauth import credentials, jwk_set, jws
+from oauth import base64url, credentials, jwk_set, jws
 from oauth.credentials import digest
 from oauth.errors import OAuthError, invalid_dpop_proof, invalid_request
 from oauth.vocabulary import Digest
@@ -70,7 +69,7 @@ def check(
 def thumbprint(jwk: Mapping[str, Any]) -> str:
     """Of a public key that `jwk_set` accepts (RFC 7638 §3)."""
     members = {name: jwk[name] for name in _MEMBERS[jwk["kty"]]}
-    return _encoded(sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
+    return base64url.encode(sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
 
 
 def validate_thumbprint(jkt: str | None) -> str | OAuthError | None:
@@ -120,7 +119,7 @@ def _check_claims(
         return "iat_missing"
     if not (now - _OLDEST).timestamp() <= issued_at <= (now + _AHEAD).timestamp():
         return "not_of_now"
-    if access_token is not None and claims.get("ath") != _encoded(sha256(access_token.encode()).digest()):
+    if access_token is not None and claims.get("ath") != base64url.encode(sha256(access_token.encode()).digest()):
         return "wrong_access_token"
     return None
 
@@ -144,11 +143,7 @@ def _slot(now: datetime) -> int:
 
 
 def _nonce(key: bytes, slot: int) -> str:
-    return _encoded(hmac.digest(key, str(slot).encode(), "sha256"))
-
-
-def _encoded(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return base64url.encode(hmac.digest(key, str(slot).encode(), "sha256"))
 
 
 def _refused(reason: str) -> OAuthError:

@@ -4,7 +4,7 @@ written down in the background. `mcp-auth explain` tells it.
 Nothing of it is needed for anything else: a crash loses a second of it, a flood fills no table with it."""
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import MutableMapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from oauth import client_id_url
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.credentials import Entropy
 from oauth.flow_steps import FlowStep, Step
@@ -36,7 +37,7 @@ class Flows:
         self._key = key
         self._clock = clock
         self._open = OpenFlows(entropy)
-        self._seen: OrderedDict[tuple[object, ...], tuple[datetime, int]] = OrderedDict()
+        self._seen: BoundedDict[tuple[object, ...], tuple[datetime, int]] = BoundedDict(MOST_OPEN)
         self._waiting: list[FlowStep] = []
         self._minute = clock()
         self._in_minute: Counter[str] = Counter()
@@ -139,12 +140,10 @@ class Flows:
         """To what waits, unless it is a repetition or one too many."""
         now = step.recorded_at
         same = (step.flow_id, step.step, step.reason, step.client_id, step.resource, step.grant_id)
-        until, count = self._seen.pop(same, (now, 0))
+        until, count = self._seen.get(same, (now, 0))
         if now >= until:
             until, count = now + TOGETHER, 0
         self._seen[same] = (until, count + 1)
-        if len(self._seen) > MOST_OPEN:
-            self._seen.popitem(last=False)
         if count >= (MOST_REPEATED if step.is_refusal else 1) or len(self._waiting) >= _MOST_WAITING:
             return
         if now - self._minute >= _MINUTE:

@@ -77,7 +77,7 @@ def check(
     wrong = _check_claims(token, client, trusted, issuer, now)
     if wrong is not None:
         return _refused(wrong)
-    if not any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid):
+    if not jws.is_signed_by(token, keys):
         return _refused("bad_signature")
     claims = token.claims
     resource = resources.get(resource_indicator.canonical(claims["resource"]))
@@ -94,9 +94,9 @@ def check(
         subject=claims["sub"],
         resource=resource,
         scope=allowed,
-        auth_time=min(now, datetime.fromtimestamp(signed_in_at, now.tzinfo)),
+        auth_time=min(now, jws.instant(signed_in_at)),
         known_as=digest(f"identity assertion {trusted.issuer} {claims['jti']}"),
-        remembered_until=datetime.fromtimestamp(claims["exp"], now.tzinfo) + 4 * LEEWAY,
+        remembered_until=jws.instant(claims["exp"]) + 4 * LEEWAY,
     )
 
 

@@ -1,14 +1,16 @@
 """Compact JWS, read strictly (D-10): what may be looked at before a signature is checked, and the check itself.
 
-A name that starts with `unverified` has not been checked; `verify` is what changes that. Source: RFC 7515, RFC 8725."""
+A name that starts with `unverified` has not been checked; `VerificationKey.verifies` is what changes that.
+Source: RFC 7515, RFC 8725."""
 
-import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from jwt.algorithms import Algorithm
 
+from oauth import base64url
 from oauth.strict_json import parse_object
 
 MAX_LENGTH = 8192
@@ -46,6 +48,11 @@ class VerificationKey:
         return token.algorithm == self.name and self.algorithm.verify(token.signed, self.key, token.signature)
 
 
+def is_signed_by(token: UnverifiedToken, keys: Iterable[VerificationKey]) -> bool:
+    """Was it signed with one of the keys? Where it names a `kid`, with one of that id."""
+    return any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid)
+
+
 def read(token: str, *, with_key: bool = False) -> UnverifiedToken | str:
     """Take a compact token apart, or say in a word why it is none. Never raises, whatever the string.
 
@@ -58,7 +65,7 @@ def read(token: str, *, with_key: bool = False) -> UnverifiedToken | str:
     encoded_header, _, encoded_payload = signed.partition(".")
     if len(encoded_header) > (_MAX_HEADER_WITH_KEY if with_key else _MAX_HEADER):
         return "oversized_header"
-    raw_header, payload, signature = _decode(encoded_header), _decode(encoded_payload), _decode(encoded_signature)
+    raw_header, payload, signature = map(base64url.decode, (encoded_header, encoded_payload, encoded_signature))
     if raw_header is None or payload is None or signature is None:
         return "not_base64url"
     header, claims = parse_object(raw_header), parse_object(payload)
@@ -110,21 +117,11 @@ def sole_audience(claims: Mapping[str, Any]) -> str | None:
     return named if isinstance(named, str) else None
 
 
+def instant(seconds: float) -> datetime:
+    """A NumericDate (RFC 7519 §2) as an aware instant, of claims that passed `check_times`."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def _is_instant(value: object) -> TypeGuard[int | float]:
     """A NumericDate that a calendar has. Python's booleans are integers, JSON's are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME
-
-
-# To the standard alphabet; what is not of base64url becomes something that no alphabet has.
-_STANDARD = bytes.maketrans(b"-_+/=", b"+/!!!")
-
-
-def _decode(part: str) -> bytes | None:
-    """Base64url without padding, in its one canonical spelling (RFC 7515 §2)."""
-    encoded = part.encode().translate(_STANDARD) + b"=" * (-len(part) % 4)
-    try:
-        raw = binascii.a2b_base64(encoded, strict_mode=True)
-    except binascii.Error:
-        return None
-    # The last character has bits that no byte needs; unless they are zero, one token has several spellings.
-    return raw if binascii.b2a_base64(raw, newline=False) == encoded else None

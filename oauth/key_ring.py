@@ -3,7 +3,6 @@
 A key is made at first start and by `mcp-auth keys rotate`. Private parts are stored encrypted under MCP_AUTH_SECRET."""
 
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from joserfc.jwk import ECKey
 from jwt.algorithms import ECAlgorithm
 
+from oauth import base64url
 from oauth.access_token import ALGORITHM, TYPE
 from oauth.credentials import KeyEncryption
 from oauth.jws import UnverifiedToken, VerificationKey
@@ -39,7 +39,7 @@ class SigningKey:
     public_jwk: Mapping[str, str]
     verification: VerificationKey
     private_key: EllipticCurvePrivateKey
-    header: bytes
+    header: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,8 @@ class KeyRing:
     def sign(self, claims: Mapping[str, object], now: datetime) -> str:
         """The claims as a compact JWS of RFC 9068."""
         key = self.keys.signing(now)
-        signed = key.header + b"." + _encode_json(claims)
-        return (signed + b"." + _encode(self._algorithm.sign(signed, key.private_key))).decode()
+        signed = f"{key.header}.{_encode_json(claims)}"
+        return f"{signed}.{base64url.encode(self._algorithm.sign(signed.encode(), key.private_key))}"
 
     async def _add(self, number: int, now: datetime, signs_from: datetime) -> None:
         """Make a key of that number, unless another node was faster."""
@@ -152,12 +152,8 @@ class KeyRing:
         )
 
 
-def _encode(raw: bytes) -> bytes:
-    return urlsafe_b64encode(raw).rstrip(b"=")
-
-
-def _encode_json(value: Mapping[str, object]) -> bytes:
-    return _encode(_COMPACT.encode(value).encode())
+def _encode_json(value: Mapping[str, object]) -> str:
+    return base64url.encode(_COMPACT.encode(value).encode())
 
 
 _COMPACT = json.JSONEncoder(separators=(",", ":"))

@@ -3,8 +3,8 @@
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64encode
 
+from oauth import base64url
 from oauth.credentials import Entropy, new_secret
 from oauth.errors import OAuthError, invalid_grant, invalid_request
 
@@ -16,7 +16,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 def s256(verifier: str) -> str:
     """BASE64URL(SHA256(ASCII(verifier))), RFC 7636 §4.2."""
-    return urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=").decode()
+    return base64url.encode(hashlib.sha256(verifier.encode("ascii")).digest())
 
 
 def new_code_verifier(entropy: Entropy) -> str:

@@ -2,9 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from oauth.errors import OAuthError, access_denied, invalid_target
+from oauth.errors import OAuthError, invalid_target
 from oauth.resources import Resource, Resources
-from oauth.vocabulary import Role
 
 
 def canonical(indicator: str) -> str:
@@ -35,10 +34,3 @@ def check_granted(indicator: str | None, granted: str) -> OAuthError | None:
     if indicator is None or canonical(indicator) == granted:
         return None
     return invalid_target("resource is not the one that was granted.", reason="resource_not_granted")
-
-
-def check_resource_owner(resource: Resource, role: Role) -> OAuthError | None:
-    """May a person of this role obtain the audience at all? (D-13)"""
-    if role in resource.roles:
-        return None
-    return access_denied("This account may not use the resource.", reason="role_required")

@@ -4,6 +4,7 @@ They ask with every call that they get, and what is registered of them changes a
 
 from datetime import datetime, timedelta
 
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.models import Client
 from oauth.stores.ports import Store
@@ -19,7 +20,7 @@ class ResourceServers:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._known: dict[ClientId, tuple[Client, datetime]] = {}
+        self._known: BoundedDict[ClientId, tuple[Client, datetime]] = BoundedDict(_MOST_REMEMBERED)
 
     async def client(self, client_id: ClientId) -> Client | None:
         """The client of that id. Raises StoreUnavailable where it has to be asked for."""
@@ -29,7 +30,5 @@ class ResourceServers:
         client = await self._store.client(client_id)
         self._known.pop(client_id, None)
         if client is not None and client.introspects:
-            if len(self._known) >= _MOST_REMEMBERED:
-                del self._known[next(iter(self._known))]
             self._known[client_id] = (client, now + REMEMBERED)
         return client

@@ -69,10 +69,14 @@ class Resource:
         """Where the challenge points (RFC 9728 §5.1)."""
         return self.public_url + self.document_path
 
+    def admits(self, role: Role) -> bool:
+        """May a person of this role obtain the audience at all? (D-13)"""
+        return role in self.roles
+
     @property
     def admits_machines(self) -> bool:
         """May a client have this audience for itself? Not where a role or a factor is asked of everybody."""
-        return Role.USER in self.roles and self.second_factor is not SecondFactorDemand.EVERYBODY
+        return self.admits(Role.USER) and self.second_factor is not SecondFactorDemand.EVERYBODY
 
     def is_assured(self, acr: str, *, has_factor: bool) -> bool:
         """Was the sign-in strong enough? acr: of the token or session. has_factor: whether its person has enrolled a

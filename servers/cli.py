@@ -1,4 +1,4 @@
-"""The command line: mcp-auth dev | serve | migrate | keys | users | clients."""
+"""The command line: mcp-auth dev | serve | migrate | doctor | explain | keys | users | clients."""
 
 import asyncio
 import os
@@ -11,13 +11,13 @@ from cyclopts import App, Parameter, validators
 from oauth.clock import system_clock
 from oauth.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.stores.database import check_revision, parse_url
+from oauth.stores.database import parse_url
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.tables import REVISION
-from servers.clients import clients
-from servers.command import all_settings, command_settings, opened, run
+from servers.commands.clients import clients
+from servers.commands.common import all_settings, command_settings, opened, run
+from servers.commands.users import users
 from servers.settings import GatewaySettings
-from servers.users import users
 from servers.version import VERSION
 
 app = App(
@@ -144,7 +144,7 @@ def explain(name: str, *, json: bool = False) -> None:
     json
         One JSON object instead of sentences.
     """
-    from servers import explain as explaining  # noqa: PLC0415 - the other commands do without
+    from servers.commands import explain as explaining  # noqa: PLC0415 - the other commands do without
 
     try:
         run(explaining.explain(name, as_json=json))
@@ -168,14 +168,12 @@ def rotate() -> None:
 async def _check(settings: GatewaySettings) -> None:
     """Everything that would keep a worker from starting, told once and in a sentence."""
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         await _key_ring(settings, database).load(system_clock())
 
 
 async def _list_keys(settings: GatewaySettings) -> None:
     now = system_clock()
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         ring = _key_ring(settings, database)
         await ring.load(now)
     signing, verifying = ring.keys.signing(now), ring.keys.verifying(now)
@@ -186,7 +184,6 @@ async def _list_keys(settings: GatewaySettings) -> None:
 
 async def _rotate(settings: GatewaySettings) -> None:
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         key = await _key_ring(settings, database).rotate(system_clock())
     sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
 

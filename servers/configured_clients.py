@@ -14,7 +14,7 @@ from oauth.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.resources import Resources
 from oauth.stores.ports import Store
 from oauth.vocabulary import ClientId, Digest
-from servers.client_registration import SECRETS, Wanted, client_of, read_jwks
+from servers.preregistered_clients import SECRETS, Wanted, client_of, read_jwks
 
 log = structlog.get_logger()
 

@@ -120,7 +120,9 @@ class GatewaySettings(CommandSettings):
     supabase_url: Origin = Field(description="Address of the Supabase project, such as https://abc.supabase.co.")
     supabase_publishable_key: PublishableKey = Field(description="The project's publishable (or legacy anon) key.")
     supabase_secret_key: OptionalSecret = Field(
-        None, description="The project's secret (or legacy service_role) key; checks whether people may still sign in."
+        None,
+        description="The project's secret (or legacy service_role) key: we ask with it whether people are still there, "
+        "and delete accounts.",
     )
     supabase_jwt_secret: SharedSecret = Field(
         None, description="The project's legacy JWT secret, where it signs with that (HS256) and with no key pair."
@@ -151,7 +153,9 @@ class GatewaySettings(CommandSettings):
         0, ge=0, le=10, description="Reverse proxies in front that append to X-Forwarded-For."
     )
     allowed_origins: Words = Field(
-        (), description="Origins of browser clients that may call the MCP servers, separated by commas; * for all."
+        (),
+        description="Origins of browser clients that may call the MCP servers and the API, separated by commas; "
+        "* for all.",
     )
     allowed_hosts: Words = Field(
         (), description="Host headers that are accepted beside the public one, separated by commas."
@@ -244,7 +248,7 @@ class GatewaySettings(CommandSettings):
     sign_in_session_lifetime_seconds: Seconds = Field(28_800, description="How long a browser stays signed in.")
 
     @model_validator(mode="after")
-    def _distinct(self) -> "GatewaySettings":
+    def _consistent(self) -> "GatewaySettings":
         if (self.captcha_provider is None) != (self.captcha_site_key is None):
             raise ValueError(f"{PREFIX}CAPTCHA_PROVIDER and {PREFIX}CAPTCHA_SITE_KEY belong together: set both or none")
         identifiers = [resource.identifier for resource in self.all_resources]

@@ -72,7 +72,7 @@ class TrustedIssuerSettings(BaseModel):
         by_name = {each.path if each.is_served else each.identifier: each for each in resources}
         if self.resources is None:
             # Ours: nobody's word gives a role, and what asks for one is given on purpose or not at all.
-            return frozenset(each.identifier for each in resources if Role.USER in each.roles)
+            return frozenset(each.identifier for each in resources if each.admits(Role.USER))
         unknown = [name for name in self.resources if name not in by_name]
         if unknown:
             raise ValueError(f"{', '.join(unknown)} is not among the resources {', '.join(by_name)}")

@@ -10,6 +10,7 @@ from mcp_auth.supabase.liveness import AccessEnd, Liveness
 from mcp_auth.supabase.states import State
 from mcp_auth.supabase.webhook import Event, EventType, Unacceptable
 from oauth.clock import Clock
+from oauth.endpoints.body import BodyTooLarge, read_body
 from oauth.outages import RETRY_AFTER_SECONDS, Outage
 
 log = structlog.get_logger()
@@ -22,8 +23,9 @@ def webhook_routes(keys: tuple[bytes, ...], liveness: Liveness, access_end: Acce
     """keys: any of them may have signed, for rotation; with none there is no webhook."""
 
     async def receive(request: Request) -> Response:
-        body = await _read(request)
-        if body is None:
+        try:
+            body = await read_body(request, _MAX_BODY)
+        except BodyTooLarge:
             return _refused(Unacceptable(413, "webhook_oversized"))
         event = webhook.read(request.headers, body, keys, clock())
         if isinstance(event, Unacceptable):
@@ -59,12 +61,3 @@ def _refused(problem: Unacceptable) -> Response:
     log.info("webhook_refused", reason=problem.reason)
     body = {"error": {"code": problem.reason.upper(), "message": "The message is not signed by this project."}}
     return JSONResponse(body, problem.status, {"Cache-Control": "no-store"})
-
-
-async def _read(request: Request) -> bytes | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            return None
-    return body

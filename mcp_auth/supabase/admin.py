@@ -5,10 +5,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mcp_auth.supabase.client import Answer, SupabaseClient
-from oauth.outages import ProviderUnavailable
 from oauth.vocabulary import Subject
 
-_OK, _NOT_FOUND = 200, 404
+_NOT_FOUND = 404
 # The second is said of an id that is no UUID: nobody has one.
 _NOBODY = frozenset({"user_not_found", "validation_failed"})
 
@@ -32,7 +31,7 @@ class SupabaseAdmin:
         path = f"/admin/users/{quote(subject, safe='')}"
         answer = await self._client.request(method, path, bearer=self._client.api_key)
         gone = answer.status == _NOT_FOUND and answer.error_code in _NOBODY
-        if answer.status != _OK and not gone:
-            # A wrong key or address of ours, above all: not a word about the person.
-            raise ProviderUnavailable(f"/admin/users: status {answer.status}, code {answer.error_code[:64]!r}")
+        if not answer.is_ok and not gone:
+            # Not a word about the person.
+            raise answer.as_outage("/admin/users")
         return answer

@@ -13,7 +13,7 @@ from oauth.outages import ProviderUnavailable
 _TIMEOUT = httpx.Timeout(2.5, connect=2.0)
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.3  # SEED-6
-_SERVER_ERROR = 500
+_OK, _SERVER_ERROR = 200, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,21 @@ class Answer:
     body: Mapping[str, Any]
 
     @property
+    def is_ok(self) -> bool:
+        """Did it do what it was asked for?"""
+        return self.status == _OK
+
+    @property
     def error_code(self) -> str:
         """Supabase's own code for an error, in whichever of its formats."""
         for name in ("error_code", "code", "error"):
             if isinstance(self.body.get(name), str):
                 return str(self.body[name])
         return ""
+
+    def as_outage(self, asked: str) -> ProviderUnavailable:
+        """Of an answer that is no verdict: a wrong key or address of ours, for instance. asked: for the log."""
+        return ProviderUnavailable(f"{asked}: status {self.status}, code {self.error_code[:64]!r}")
 
 
 class SupabaseClient:

@@ -28,7 +28,6 @@ from oauth.vocabulary import Subject
 
 log = structlog.get_logger()
 
-_OK = 200
 # An access token that is closer to its end than this is refreshed first.
 _AHEAD = timedelta(minutes=1)
 # A session whose row is gone was ended by somebody: by its person, or with the account.
@@ -116,7 +115,7 @@ class HeldSessions:
 
     async def _conclude(self, subject: Subject, held: _Held, answer: Answer) -> Look | None:
         """What was said of a session counts if it is still the one that is held. None: it says nothing any more."""
-        if answer.status == _OK:
+        if answer.is_ok:
             return Look.at(answer.body, self._clock())
         look = _look_of(answer)
         now_held = await self._read(subject)
@@ -133,7 +132,7 @@ class HeldSessions:
         answer = await self._client.request(
             "POST", "/token", query={"grant_type": "refresh_token"}, json={"refresh_token": held.refresh_token}
         )
-        if answer.status != _OK:
+        if not answer.is_ok:
             return answer
         sealed = self._seal(subject, answer.body)
         if sealed is None:
@@ -177,7 +176,7 @@ def _look_of(answer: Answer) -> Look | None:
         return Look(State.DELETED)
     if code in _LOST:
         return None
-    raise ProviderUnavailable(f"a held session: status {answer.status}, code {code[:64]!r}")
+    raise answer.as_outage("a held session")
 
 
 def _name(subject: Subject) -> str:

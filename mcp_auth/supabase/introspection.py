@@ -16,6 +16,7 @@ from mcp_auth.rejection import AuthFailureReason, Rejection
 from mcp_auth.supabase import identity
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.users.models import Identity
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.outages import ProviderUnavailable
 from oauth.vocabulary import Subject
@@ -32,7 +33,6 @@ _PAUSE = timedelta(seconds=15)
 # Invented tokens are all different, so remembering does not help: from so many refusals in a window on, nobody asks.
 _MOST_REFUSALS = 10
 _WINDOW = timedelta(seconds=30)
-_OK = 200
 _VERDICTS = frozenset({400, 401, 403})
 
 SESSION_OVER = Rejection("supabase_session_ended", "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR)
@@ -46,7 +46,7 @@ class Introspection:
     def __init__(self, client: SupabaseClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._known: dict[bytes, tuple[datetime, _Answer]] = {}
+        self._known: BoundedDict[bytes, tuple[datetime, _Answer]] = BoundedDict(_MOST)
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
         self._paused_until = clock()
         self._refusals: deque[datetime] = deque(maxlen=_MOST_REFUSALS)
@@ -109,16 +109,13 @@ class Introspection:
 
     async def _user(self, token: str) -> Identity | None:
         answer = await self._client.request("GET", "/user", bearer=token)
-        if answer.status == _OK:
+        if answer.is_ok:
             return identity.of(answer.body)
         if answer.status in _VERDICTS and answer.error_code:
             return None
-        # A wrong address or key of ours, or too many requests: not a word about the token (SEED-5).
-        raise ProviderUnavailable(f"/user: status {answer.status}, code {answer.error_code[:64]!r}")
+        # Too many requests, for instance: not a word about the token (SEED-5).
+        raise answer.as_outage("/user")
 
     def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
-        self._known.pop(key, None)
-        if len(self._known) >= _MOST:
-            del self._known[next(iter(self._known))]
         self._known[key] = (until, answer)
         return answer

@@ -14,6 +14,7 @@ from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.held_sessions import HeldSessions, Look
 from mcp_auth.supabase.states import Known, State, StateStore
 from mcp_auth.users.standings import Presence
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.outages import Outage, ProviderUnavailable
 from oauth.vocabulary import Subject
@@ -74,7 +75,7 @@ class Liveness:
         self._lasting = lasting
         self._paused_until = clock()
         self._asking: dict[Subject, asyncio.Task[Look | None]] = {}
-        self._just_seen: dict[Subject, datetime] = {}
+        self._just_seen: BoundedDict[Subject, datetime] = BoundedDict(_MOST)
 
     async def presence(self, subject: Subject) -> Presence:
         """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
@@ -102,7 +103,7 @@ class Liveness:
         if known is not None and known.state is not State.ACTIVE:
             return False
         if known is not None and now - known.checked_at <= _RECENT:
-            self._see(subject, known.checked_at)
+            self._just_seen[subject] = known.checked_at
             return True
         if known is None or now - known.checked_at > self._lasting:
             look = await self._ask(subject)
@@ -110,7 +111,7 @@ class Liveness:
             look = await self._ask_or(subject, known)
         if look is None:
             # Nor is there anybody to ask in the next moment.
-            self._see(subject, now)
+            self._just_seen[subject] = now
         return look is None or (look.state is State.ACTIVE and not look.signed_out)
 
     async def note(self, subject: Subject, state: State) -> None:
@@ -199,15 +200,10 @@ class Liveness:
             await self._access_end.of_links(subject)
         before = await self._states.put(subject, known)
         if known.state is State.ACTIVE:
-            self._see(subject, known.checked_at)
+            self._just_seen[subject] = known.checked_at
         elif before is not known.state:
             log.info("access_ended", subject=subject, reason=f"supabase_{known.state}")
             await self._access_end.of_everything(subject)
-
-    def _see(self, subject: Subject, at: datetime) -> None:
-        if len(self._just_seen) >= _MOST:
-            del self._just_seen[next(iter(self._just_seen))]
-        self._just_seen[subject] = at
 
 
 def _presence(look: Look | None) -> Presence:

@@ -16,7 +16,6 @@ log = structlog.get_logger()
 
 LIFETIME = timedelta(minutes=5)
 _PAUSE = timedelta(seconds=10)
-_OK = 200
 
 # Supabase's names of social providers, and what their buttons say. A name that is not here is never offered.
 _PROVIDERS = {
@@ -97,7 +96,7 @@ class Project:
         except ProviderUnavailable as outage:
             log.warning("project_settings_unavailable", cause=str(outage), kept=self._known is not None)
             return
-        if answer.status != _OK or not isinstance(answer.body.get("external"), dict):
+        if not answer.is_ok or not isinstance(answer.body.get("external"), dict):
             log.warning("project_settings_unavailable", cause=f"status {answer.status}", kept=self._known is not None)
             return
         self._known, self._fetched_at = answer.body, self._clock()

@@ -2,14 +2,11 @@
 
 import re
 
-import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberFormat
-
+from mcp_auth.users import phone
 from oauth.resource_owners import Channel, Recipient
 
 _MAX_EMAIL = 320  # RFC 5321: 64 + @ + 255
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
-_MOST_TYPED = 40
 
 
 def parse(text: str, region: str) -> Recipient | None:
@@ -17,12 +14,5 @@ def parse(text: str, region: str) -> Recipient | None:
     text = text.strip()
     if "@" in text:
         return Recipient(Channel.EMAIL, text.lower()) if len(text) <= _MAX_EMAIL and _EMAIL.fullmatch(text) else None
-    if len(text) > _MOST_TYPED:
-        return None
-    try:
-        number = phonenumbers.parse(text, region)
-    except NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return Recipient(Channel.PHONE, phonenumbers.format_number(number, PhoneNumberFormat.E164))
+    number = phone.typed(text, region)
+    return None if number is None else Recipient(Channel.PHONE, number)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote, urlencode
 
 import structlog
@@ -20,6 +20,7 @@ from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from oauth.clock import Clock
+from oauth.jws import instant
 from oauth.outages import ProviderUnavailable
 from oauth.resource_owners import (
     Channel,
@@ -36,7 +37,6 @@ from oauth.vocabulary import AAL2, Subject
 
 log = structlog.get_logger()
 
-_OK = 200
 _TOO_MANY = 429
 _REFUSALS = {
     "invalid_credentials": SignInRefusal.WRONG_CREDENTIALS,
@@ -145,7 +145,7 @@ class SupabaseResourceOwners:
             **({"channel": "sms"} if recipient.channel is Channel.PHONE else _challenge(back)),
         }
         answer = await self._client.request("POST", "/otp", query={"redirect_to": back.redirect_uri}, json=body)
-        if answer.status == _OK or answer.error_code in _AS_IF_SENT:
+        if answer.is_ok or answer.error_code in _AS_IF_SENT:
             return None
         return _refusal("/otp", answer)
 
@@ -164,7 +164,7 @@ class SupabaseResourceOwners:
         """See ResourceOwners."""
         body = {"domain": domain, "redirect_to": back.redirect_uri, "skip_http_redirect": True, **_challenge(back)}
         answer = await self._client.request("POST", "/sso", json=body)
-        if answer.status != _OK:
+        if not answer.is_ok:
             return _refusal("/sso", answer)
         url = answer.body.get("url")
         # Ours: people are sent to https, or to where Supabase itself is.
@@ -183,7 +183,7 @@ class SupabaseResourceOwners:
         """See ResourceOwners."""
         path = f"/factors/{quote(factor_id, safe='')}/challenge"
         answer = await self._client.request("POST", path, json={"channel": "sms"}, bearer=proof)
-        if answer.status != _OK:
+        if not answer.is_ok:
             return _refusal("/factors/challenge", answer)
         challenge_id = answer.body.get("id")
         if not isinstance(challenge_id, str):
@@ -211,7 +211,7 @@ class SupabaseResourceOwners:
     ) -> Outcome:
         """Ask for a session; what it proves is decided here."""
         answer = await self._client.request("POST", path, query=query, json=body, bearer=bearer)
-        if answer.status != _OK:
+        if not answer.is_ok:
             return _refusal(path.split("/")[1], answer)
         token, user = answer.body.get("access_token"), answer.body.get("user")
         if not isinstance(token, str) or not isinstance(user, dict):
@@ -234,7 +234,7 @@ class SupabaseResourceOwners:
         return ResourceOwner(
             person.supabase_id,
             account,
-            datetime.fromtimestamp(session.issued_at, UTC),
+            instant(session.issued_at),
             session.acr,
             identity.external(user),
         )
@@ -254,8 +254,7 @@ class SupabaseResourceOwners:
         try:
             forged = bearer.check_signature(unverified, await self._keys.key_of(unverified))
         except JWKSUnavailable:  # SEED-4
-            expires_at = datetime.fromtimestamp(session.expires_at, UTC)
-            confirmed = await self._introspection.confirm(token, subject, expires_at)
+            confirmed = await self._introspection.confirm(token, subject, instant(session.expires_at))
             return confirmed if isinstance(confirmed, Rejection) else session
         return forged or session
 
@@ -266,8 +265,8 @@ def _refusal(path: str, answer: Answer) -> SignInRefusal:
         return refusal
     if answer.status == _TOO_MANY:
         return SignInRefusal.TOO_MANY_ATTEMPTS
-    # A wrong key or path of ours, for instance: not the person's fault, so not told as such.
-    raise ProviderUnavailable(f"{path}: status {answer.status}, code {answer.error_code[:64]!r}")
+    # Not the person's fault, so not told as such.
+    raise answer.as_outage(path)
 
 
 def _challenge(back: Return) -> dict[str, str]:

@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 import structlog
 
 from mcp_auth import bearer
-from mcp_auth.first_party import instant
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
+from oauth.jws import instant
 from oauth.outages import Outage
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ class Filling:
         self._introspection = introspection
         self._users = users
         self._clock = clock
-        self._paused: dict[tuple[str, object, object], datetime] = {}
+        self._paused: BoundedDict[tuple[str, object, object], datetime] = BoundedDict(_MOST)
 
     async def fill(self, user: User, session: str) -> User:
         """session: a Supabase access token of this person, verified. → the row as it then is. Never raises Outage."""
@@ -43,8 +44,6 @@ class Filling:
         key, now = (user.id, email, phone), self._clock()
         if now < self._paused.get(key, now):
             return user
-        if len(self._paused) >= _MOST:
-            del self._paused[next(iter(self._paused))]
         self._paused[key] = now + _PAUSE
         try:
             person = await self._introspection.confirm(session, user.supabase_id, instant(read.claims["exp"]))

@@ -1,6 +1,7 @@
 """Supabase id → local id. It never changes, so a hot route need not read the row for it (SEED-16)."""
 
 from mcp_auth.users.store import UserStore
+from oauth.bounded_dict import BoundedDict
 from oauth.vocabulary import Subject
 
 _MOST = 100_000
@@ -11,7 +12,7 @@ class KnownIds:
 
     def __init__(self, users: UserStore) -> None:
         self._users = users
-        self._ids: dict[Subject, str] = {}
+        self._ids: BoundedDict[Subject, str] = BoundedDict(_MOST)
 
     async def of(self, subject: Subject) -> str | None:
         """The local id, if there is a row. Raises StoreUnavailable."""
@@ -21,7 +22,5 @@ class KnownIds:
         user = await self._users.get(subject)
         if user is None:
             return None
-        if len(self._ids) >= _MOST:
-            del self._ids[next(iter(self._ids))]
         self._ids[subject] = user.id
         return user.id

@@ -25,6 +25,12 @@ def confirmed(number: str, region: str) -> str | None:
     return None
 
 
+def typed(text: str, region: str) -> str | None:
+    """A number that somebody typed → E.164; None when it is none. region: whose numbers need no country code."""
+    number = _parse(text, region) if len(text) <= _MOST else None
+    return _e164(number) if number is not None and phonenumbers.is_valid_number(number) else None
+
+
 def _parse(text: str, region: str) -> PhoneNumber | None:
     try:
         return phonenumbers.parse(text, region)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mcp_auth.users.store import UserStore
+from oauth.bounded_dict import BoundedDict
 from oauth.clock import Clock
 from oauth.resource_owners import Standing
 from oauth.vocabulary import Role, Subject
@@ -39,7 +40,7 @@ class Standings:
         self._store = store
         self._liveness = liveness
         self._clock = clock
-        self._remembered: dict[Subject, tuple[datetime, Standing]] = {}
+        self._remembered: BoundedDict[Subject, tuple[datetime, Standing]] = BoundedDict(_MOST)
 
     async def of(self, subject: Subject) -> Standing:
         """Where the person stands; someone without a row is not active. StoreUnavailable when nobody can tell."""
@@ -53,9 +54,6 @@ class Standings:
         else:
             presence = await self._liveness.presence(subject)
             standing = Standing(user.is_active and presence.there, user.role, presence.has_factor)
-        self._remembered.pop(subject, None)
-        if len(self._remembered) >= _MOST:
-            del self._remembered[next(iter(self._remembered))]
         self._remembered[subject] = (now + REMEMBERED, standing)
         return standing
 

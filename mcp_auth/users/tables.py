@@ -3,14 +3,9 @@
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from mcp_auth.users.models import AuthMethod
+from oauth.stores.database import NAMING_CONVENTION
 
-metadata = MetaData(
-    naming_convention={
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 _METHODS = ", ".join(f"'{method}'" for method in AuthMethod)
 

@@ -13,15 +13,15 @@ class BodyTooLarge(Exception):
     """The rest was not read; the routes answer 413."""
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body. BodyTooLarge as soon as it is known to be."""
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """The whole body. BodyTooLarge as soon as it is known to be. most: bytes."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > MAX_BODY:
+    if announced.isdecimal() and int(announced) > most:
         raise BodyTooLarge
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > most:
             raise BodyTooLarge
     return body
 

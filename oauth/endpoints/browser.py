@@ -5,12 +5,11 @@ signed in; a third one, while the browser is at a provider, which request it com
 knows their digests alone."""
 
 import hmac
-from base64 import urlsafe_b64encode
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import credentials
+from oauth import base64url, credentials
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
 from oauth.models import AuthorizationRequest, SignInSession
@@ -64,7 +63,7 @@ def _mac(secret: str, form: str) -> str:
     mac = hmac.digest(
         secret.encode("utf-8", "surrogatepass"), b"form " + form.encode("utf-8", "surrogatepass"), "sha256"
     )
-    return urlsafe_b64encode(mac).rstrip(b"=").decode()
+    return base64url.encode(mac)
 
 
 def remember_return(response: Response, handle: str, server: AuthorizationServer) -> None:

@@ -106,7 +106,6 @@ async def _with_assertion_checked(
         # D-8: a token request looks nothing up; that the keys are fetched in the meantime is told to come back for.
         renewing = client_assertion.is_by_unknown_key(known) and await server.client_documents.renew_keys(client)
         return temporarily_unavailable("client_keys_renewing") if renewing else known
-    counted = await server.store.add_attempts({known: 1}, now + client_assertion.REMEMBERED)
-    if counted[known] > 1:
+    if not await throttle.is_first(known, now + client_assertion.REMEMBERED, server):
         return invalid_client("Client authentication failed.", reason="client_assertion_replayed")
     return replace(caller, assertion_holds=True)

@@ -6,21 +6,18 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_id_url, credentials, parameters, redirect_uri
+from oauth import client_id_url, credentials, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
 from oauth.endpoints import pending as pending_request
-from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import current_session, end_session
 from oauth.endpoints.pending import Pending
 from oauth.endpoints.responses import message_page, page, redirect
 from oauth.endpoints.revocation import revoke_grant
-from oauth.endpoints.sign_in import malformed
-from oauth.errors import OAuthError, access_denied
+from oauth.errors import access_denied
 from oauth.flow_steps import Step
 from oauth.models import AuthorizationCode, Client, Grant, SignInSession
 from oauth.pages import Message
-from oauth.resource_indicator import check_resource_owner
 from oauth.resource_owners import Standing
 from oauth.resources import Resource
 from oauth.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
@@ -33,10 +30,7 @@ _STAY_CONNECTED = "Stay connected when you are not using it"
 
 async def show_consent(request: Request, server: AuthorizationServer) -> Response:
     """GET /consent?request="""
-    params = parameters.parse_encoded(request.scope["query_string"])
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
+    pending = await pending_request.opened(request, server)
     if isinstance(pending, Response):
         return pending
     session = await current_session(request, server)
@@ -48,15 +42,10 @@ async def show_consent(request: Request, server: AuthorizationServer) -> Respons
 
 async def decide(request: Request, server: AuthorizationServer) -> Response:
     """POST /consent with request, csrf, decision=allow|deny → 303 to the client."""
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find(params, request, server)
-    if isinstance(pending, Response):
-        return pending
-    forged = pending_request.check_form(params, pending, request, server)
-    if forged is not None:
-        return forged
+    found = await pending_request.posted(request, server, pending_request.find)
+    if isinstance(found, Response):
+        return found
+    params, pending = found
     decision = params.get("decision")
     if decision not in {"allow", "deny"}:
         return message_page(request, server, _UNDECIDED)
@@ -179,7 +168,7 @@ def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> 
     """The reason why this person cannot have this resource; None when they can (D-13)."""
     if not standing.active:
         return "user_inactive"
-    if check_resource_owner(resource, standing.role) is not None:
+    if not resource.admits(standing.role):
         return "role_required"
     if not resource.is_assured(session.acr, has_factor=standing.has_factor):
         return "second_factor_required"

@@ -10,6 +10,7 @@ from starlette.types import Scope
 from oauth import client_authentication, credentials, dpop, identity_assertion, jws
 from oauth.authorization_server import AuthorizationServer
 from oauth.client_authentication import PresentedClient
+from oauth.endpoints import throttle
 from oauth.errors import OAuthError, invalid_client, invalid_grant, unsupported_grant_type
 from oauth.flow_steps import Step
 from oauth.grant_types import client_credentials
@@ -17,7 +18,6 @@ from oauth.grant_types import identity_assertion as identity_assertion_grant
 from oauth.grant_types.decision import Issue, Refuse
 from oauth.identity_assertion import IdentityAssertion
 from oauth.models import Client, Grant
-from oauth.resource_indicator import check_resource_owner
 from oauth.resources import Resource
 from oauth.token_request import ClientCredentialsRequest, IdentityAssertionRequest
 from oauth.vocabulary import GrantId, Subject
@@ -73,8 +73,7 @@ async def with_assertion(
     if barred is not None:
         return Refuse(barred)
     # Last, so that nothing but a good request spends it (STD-219).
-    counted = await server.store.add_attempts({asserted.known_as: 1}, asserted.remembered_until)
-    if counted[asserted.known_as] > 1:
+    if not await throttle.is_first(asserted.known_as, asserted.remembered_until, server):
         return Refuse(_REPLAYED)
     grant = identity_assertion_grant.grant_of(
         asserted,
@@ -116,7 +115,7 @@ async def _asserted(
 async def _check_person(subject: Subject, resource: Resource, server: AuthorizationServer) -> OAuthError | None:
     """What everybody is asked at a refresh as well (D-13, D-14)."""
     standing = await server.resource_owners.standing(subject)
-    if not standing.active or check_resource_owner(resource, standing.role) is not None:
+    if not standing.active or not resource.admits(standing.role):
         return invalid_grant("The person may not use this resource.", reason="resource_owner_not_permitted")
     if not resource.is_assured("", has_factor=standing.has_factor):
         return invalid_grant("This needs a sign-in with a second factor.", reason="second_factor_required")

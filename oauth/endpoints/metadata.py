@@ -1,12 +1,11 @@
 """The documents that clients discover us by (RFC 8414, RFC 9728, RFC 7517)."""
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints.responses import json_response
 from oauth.flow_steps import Step
 from oauth.key_ring import JWKS_MAX_AGE
 from oauth.resources import Resource
@@ -32,8 +31,4 @@ async def protected_resource_metadata(resource: Resource, request: Request, serv
 
 
 def _document(document: dict[str, object], max_age: int) -> Response:
-    return Response(
-        json.dumps(document, separators=(",", ":")),
-        headers={"Cache-Control": f"public, max-age={max_age}"},
-        media_type="application/json",
-    )
+    return json_response(document, headers={"Cache-Control": f"public, max-age={max_age}"})

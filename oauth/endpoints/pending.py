@@ -3,6 +3,7 @@
 Back, reload, a second click, a page from yesterday, a link from somebody else: each ends in a sentence, never in
 an error of ours."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -10,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from oauth import redirect_uri
+from oauth import parameters, redirect_uri
 from oauth.authorization_server import AuthorizationServer
 from oauth.credentials import digest
+from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import browser_secret, form_names, form_token, form_token_matches, is_bound
 from oauth.endpoints.responses import message_page
 from oauth.errors import OAuthError
@@ -23,6 +25,8 @@ from oauth.resources import Resource
 from oauth.vocabulary import Subject
 
 log = structlog.get_logger()
+
+Find = Callable[[Parameters, Request, AuthorizationServer], Awaitable["Pending | Response"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,9 @@ class Pending:
         return self.client.name or "An app without a name"
 
 
-async def find(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+async def find(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
     """The request that `request=` names, answered or not; it must be of this browser."""
-    handle = parameters.get("request")
+    handle = params.get("request")
     if handle is None:
         return message_page(request, server, _NOT_STARTED)
     asked = await server.store.authorization_request(digest(handle))
@@ -80,9 +84,9 @@ async def find(parameters: Parameters, request: Request, server: AuthorizationSe
     return Pending(handle, asked, client, resource, secret, request.scope)
 
 
-async def find_open(parameters: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+async def find_open(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
     """As find, but still waiting for its answer."""
-    pending = await find(parameters, request, server)
+    pending = await find(params, request, server)
     if isinstance(pending, Response):
         return pending
     if pending.asked.decided_at is not None:
@@ -92,13 +96,37 @@ async def find_open(parameters: Parameters, request: Request, server: Authorizat
     return pending
 
 
-def check_form(
-    parameters: Parameters, pending: Pending, request: Request, server: AuthorizationServer
-) -> Response | None:
-    """Was the form made by one of our pages in this browser?"""
-    if form_token_matches(parameters.get("csrf"), browser_secret(request, server), pending.handle):
-        return None
-    return message_page(request, server, _FOREIGN, status=403)
+async def opened(request: Request, server: AuthorizationServer) -> Pending | Response:
+    """As find_open, of what the query of a page names."""
+    params = parameters.parse_encoded(request.scope["query_string"])
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    return await find_open(params, request, server)
+
+
+async def posted(
+    request: Request, server: AuthorizationServer, find: Find = find_open
+) -> tuple[Parameters, Pending] | Response:
+    """The form of a page of ours in this browser, and the request that it names; or the page that says why not."""
+    params = await read_form(request)
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    pending = await find(params, request, server)
+    if isinstance(pending, Response):
+        return pending
+    if not form_token_matches(params.get("csrf"), browser_secret(request, server), pending.handle):
+        return message_page(request, server, _FOREIGN, status=403)
+    return params, pending
+
+
+def malformed(error: OAuthError) -> Message:
+    """For a query or form that no page of ours sends."""
+    return Message(
+        "The page sent something unreadable",
+        error.description,
+        "Go back, reload the page and try again.",
+        reason=error.reason,
+    )
 
 
 def switched_off(client: Client, request: Request, server: AuthorizationServer) -> Response:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from oauth import dpop
 from oauth.authorization_server import AuthorizationServer
 from oauth.dpop import Proof
+from oauth.endpoints import throttle
 from oauth.errors import OAuthError, invalid_dpop_proof, use_dpop_nonce
 
 
@@ -19,7 +20,6 @@ async def proven(request: Request, server: AuthorizationServer) -> Proof | OAuth
         return proof
     if server.settings.dpop_nonces and not server.dpop_nonces.are_good(proof.nonce, now):
         return use_dpop_nonce(server.dpop_nonces.current(now))
-    counted = await server.store.add_attempts({proof.known_as: 1}, now + dpop.REMEMBERED)
-    if counted[proof.known_as] > 1:
+    if not await throttle.is_first(proof.known_as, now + dpop.REMEMBERED, server):
         return invalid_dpop_proof("The DPoP proof was used before.", reason="dpop_replayed")
     return proof

@@ -5,14 +5,13 @@ from dataclasses import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import parameters
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import pending as pending_request
 from oauth.endpoints import sign_in_progress as progress
 from oauth.endpoints import throttle
-from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, redirect
-from oauth.endpoints.sign_in import go_on, malformed, posted
+from oauth.endpoints.pending import Pending, posted
+from oauth.endpoints.responses import redirect
+from oauth.endpoints.sign_in import go_on
 from oauth.endpoints.sign_in_code import clean_code
 from oauth.endpoints.sign_in_problems import (
     FACTOR_UNKNOWN,
@@ -24,7 +23,6 @@ from oauth.endpoints.sign_in_problems import (
     step_page,
 )
 from oauth.endpoints.sign_in_progress import FactorAsked
-from oauth.errors import OAuthError
 from oauth.outages import ProviderUnavailable
 from oauth.resource_owners import SecondFactor, SignInRefusal
 
@@ -33,10 +31,7 @@ _GUESSES = 5
 
 async def show_factor(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin/factor?request="""
-    params = parameters.parse_encoded(request.scope["query_string"])
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
+    pending = await pending_request.opened(request, server)
     if isinstance(pending, Response):
         return pending
     asked = progress.of(pending)

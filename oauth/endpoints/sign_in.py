@@ -4,15 +4,13 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import parameters
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import pending as pending_request
 from oauth.endpoints import sign_in_progress as progress
 from oauth.endpoints import throttle
-from oauth.endpoints.body import read_form
 from oauth.endpoints.browser import begin_session, current_session, end_session
-from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, redirect
+from oauth.endpoints.pending import Pending, posted
+from oauth.endpoints.responses import redirect
 from oauth.endpoints.sign_in_problems import (
     IDENTIFIER_MISSING,
     PASSWORD_MISSING,
@@ -23,10 +21,8 @@ from oauth.endpoints.sign_in_problems import (
     of_wait,
     step_page,
 )
-from oauth.errors import OAuthError
 from oauth.flow_steps import Step
 from oauth.outages import ProviderUnavailable
-from oauth.pages import Message
 from oauth.parameters import Parameters
 from oauth.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
 
@@ -37,10 +33,7 @@ _MAX_PASSWORD = 1024
 
 async def show_sign_in(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin?request="""
-    params = parameters.parse_encoded(request.scope["query_string"])
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
+    pending = await pending_request.opened(request, server)
     if isinstance(pending, Response):
         return pending
     if await current_session(request, server) is not None:
@@ -76,32 +69,16 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
     """POST /signout with request, csrf: "not you?" leads back to the sign-in page of the same request."""
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find(params, request, server)
-    if isinstance(pending, Response):
-        return pending
-    forged = pending_request.check_form(params, pending, request, server)
-    if forged is not None:
-        return forged
+    found = await posted(request, server, pending_request.find)
+    if isinstance(found, Response):
+        return found
+    _, pending = found
     response = redirect(f"/signin?request={pending.handle}")
     await end_session(request, response, server)
     return response
 
 
 # -- what the other steps share
-
-
-async def posted(request: Request, server: AuthorizationServer) -> tuple[Parameters, Pending] | Response:
-    """The form of a step, made by one of our pages for a request that still waits; or the page that says why not."""
-    params = await read_form(request)
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
-    if isinstance(pending, Response):
-        return pending
-    return pending_request.check_form(params, pending, request, server) or (params, pending)
 
 
 async def go_on(
@@ -158,16 +135,6 @@ def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None
 def missing_identifier(params: Parameters) -> Problem | None:
     """When nothing was typed."""
     return None if params.get("email", "").strip() else IDENTIFIER_MISSING
-
-
-def malformed(error: OAuthError) -> Message:
-    """For a query or form that no page of ours sends."""
-    return Message(
-        "The page sent something unreadable",
-        error.description,
-        "Go back, reload the page and try again.",
-        reason=error.reason,
-    )
 
 
 def _password_problem(password: str) -> Problem | None:

@@ -3,15 +3,15 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import parameters, pkce
+from oauth import pkce
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import pending as pending_request
 from oauth.endpoints import sign_in_progress as progress
 from oauth.endpoints import throttle
 from oauth.endpoints.browser import remember_return
-from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, redirect
-from oauth.endpoints.sign_in import captcha_token, form, go_on, malformed, missing_identifier, posted
+from oauth.endpoints.pending import Pending, posted
+from oauth.endpoints.responses import redirect
+from oauth.endpoints.sign_in import captcha_token, form, go_on, missing_identifier
 from oauth.endpoints.sign_in_problems import (
     TYPED_CODE_MALFORMED,
     UNAVAILABLE,
@@ -22,7 +22,6 @@ from oauth.endpoints.sign_in_problems import (
 )
 from oauth.endpoints.sign_in_progress import CodeSent
 from oauth.endpoints.sign_in_return import back_to
-from oauth.errors import OAuthError
 from oauth.outages import ProviderUnavailable
 from oauth.resource_owners import Channel, SignInRefusal
 
@@ -68,10 +67,7 @@ async def send_code(request: Request, server: AuthorizationServer) -> Response:
 
 async def show_code(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin/code?request="""
-    params = parameters.parse_encoded(request.scope["query_string"])
-    if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    pending = await pending_request.find_open(params, request, server)
+    pending = await pending_request.opened(request, server)
     if isinstance(pending, Response):
         return pending
     sent = progress.of(pending)

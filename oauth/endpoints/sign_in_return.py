@@ -13,9 +13,9 @@ from oauth.endpoints import pending as pending_request
 from oauth.endpoints import sign_in_progress as progress
 from oauth.endpoints import throttle
 from oauth.endpoints.browser import forget_return, remember_return, returning_handle
-from oauth.endpoints.pending import Pending
+from oauth.endpoints.pending import Pending, malformed, posted
 from oauth.endpoints.responses import message_page, redirect
-from oauth.endpoints.sign_in import form, go_on, malformed, posted
+from oauth.endpoints.sign_in import form, go_on
 from oauth.endpoints.sign_in_problems import PROVIDER_REFUSED, UNAVAILABLE, of_refusal, of_wait
 from oauth.endpoints.sign_in_progress import CodeSent, SentAway
 from oauth.errors import OAuthError

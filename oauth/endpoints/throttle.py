@@ -1,10 +1,10 @@
 """Guessing is slow: attempts are counted per account, per address and in total (F-3), in the store, so that nodes
-share the counts and a restart forgets none.
+share the counts and a restart forgets none. What may be used once is counted there too.
 
 An account is closed to guesses for the rest of a window, never for good, and only the method that was guessed at."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.requests import Request
 
@@ -39,10 +39,12 @@ async def count(
         limits.window,
     )
     allowed = (most or limits.per_account, limits.per_address, limits.in_total)
-    over = [attempts.until for attempts, at_most in zip(counted, allowed, strict=True) if attempts.count > at_most]
-    if not over:
-        return None
-    return _wait_until(max(over), now)
+    over = [
+        attempts.seconds_left(now)
+        for attempts, at_most in zip(counted, allowed, strict=True)
+        if attempts.count > at_most
+    ]
+    return Wait(max(over)) if over else None
 
 
 async def count_registration(request: Request, server: AuthorizationServer) -> Wait | None:
@@ -50,16 +52,14 @@ async def count_registration(request: Request, server: AuthorizationServer) -> W
     now, settings = server.clock(), server.settings
     key = digest(f"registration {_address(request)}")
     (counted,) = await server.store.count_attempts([key], now, settings.attempts.window)
-    if counted.count <= settings.registration.per_address:
-        return None
-    return _wait_until(counted.until, now)
+    return None if counted.count <= settings.registration.per_address else Wait(counted.seconds_left(now))
 
 
 async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Wait | None:
     """The same for a client secret that nobody has found to be right yet."""
     now, limits = server.clock(), server.settings.attempts
     (counted,) = await server.store.count_attempts([secret_key(client_id, request)], now, limits.window)
-    return None if counted.count <= limits.per_client else _wait_until(counted.until, now)
+    return None if counted.count <= limits.per_client else Wait(counted.seconds_left(now))
 
 
 async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:
@@ -67,13 +67,15 @@ async def forget_secrets(client_id: ClientId, request: Request, server: Authoriz
     await server.store.forget_attempts(secret_key(client_id, request))
 
 
+async def is_first(known_as: Digest, until: datetime, server: AuthorizationServer) -> bool:
+    """Is it the first time, over all nodes, that this is used, which counts once? until: it is remembered so long."""
+    counted = await server.store.add_attempts({known_as: 1}, until)
+    return counted[known_as] == 1
+
+
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
     """The right one was among them: the account starts anew."""
     await server.store.forget_attempts(_account_key(method, account))
-
-
-def _wait_until(end: datetime, now: datetime) -> Wait:
-    return Wait(max(1, -(-(end - now) // timedelta(seconds=1))))
 
 
 def _account_key(method: str, account: str) -> Digest:

@@ -19,7 +19,6 @@ from oauth.flow_steps import Step
 from oauth.grant_types import authorization_code, refresh_token
 from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
 from oauth.models import AuthorizationCode, Client, RefreshToken
-from oauth.resource_indicator import check_resource_owner
 from oauth.scope import to_text
 from oauth.token_request import (
     AuthorizationCodeRequest,
@@ -125,7 +124,7 @@ async def _refresh(
     # repeats the request, and the retry is idempotent (D-8).
     standing = await server.resource_owners.standing(decision.grant.subject)
     resource = server.resources.get(decision.grant.resource)
-    if not standing.active or resource is None or check_resource_owner(resource, standing.role) is not None:
+    if not standing.active or resource is None or not resource.admits(standing.role):
         ended = invalid_grant("The person may no longer use this resource.", reason="resource_owner_not_permitted")
         return Refuse(ended, revoke=decision.grant)
     if not resource.is_assured(decision.grant.acr, has_factor=standing.has_factor):

@@ -21,6 +21,8 @@ from oauth.strict_json import parse_object
 _TOTAL = timedelta(seconds=5)
 # So that there is time for another address where the first one does not answer.
 _LIMITS = httpx.Timeout(_TOTAL.total_seconds(), connect=2)
+# STD-25. The second is for what a server says nothing of.
+LEAST_FRESH, _FRESH, _MOST_FRESH = timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24)
 _OK = 200
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json", re.IGNORECASE)
 _MAX_AGE = re.compile(r"(?:^|,)\s*max-age\s*=\s*\"?([0-9]{1,9})\"?\s*(?:,|$)", re.IGNORECASE)
@@ -49,6 +51,11 @@ class Fetched:
 
     document: dict[str, object]
     max_age: timedelta | None
+
+    @property
+    def fresh_for(self) -> timedelta:
+        """How long it need not be fetched again: what its server says counts within our bounds."""
+        return min(max(_FRESH if self.max_age is None else self.max_age, LEAST_FRESH), _MOST_FRESH)
 
 
 # Of their own: a stranger's name server that never answers would hold up every other look-up of the process, in the few

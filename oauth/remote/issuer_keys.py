@@ -16,8 +16,6 @@ from oauth.remote.fetching import FetchFailed, Network, UnusableAnswer, fetch_ob
 log = structlog.get_logger()
 
 _MOST_BYTES = 64 * 1024
-# What their server says counts between these; the second is for one that says nothing.
-_LEAST_FRESH, _FRESH, _MOST_FRESH = timedelta(minutes=5), timedelta(hours=1), timedelta(hours=24)
 # An unknown key is looked for this often, whoever names it (F-12); and so long are old ones good without their server.
 _PAUSE = timedelta(seconds=30)
 _LAST_GOOD = timedelta(hours=24)
@@ -85,7 +83,7 @@ class IssuerKeys:
             self._found = None
             log.warning("issuer_keys_unavailable", issuer=self._issuer, reason=failure.reason)
             return
-        self._kept, self._failed = _Kept(keys, now, now + _fresh(fetched.max_age)), False
+        self._kept, self._failed = _Kept(keys, now, now + fetched.fresh_for), False
 
     async def _find(self, now: datetime) -> str:
         """Where the metadata says. Raises FetchFailed."""
@@ -103,10 +101,6 @@ class IssuerKeys:
             if isinstance(metadata, str):
                 problem = metadata
                 continue
-            self._found = _Found(metadata.jwks_uri, now + _fresh(fetched.max_age))
+            self._found = _Found(metadata.jwks_uri, now + fetched.fresh_for)
             return metadata.jwks_uri
         raise UnusableAnswer(f"metadata_{problem}")
-
-
-def _fresh(max_age: timedelta | None) -> timedelta:
-    return min(max(max_age if max_age is not None else _FRESH, _LEAST_FRESH), _MOST_FRESH)

@@ -16,6 +16,15 @@ from oauth.outages import StoreUnavailable
 
 T = TypeVar("T")
 
+# How every table of ours names its constraints, whichever package it is of: migrations find them by these names.
+NAMING_CONVENTION = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
 
 class Database(Protocol):
     """What SqliteDatabase and PostgresqlDatabase have in common."""

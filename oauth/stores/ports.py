@@ -16,7 +16,6 @@ from oauth.models import (
     PushedRequest,
     RefreshToken,
     Revocation,
-    RevocationKind,
     SignInSession,
 )
 from oauth.vocabulary import ClientId, Digest, GrantId, Subject
@@ -40,6 +39,10 @@ class Attempts:
 
     count: int
     until: datetime
+
+    def seconds_left(self, now: datetime) -> int:
+        """Until then, one at least: for Retry-After."""
+        return max(1, -(-(self.until - now) // timedelta(seconds=1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +224,6 @@ class Store(Protocol):
 
     async def add_revocation(self, revocation: Revocation) -> None:
         """Tell every node of an access token that ended by itself, or of a person whose state changed."""
-        ...
-
-    async def is_revoked(self, kind: RevocationKind, value: str) -> bool:
-        """Was exactly this revoked, and still matters?"""
         ...
 
     async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:

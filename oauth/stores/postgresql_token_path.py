@@ -16,8 +16,9 @@ from oauth.stores import statements
 from oauth.stores.gathering import Gatherer
 from oauth.stores.ports import DecideCode, DecideRefresh
 from oauth.stores.postgresql import PostgresqlDatabase
-from oauth.stores.rows import Row, Values, claim_values, joined_code_of, joined_refresh_token_of
+from oauth.stores.rows import Row, Values
 from oauth.stores.statements import Statement, compiled
+from oauth.stores.token_path_rows import claim_values, joined_code_of, joined_refresh_token_of
 from oauth.vocabulary import ClientId
 
 T = TypeVar("T")

@@ -3,13 +3,10 @@
 Every `*_of` takes the columns in the order of the table, as either driver or SQLAlchemy returns them."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from oauth import scope
-from oauth.credentials import digest
 from oauth.flow_steps import FlowStep, Step
-from oauth.grant_types.decision import Redeem, Rotate
 from oauth.models import (
     AuthorizationCode,
     AuthorizationRequest,
@@ -26,7 +23,7 @@ from oauth.models import (
 )
 from oauth.redirect_uri import RedirectTarget
 from oauth.stores.instants import from_micros, optional_instant, optional_micros, to_micros
-from oauth.stores.tables import authorization_codes, clients, grants, refresh_tokens
+from oauth.stores.ports import StoredSigningKey
 from oauth.vocabulary import Digest, ResourceIndicator, Scope
 
 Row = Sequence[Any]
@@ -268,6 +265,27 @@ def sign_in_session_values(session: SignInSession) -> Values:
     }
 
 
+def signing_key_of(row: Row) -> StoredSigningKey:
+    """A row of `signing_keys`."""
+    number, kid, algorithm, public_jwk, sealed, created_at, signs_from = row
+    return StoredSigningKey(
+        number, kid, algorithm, public_jwk, sealed, from_micros(created_at), from_micros(signs_from)
+    )
+
+
+def signing_key_values(key: StoredSigningKey) -> Values:
+    """For `signing_keys`."""
+    return {
+        "number": key.number,
+        "kid": key.kid,
+        "algorithm": key.algorithm,
+        "public_jwk": key.public_jwk,
+        "sealed_private_key": key.sealed_private_key,
+        "created_at": to_micros(key.created_at),
+        "signs_from": to_micros(key.signs_from),
+    }
+
+
 def revocation_of(row: Row) -> Revocation:
     """A row of `revocations`."""
     _, kind, value, recorded_at, expires_at = row
@@ -317,44 +335,4 @@ def flow_step_values(step: FlowStep) -> Values:
         "request_id": step.request_id,
         "grant_id": step.grant_id,
         "expires_at": to_micros(step.expires_at),
-    }
-
-
-# -- the joined rows of the token path
-
-_CLIENT = len(clients.c)
-_CODE = _CLIENT + len(authorization_codes.c)
-_TOKEN = _CLIENT + len(refresh_tokens.c)
-_GRANT = len(grants.c)
-
-
-def joined_code_of(row: Row) -> tuple[Client | None, AuthorizationCode | None]:
-    """Client, code and grant; nulls where there is none."""
-    client = client_of(row[:_CLIENT]) if row[0] is not None else None
-    if row[_CLIENT] is None:
-        return client, None
-    return client, authorization_code_of(row[_CLIENT:_CODE], grant_of(row[_CODE : _CODE + _GRANT]))
-
-
-def joined_refresh_token_of(row: Row) -> tuple[Client | None, RefreshToken | None]:
-    """Client, refresh token, grant, and whether the successor is known to have arrived."""
-    client = client_of(row[:_CLIENT]) if row[0] is not None else None
-    if row[_CLIENT] is None:
-        return client, None
-    grant = grant_of(row[_TOKEN : _TOKEN + _GRANT])
-    return client, refresh_token_of(row[_CLIENT:_TOKEN], grant, successor_seen=bool(row[_TOKEN + _GRANT]))
-
-
-def claim_values(secret: str, decision: Redeem | Rotate, now: datetime) -> Values:
-    """The parameters of a claim, and of the refresh token that comes with it."""
-    issue = decision.issue
-    return {
-        "claimed": digest(secret),
-        "now": to_micros(now),
-        "sealed": decision.sealed_successor if isinstance(decision, Rotate) else None,
-        "new_digest": digest(issue.refresh_token) if issue.refresh_token is not None else None,
-        "new_grant_id": issue.grant.grant_id,
-        "new_generation": issue.generation,
-        "new_expires_at": to_micros(decision.refresh_token_expires_at),
-        "new_dpop_jkt": decision.dpop_jkt,
     }

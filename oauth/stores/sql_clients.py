@@ -123,8 +123,7 @@ class ClientsInSql(SqlPart):
 
     async def clients(self, limit: int) -> Sequence[Client]:
         query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
-        found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [rows.client_of(row) for row in found]
+        return [rows.client_of(row) for row in await self._all(query)]
 
     async def configured_clients(self) -> Sequence[Client]:
         return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]

@@ -12,9 +12,10 @@ from oauth.credentials import digest
 from oauth.grant_types.decision import Follow, Issue, Redeem, Refuse, Rotate
 from oauth.stores import statements
 from oauth.stores.ports import DecideCode, DecideRefresh
-from oauth.stores.rows import Values, claim_values, joined_code_of, joined_refresh_token_of
+from oauth.stores.rows import Values
 from oauth.stores.sqlite import SqliteDatabase
 from oauth.stores.statements import Statement, compiled
+from oauth.stores.token_path_rows import claim_values, joined_code_of, joined_refresh_token_of
 from oauth.vocabulary import ClientId
 
 

@@ -16,16 +16,10 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from oauth.stores.database import NAMING_CONVENTION
+
 # The newest migration: a database at any other is refused at start.
 REVISION = "0004"
-
-NAMING_CONVENTION = {
-    "pk": "pk_%(table_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-}
 
 metadata = MetaData(naming_convention=NAMING_CONVENTION)
 

@@ -77,6 +77,5 @@ async def _count(store: Store, key: str, now: datetime, window: timedelta) -> At
 
 def _check(counted: Attempts, most: int, now: datetime) -> None:
     if counted.count > most:
-        seconds = max(1, -(-(counted.until - now) // timedelta(seconds=1)))
-        headers = {"Retry-After": str(seconds)}
+        headers = {"Retry-After": str(counted.seconds_left(now))}
         raise ApiError(429, "RATE_LIMITED", "Too many requests. Try again later.", headers)

@@ -101,6 +101,16 @@ class Call:
             return validation_failed(f"Invalid value for {name}")
         return value
 
+    def texts(self, *names: str) -> list[str | None] | Refusal:
+        """Several such members, or why one of them is none."""
+        values: list[str | None] = []
+        for name in names:
+            value = self.text(name)
+            if isinstance(value, Refusal):
+                return value
+            values.append(value)
+        return values
+
     def object(self, name: str) -> Mapping[str, Any] | Refusal | None:
         """A member of the body that is an object."""
         value = self.body.get(name)

@@ -33,11 +33,10 @@ async def enroll(call: Call) -> Response | Refusal:
     kind = call.body.get("factor_type")
     if kind not in ("totp", "phone"):  # a tuple: it may be a list
         return validation_failed("factor_type needs to be totp or phone")
-    name, phone = call.text("friendly_name"), call.text("phone")
-    if isinstance(name, Refusal):
-        return name
-    if isinstance(phone, Refusal):
-        return phone
+    texts = call.texts("friendly_name", "phone")
+    if isinstance(texts, Refusal):
+        return texts
+    name, phone = texts
     refused = check_phone(phone or "") if kind == "phone" else None
     if refused is not None:
         return refused

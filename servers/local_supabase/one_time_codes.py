@@ -119,11 +119,10 @@ async def follow_link(call: Call) -> Response | Refusal:
 
 
 def _recipient(call: Call) -> tuple[str | None, str | None] | Refusal:
-    email, phone = call.text("email"), call.text("phone")
-    if isinstance(email, Refusal):
-        return email
-    if isinstance(phone, Refusal):
-        return phone
+    texts = call.texts("email", "phone")
+    if isinstance(texts, Refusal):
+        return texts
+    email, phone = texts
     if (email is None) == (phone is None):
         return validation_failed("One of email or phone must be set")
     refused = check_email(email) if email is not None else check_phone(phone or "")

@@ -60,16 +60,15 @@ async def authorize(call: Call) -> Response | Refusal:
 
 async def single_sign_on(call: Call) -> Response | Refusal:
     """POST /sso: where to go for the identity provider of a domain."""
-    domain, challenge, redirect_to = call.text("domain"), call.text("code_challenge"), call.text("redirect_to")
-    for given in (domain, challenge, redirect_to):
-        if isinstance(given, Refusal):
-            return given
+    texts = call.texts("domain", "code_challenge", "redirect_to")
+    if isinstance(texts, Refusal):
+        return texts
+    domain, challenge, redirect_to = texts
     if domain not in call.context.sso_domains:
         return Refusal(404, "sso_provider_not_found", "No SSO provider assigned for this domain")
-    if not isinstance(challenge, str) or not _CHALLENGE.fullmatch(challenge):
+    if challenge is None or not _CHALLENGE.fullmatch(challenge):
         return validation_failed("code challenge is not valid")
-    wanted = redirect_to if isinstance(redirect_to, str) else None
-    return JSONResponse({"url": await _begin(call.context, wanted, challenge, "sso/saml")})
+    return JSONResponse({"url": await _begin(call.context, redirect_to, challenge, "sso/saml")})
 
 
 async def _begin(context: Context, redirect_to: str | None, challenge: str | None, method: str) -> str:

@@ -31,18 +31,18 @@ async def token(call: Call) -> Response | Refusal:
 async def _password(call: Call) -> Response | Refusal:
     if call.lacks_captcha():
         return CAPTCHA_FAILED
-    email, phone, password = call.text("email"), call.text("phone"), call.text("password")
-    for value in (email, phone, password):
-        if isinstance(value, Refusal):
-            return value
+    texts = call.texts("email", "phone", "password")
+    if isinstance(texts, Refusal):
+        return texts
+    email, phone, password = texts
     if (email is None) == (phone is None):
         return validation_failed("Only an email address or phone number should be provided on login.")
     context = call.context
     async with context.transaction() as connection:
-        user = await accounts.by_identifier(connection, _text(email), _text(phone))
+        user = await accounts.by_identifier(connection, email, phone)
     stored = user["password_hash"] if user is not None else None
     # An unknown account costs as much time as a wrong password.
-    matches = await password_matches(_text(password) or "", stored or _NOBODY)
+    matches = await password_matches(password or "", stored or _NOBODY)
     if user is None or stored is None or not matches:
         return INVALID_CREDENTIALS
     if email is not None and user["email_confirmed_at"] is None:
@@ -91,10 +91,6 @@ def s256(verifier: str) -> str:
     """RFC 7636 §4.2."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-
-
-def _text(value: str | Refusal | None) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 _NOBODY = "4$AAAAAAAAAAAAAAAAAAAAAA==$" + base64.b64encode(bytes(64)).decode()

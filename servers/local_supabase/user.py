@@ -14,31 +14,32 @@ from servers.local_supabase.tables import users
 
 async def sign_up(call: Call) -> Response | Refusal:
     """A new account, confirmed at once, signed in."""
-    email, phone, password = call.text("email"), call.text("phone"), call.text("password")
-    data = call.object("data")
-    for value in (email, phone, password, data):
-        if isinstance(value, Refusal):
-            return value
-    if not isinstance(password, str):
+    texts, data = call.texts("email", "phone", "password"), call.object("data")
+    if isinstance(texts, Refusal):
+        return texts
+    if isinstance(data, Refusal):
+        return data
+    email, phone, password = texts
+    if password is None:
         return validation_failed("Signup requires a valid password")
-    if isinstance(email, str) == isinstance(phone, str):
+    if (email is None) == (phone is None):
         return validation_failed("To signup, please provide your email or phone number")
-    refused = check_password(password) or (check_email(email) if isinstance(email, str) else check_phone(str(phone)))
+    refused = check_password(password) or (check_email(email) if email is not None else check_phone(phone or ""))
     if refused is not None:
         return refused
     context = call.context
     password_hash = await hash_password(password, context.password_cost)
     async with context.transaction() as connection:
-        if await accounts.by_identifier(connection, _text(email), _text(phone)) is not None:
+        if await accounts.by_identifier(connection, email, phone) is not None:
             return Refusal(422, "user_already_exists", "User already registered")
         user = await accounts.create(
             connection,
             context,
-            email=_text(email),
-            phone=_text(phone),
+            email=email,
+            phone=phone,
             password_hash=password_hash,
-            provider="email" if isinstance(email, str) else "phone",
-            user_metadata=data if isinstance(data, dict) else None,
+            provider="email" if email is not None else "phone",
+            user_metadata=data,
         )
         return sessions.session_response(await sessions.begin(connection, context, user, "password"))
 
@@ -54,34 +55,35 @@ async def read_user(call: Call) -> Response | Refusal:
 
 async def update_user(call: Call) -> Response | Refusal:
     """PUT /user: password, email, phone, data."""
-    email, phone, password = call.text("email"), call.text("phone"), call.text("password")
-    data = call.object("data")
-    for value in (email, phone, password, data):
-        if isinstance(value, Refusal):
-            return value
+    texts, data = call.texts("email", "phone", "password"), call.object("data")
+    if isinstance(texts, Refusal):
+        return texts
+    if isinstance(data, Refusal):
+        return data
+    email, phone, password = texts
     refused = (
-        (check_email(email) if isinstance(email, str) else None)
-        or (check_phone(phone) if isinstance(phone, str) else None)
-        or (check_password(password) if isinstance(password, str) else None)
+        (check_email(email) if email is not None else None)
+        or (check_phone(phone) if phone is not None else None)
+        or (check_password(password) if password is not None else None)
     )
     if refused is not None:
         return refused
     context = call.context
     changes: dict[str, Any] = {}
-    if isinstance(password, str):
+    if password is not None:
         changes["password_hash"] = await hash_password(password, context.password_cost)
     async with context.transaction() as connection:
         user = await sessions.caller(connection, context, call.claims)
         if isinstance(user, Refusal):
             return user
         for name, value in (("email", email), ("phone", phone)):
-            if isinstance(value, str):
+            if value is not None:
                 plain = value.lower() if name == "email" else plain_phone(value)
                 owner = await accounts.find(connection, users.c[name] == plain)
                 if owner is not None and owner["id"] != user["id"]:
                     return Refusal(422, f"{name}_exists", f"A user with this {name} has already been registered")
                 changes |= {name: plain, f"{name}_confirmed_at": context.now()}
-        if isinstance(data, dict):
+        if data is not None:
             changes["user_metadata"] = {**user["user_metadata"], **data}
         return JSONResponse(
             await accounts.to_json(connection, await accounts.change(connection, context, user["id"], **changes))
@@ -98,7 +100,3 @@ async def log_out(call: Call) -> Response | Refusal:
             return SESSION_NOT_FOUND
         await sessions.end(connection, str(call.claims["sub"]), str(call.claims["session_id"]), scope)
     return Response(status_code=204)
-
-
-def _text(value: str | Refusal | None) -> str | None:
-    return value if isinstance(value, str) else None

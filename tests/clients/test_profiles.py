@@ -31,7 +31,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 class Profile:
     """registers: the redirect URIs that it registers or publishes; comes_back_to: the one that it uses.
     document: its client id, where it has a URL. signs: proves itself with private_key_jwt. asks_offline: appends
-    offline_access when the server advertises it. names_resource_on_refresh, shares_tokens, speaks: what it does."""
+    offline_access when the server advertises it. names_resource_on_refresh, speaks: what it does."""
 
     name: str
     registers: tuple[str, ...]
@@ -42,7 +42,6 @@ class Profile:
     looks_at_root: bool = False
     openid_first: bool = False
     names_resource_on_refresh: bool = True
-    shares_tokens: bool = False
     speaks: str = "2025-06-18"
 
 
@@ -53,7 +52,6 @@ VSCODE = (
     "https://vscode.dev/redirect",
     "https://insiders.vscode.dev/redirect",
 )
-GEMINI = "http://localhost:50555/oauth/callback"
 CHATGPT = ("https://chatgpt.com/connector_platform_oauth_redirect",)
 PROFILES = [
     Profile("claude", CLAUDE, CLAUDE[0], "https://claude.ai/oauth/mcp-oauth-client-metadata", looks_at_root=True),
@@ -64,7 +62,6 @@ PROFILES = [
         "http://localhost:51234/callback",
         "https://claude.ai/oauth/claude-code-client-metadata",
         looks_at_root=True,
-        shares_tokens=True,
     ),
     Profile("chatgpt", CHATGPT, CHATGPT[0], "https://chatgpt.com/oauth/client.json", signs=True),
     Profile(
@@ -101,7 +98,6 @@ PROFILES = [
         ("http://localhost:6274/oauth/callback",),
         "http://localhost:6274/oauth/callback",
         looks_at_root=True,
-        shares_tokens=True,
         speaks="2026-07-28",
     ),
 ]

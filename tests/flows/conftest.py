@@ -10,6 +10,7 @@ from oauth.vocabulary import Role
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate
+from tests.support.document_server import DocumentServer, document_server
 from tests.support.gateway import ADMIN, AGENT, Gateway, RunningSupabase, running_gateway, running_supabase
 
 
@@ -48,6 +49,19 @@ def sqlite_gateway(_shared_gateway: Gateway) -> Iterator[Gateway]:
     yield _shared_gateway
     _shared_gateway.supabase.stand_in.faults.clear()
     _shared_gateway.close()
+
+
+@pytest.fixture(scope="module")
+def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
+    with document_server(tmp_path_factory.mktemp("documents")) as running:
+        yield running
+
+
+@pytest.fixture
+def hosts(_hosts: DocumentServer) -> DocumentServer:
+    """The internet, with nothing published yet."""
+    _hosts.begin_anew()
+    return _hosts
 
 
 @pytest.fixture

@@ -14,43 +14,21 @@ from oauth import client_assertion
 from oauth.stores.ports import Store
 from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
-from tests.support.document_server import DocumentServer, Published, document_server
+from tests.support.document_server import DocumentServer, Published
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
-from tests.support.raw_client import CALLBACK, RawClient, answer_of
+from tests.support.published_clients import KEY, URL, document, published
+from tests.support.raw_client import RawClient, answer_of
 
-URL = "https://app.test/oauth/client.json"
 KEYS = "https://app.test/oauth/jwks.json"
-KEY = ec_key(7)
 JWKS = {"keys": [public_jwk(KEY.public_key(), "key-1")]}
 
 
-def document(**changed: object) -> dict[str, object]:
-    described: dict[str, object] = {
-        "client_id": URL,
-        "client_name": "An assistant",
-        "redirect_uris": [CALLBACK],
-        "grant_types": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_method": "none",
-        **changed,
-    }
-    return {name: value for name, value in described.items() if value is not None}
-
-
-@pytest.fixture(scope="module")
-def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    with document_server(tmp_path_factory.mktemp("documents")) as running:
-        yield running
-
-
 @pytest.fixture
-def hosts(_hosts: DocumentServer) -> DocumentServer:
+def hosts(hosts: DocumentServer) -> DocumentServer:
     """The internet, with nothing published yet but the one document."""
-    _hosts.documents.clear()
-    _hosts.asked.clear()
-    _hosts.resolved.clear()
-    _hosts.publish(URL, document())
-    return _hosts
+    hosts.publish(URL, document())
+    return hosts
 
 
 @pytest.fixture
@@ -67,12 +45,6 @@ def sqlite_gateway(
 ) -> Iterator[Gateway]:
     with running_gateway(sqlite_url, supabase, clock, network=hosts.network()) as running:
         yield running
-
-
-def published(gateway: Gateway, url: str = URL) -> RawClient:
-    client = gateway.client()
-    client.client_id = url
-    return client
 
 
 def authorize(gateway: Gateway, client: RawClient, **changed: str | None) -> httpx.Response:
@@ -310,11 +282,8 @@ def test_url_that_leads_inside_is_not_followed(
     from oauth.remote.addresses import is_public  # noqa: PLC0415
 
     hosts.addresses = addresses
-    try:
-        with running_gateway(sqlite_url, supabase, clock, network=hosts.network(is_public=is_public)) as gateway:
-            refused = authorize(gateway, published(gateway))
-    finally:
-        hosts.addresses = ("127.0.0.1",)
+    with running_gateway(sqlite_url, supabase, clock, network=hosts.network(is_public=is_public)) as gateway:
+        refused = authorize(gateway, published(gateway))
     assert refused.status_code == 400
     assert hosts.asked == []
     assert hosts.resolved == ["app.test"]  # once: a second answer could be another

@@ -1,5 +1,6 @@
 """Secrets of clients at the endpoints: nobody guesses them, and who guesses is in nobody's way (STD-46)."""
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -97,3 +98,33 @@ def test_secret_that_was_stored_as_a_plain_digest_is_still_good(gateway: Gateway
     gateway.store(as_before)
     assert guess(gateway, client, sent=secret) == 400
     assert guess(gateway, client) == 401
+
+
+# STD-47: of two Authorization headers one is for somebody else in front of us.
+@pytest.mark.parametrize("path", ["/token", "/revoke", "/introspect", "/par"])
+def test_two_authorization_headers_are_two_ways_and_none_counts(sqlite_gateway: Gateway, path: str) -> None:
+    client = sqlite_gateway.registered(token_endpoint_auth_method="client_secret_basic")
+    right, wrong = (
+        ("Authorization", f"Basic {b64encode(f'{client.client_id}:{secret}'.encode()).decode()}")
+        for secret in (client.client_secret, "cs_wrong")
+    )
+    for headers in ([right, wrong], [wrong, right], [right, right]):
+        form = {"grant_type": "refresh_token", "refresh_token": "rt_x", "token": "x"}
+        refused = httpx.post(f"{client.node}{path}", data=form, headers=headers)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+# STD-46: what a busy client sends after a restart is no guessing, however much of it arrives at once.
+def test_right_secret_that_many_requests_bring_at_once_is_one_guess(gateway: Gateway) -> None:
+    client = gateway.registered(token_endpoint_auth_method="client_secret_post")
+    secret = client.client_secret or ""
+    with ThreadPoolExecutor(60) as pool:
+        statuses = list(pool.map(lambda _: guess(gateway, client, sent=secret), range(60)))
+    assert statuses == [400] * 60  # nothing is wrong but the refresh token
+
+
+def test_wrong_secrets_that_arrive_at_once_are_counted_one_by_one(gateway: Gateway) -> None:
+    client = gateway.registered(token_endpoint_auth_method="client_secret_post")
+    with ThreadPoolExecutor(30) as pool:
+        statuses = sorted(pool.map(lambda number: guess(gateway, client, sent=f"cs_guess_{number}"), range(30)))
+    assert statuses == [401] * 20 + [429] * 10

@@ -15,7 +15,7 @@ from servers.settings import GatewaySettings
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.complete_settings import load_with
-from tests.support.document_server import DocumentServer, document_server
+from tests.support.document_server import DocumentServer
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.processes import port_of
@@ -182,12 +182,6 @@ def test_file_is_read_as_it_stands_in_the_readme(monkeypatch: pytest.MonkeyPatch
         '[[clients]]\nclient_id = "partner"\nname = "Partner"\nredirect_uris = ["https://partner.example/cb"]\n'
     )
     assert [each.client_id for each in _load().clients] == ["partner"]
-
-
-@pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[DocumentServer]:
-    with document_server(tmp_path) as running:
-        yield running
 
 
 def test_keys_that_a_client_publishes_are_found_when_it_changes_them(

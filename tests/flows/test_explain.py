@@ -8,7 +8,7 @@ import pytest
 from oauth.flow_steps import FlowStep, Step
 from oauth.flows import MOST_REPEATED
 from servers import explanations
-from servers.explain import told
+from servers.commands.explain import told
 from servers.stories import Stories, Story
 from tests.support.app_person import AppPerson
 from tests.support.builders import NOW

@@ -22,7 +22,7 @@ from tests.support.browser import continue_as, go_to_provider
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate
-from tests.support.document_server import DocumentServer, document_server
+from tests.support.document_server import DocumentServer
 from tests.support.dpop import jkt_of, proof
 from tests.support.forging import (
     Signer,
@@ -53,19 +53,11 @@ SETTINGS = (
 Eventually = Callable[[Callable[[], bool]], None]
 
 
-@pytest.fixture(scope="module")
-def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    with document_server(tmp_path_factory.mktemp("documents")) as running:
-        yield running
-
-
 @pytest.fixture
-def hosts(_hosts: DocumentServer) -> DocumentServer:
-    _hosts.documents.clear()
-    _hosts.asked.clear()
-    _hosts.publish(f"{ISSUER}/jwks.json", {"keys": [public_jwk(KEY.public_key(), "k1")]})
-    _hosts.publish(f"{OTHER}/jwks.json", {"keys": [public_jwk(OTHER_KEY.public_key(), "k1")]})
-    return _hosts
+def hosts(hosts: DocumentServer) -> DocumentServer:
+    hosts.publish(f"{ISSUER}/jwks.json", {"keys": [public_jwk(KEY.public_key(), "k1")]})
+    hosts.publish(f"{OTHER}/jwks.json", {"keys": [public_jwk(OTHER_KEY.public_key(), "k1")]})
+    return hosts
 
 
 @pytest.fixture

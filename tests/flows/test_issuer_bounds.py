@@ -16,7 +16,7 @@ from servers.loading import UnusableSettings
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
-from tests.support.document_server import DocumentServer, document_server
+from tests.support.document_server import DocumentServer
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.identity_assertions import ISSUER, KEY, assertion, exchange, introduce
@@ -36,18 +36,10 @@ Eventually = Callable[[Callable[[], bool]], None]
 Trusting = Callable[..., AbstractContextManager[Gateway]]
 
 
-@pytest.fixture(scope="module")
-def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    with document_server(tmp_path_factory.mktemp("documents")) as running:
-        yield running
-
-
 @pytest.fixture
-def hosts(_hosts: DocumentServer) -> DocumentServer:
-    _hosts.documents.clear()
-    _hosts.asked.clear()
-    _hosts.publish(KEYS, {"keys": [public_jwk(KEY.public_key(), "k1")]})
-    return _hosts
+def hosts(hosts: DocumentServer) -> DocumentServer:
+    hosts.publish(KEYS, {"keys": [public_jwk(KEY.public_key(), "k1")]})
+    return hosts
 
 
 @pytest.fixture

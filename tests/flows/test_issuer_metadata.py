@@ -12,7 +12,7 @@ from oauth.remote.fetching import Network
 from servers.loading import UnusableSettings
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
-from tests.support.document_server import HERE, DocumentServer, document_server
+from tests.support.document_server import HERE, DocumentServer
 from tests.support.forging import ec_key, public_jwk
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.identity_assertions import ISSUER as HOST
@@ -24,20 +24,11 @@ KEYS = "https://other.test/keys"
 NEW_KEY = ec_key(43)
 
 
-@pytest.fixture(scope="module")
-def _hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    with document_server(tmp_path_factory.mktemp("documents")) as running:
-        yield running
-
-
 @pytest.fixture
-def hosts(_hosts: DocumentServer) -> DocumentServer:
+def hosts(hosts: DocumentServer) -> DocumentServer:
     """The issuer's keys, and no metadata yet."""
-    _hosts.documents.clear()
-    _hosts.asked.clear()
-    _hosts.resolved.clear()
-    _hosts.publish(KEYS, {"keys": [public_jwk(KEY.public_key(), "k1")]})
-    return _hosts
+    hosts.publish(KEYS, {"keys": [public_jwk(KEY.public_key(), "k1")]})
+    return hosts
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from oauth.vocabulary import Role
 from servers.loading import UnusableSettings
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
-from tests.support.document_server import DocumentServer, document_server
+from tests.support.document_server import DocumentServer
 from tests.support.dpop import proof
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
@@ -41,12 +41,6 @@ class Elsewhere:
 
     def verify(self, token: str) -> Principal | Rejection:
         return asyncio.run(self.verifier.verify(token))
-
-
-@pytest.fixture
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DocumentServer]:
-    with document_server(tmp_path_factory.mktemp("hosts")) as running:
-        yield running
 
 
 @pytest.fixture

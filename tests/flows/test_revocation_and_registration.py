@@ -239,3 +239,9 @@ def test_callback_of_a_hosted_assistant_stands_alone(sqlite_gateway: Gateway) ->
     assert sqlite_gateway.client().register(redirect_uris=[callback]).status_code == 201
     mixed = sqlite_gateway.client().register(redirect_uris=[callback, "https://evil.example/cb"])
     assert mixed.json()["error"] == "invalid_redirect_uri"
+
+
+# STD-127: an object is one, however empty.
+def test_registration_that_says_nothing_is_told_what_it_lacks(sqlite_gateway: Gateway) -> None:
+    refused = httpx.post(f"{sqlite_gateway.url}/register", json={})
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_redirect_uri")

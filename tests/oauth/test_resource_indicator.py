@@ -2,7 +2,6 @@ import pytest
 
 from oauth import resource_indicator
 from oauth.resources import Resource
-from oauth.vocabulary import Role
 from tests.support.builders import ADMIN, API, RESOURCES, USER, refused
 
 
@@ -82,21 +81,3 @@ def test_token_request_may_repeat_the_granted_resource_or_leave_it_out(indicator
 def test_token_request_cannot_change_the_resource(indicator: str) -> None:
     changed = resource_indicator.check_granted(indicator, "https://auth.test/mcp")
     assert refused(changed) == ("invalid_target", "resource_not_granted")
-
-
-# D-13, F-17
-@pytest.mark.parametrize(
-    ("resource", "role", "may"),
-    [
-        (USER, Role.USER, True),
-        (USER, Role.AGENT, True),
-        (USER, Role.ADMIN, True),
-        (ADMIN, Role.USER, False),
-        (ADMIN, Role.AGENT, True),
-        (ADMIN, Role.ADMIN, True),
-        (API, Role.USER, True),
-    ],
-)
-def test_audience_is_obtained_only_in_a_role_that_may_have_it(resource: Resource, role: Role, may: bool) -> None:
-    error = resource_indicator.check_resource_owner(resource, role)
-    assert error is None if may else refused(error) == ("access_denied", "role_required")

@@ -1,6 +1,7 @@
 import pytest
 
 from oauth.resources import Resource, covers, effective_scopes
+from oauth.vocabulary import Role
 from tests.support.builders import ADMIN, API, RESOURCES, USER, scopes
 
 
@@ -68,3 +69,20 @@ def test_grant_covers_what_it_holds_and_what_that_implies(granted: str, needed: 
 def test_effective_scopes_are_the_granted_and_the_implied_ones() -> None:
     assert effective_scopes(scopes("mcp:write api")) == {"mcp:write", "mcp:read", "api"}
     assert effective_scopes(scopes("mcp:read")) == {"mcp:read"}
+
+
+# D-13, F-17
+@pytest.mark.parametrize(
+    ("resource", "role", "may"),
+    [
+        (USER, Role.USER, True),
+        (USER, Role.AGENT, True),
+        (USER, Role.ADMIN, True),
+        (ADMIN, Role.USER, False),
+        (ADMIN, Role.AGENT, True),
+        (ADMIN, Role.ADMIN, True),
+        (API, Role.USER, True),
+    ],
+)
+def test_audience_is_obtained_only_in_a_role_that_may_have_it(resource: Resource, role: Role, may: bool) -> None:
+    assert resource.admits(role) is may

@@ -125,6 +125,25 @@ def test_migrate_says_in_a_sentence_what_it_cannot_reach(run: Run, tmp_path: Pat
     assert (status, err) == (2, f"mcp-auth: {sentence}\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("users", "list"),
+        ("users", "set-role", "ada@example.com", "admin"),
+        ("users", "link", "ada@example.com", "https://acme.example", "1"),
+        ("clients", "list"),
+        ("explain", "fl_x"),
+    ],
+)
+def test_command_on_a_database_that_is_behind_says_how_to_migrate(
+    run: Run, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "empty.sqlite").touch()
+    status, out, err = run(*command, database_url=f"sqlite:///{tmp_path}/empty.sqlite")
+    assert (status, out) == (2, "")
+    assert "run `mcp-auth migrate`" in err
+
+
 def test_migrate_works_on_postgresql(run: Run, postgresql_url: str) -> None:
     assert run("migrate", database_url=postgresql_url)[0] == 0
 

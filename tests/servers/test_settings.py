@@ -150,7 +150,7 @@ def test_misspelt_variable_is_noticed() -> None:
     assert unknown_variables({"MCP_AUTH_SECRETS": "x", "MCP_AUTH_SECRET": "x", "PATH": "/"}) == ["MCP_AUTH_SECRETS"]
 
 
-def test_database_settings_need_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_commands_need_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in COMPLETE:
         monkeypatch.delenv(name)
     assert load_command_settings().database_url == "sqlite:///mcp-auth.sqlite"

@@ -46,6 +46,13 @@ class DocumentServer:
         self.port = 0
         self.context = ssl.create_default_context()
 
+    def begin_anew(self) -> None:
+        """Nothing is published, nothing was asked."""
+        self.documents.clear()
+        self.asked.clear()
+        self.resolved.clear()
+        self.addresses = (HERE,)
+
     def publish(self, url: str, document: object, *, status: int = 200, **headers: str) -> None:
         """headers: cache_control="max-age=60" is Cache-Control."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import gzip
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-Answering = Callable[[asyncio.StreamWriter], "asyncio.Future[None]"]
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _LOOP = b"HTTP/1.1 302 Found\r\nLocation: /.well-known/again\r\nContent-Length: 0\r\n\r\n"

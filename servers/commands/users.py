@@ -9,11 +9,9 @@ from mcp_auth.supabase.states import State, StateStore
 from mcp_auth.users.store import UserStore
 from oauth.clock import system_clock
 from oauth.models import Revocation, RevocationKind
-from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.stores.tables import REVISION
 from oauth.vocabulary import Role, Subject
-from servers.command import command_settings, opened, run
+from servers.commands.common import command_settings, opened, run
 from servers.loading import UnusableSettings
 
 users = App(name="users", help="The local users and their roles.")
@@ -67,7 +65,15 @@ def link(user: str, issuer: str, subject: str) -> None:
 
 @users.command
 def unlink(issuer: str, subject: str) -> None:
-    """Take that back. Tokens that were issued on such an assertion live on until they expire."""
+    """Forget who somebody is to an identity provider. Tokens that were issued on its word live on until they expire.
+
+    Parameters
+    ----------
+    issuer
+        The provider, as the `iss` of its assertions names it.
+    subject
+        The person, as their `sub` names them.
+    """
     run(_unlink(issuer, subject))
 
 
@@ -90,7 +96,6 @@ async def _set_role(name: str, role: Role) -> None:
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
-        await check_revision(database, REVISION)
         subject = await _find(database, name)
         if await _is_gone(database, subject):
             raise UnusableSettings(f"The account {subject} has been deleted.")
@@ -100,7 +105,6 @@ async def _link(name: str, issuer: str, issuer_subject: str) -> None:
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
-        await check_revision(database, REVISION)
         if not await store_on(database).unlink_subject(issuer, issuer_subject):
             raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")
     sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")

@@ -18,14 +18,12 @@ from oauth.credentials import CLIENT_SECRET_PREFIX
 from oauth.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.remote.fetching import INTERNET
 from oauth.scope import to_text
-from oauth.stores.database import check_revision
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.stores.tables import REVISION
 from oauth.vocabulary import ClientId
 from servers import known_documents
-from servers.client_registration import SECRETS, Wanted, client_of, read_jwks
-from servers.command import all_settings, command_settings, opened, run
+from servers.commands.common import all_settings, command_settings, opened, run
 from servers.loading import UnusableSettings
+from servers.preregistered_clients import SECRETS, Wanted, client_of, read_jwks
 from servers.resources import create_resources
 from servers.settings import CONFIG_FILE, CommandSettings
 
@@ -218,7 +216,6 @@ async def _add_client(wish: Callable[[], Wanted]) -> None:
     except ValueError as problem:
         raise UnusableSettings(str(problem)) from None
     async with opened(settings) as database:
-        await check_revision(database, REVISION)
         await store_on(database).put_client(client)
     _print(client, secret)
 
@@ -238,7 +235,6 @@ def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
 
 async def _list() -> None:
     async with opened(command_settings()) as database:
-        await check_revision(database, REVISION)
         for client in await store_on(database).clients(_MOST_LISTED):
             state = "enabled" if client.disabled_at is None else "disabled"
             how = "configured" if client.is_configured else client.registration
@@ -291,7 +287,6 @@ async def _remove(client_id: str) -> None:
 
 
 async def _find(database: OpenDatabase, client_id: str) -> Client:
-    await check_revision(database, REVISION)
     client = await store_on(database).client(ClientId(client_id))
     if client is None:
         raise UnusableSettings(f"There is no client {client_id}: `mcp-auth clients list` shows those that there are.")

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 from oauth.key_ring import UnreadableKeys
 from oauth.outages import StoreUnavailable
-from oauth.stores.database import UnsuitableDatabase
+from oauth.stores.database import UnsuitableDatabase, check_revision
 from oauth.stores.opening import OpenDatabase, open_database
+from oauth.stores.tables import REVISION
 from servers.loading import UnusableSettings, load, load_command_settings, unknown_variables
 from servers.settings import PREFIX, CommandSettings, GatewaySettings
 
@@ -47,9 +48,10 @@ def command_settings() -> CommandSettings:
 
 @asynccontextmanager
 async def opened(settings: CommandSettings) -> AsyncIterator[OpenDatabase]:
-    """The database, for one command."""
+    """The database, for one command. UnsuitableDatabase where it is at another revision than this program needs."""
     database = await open_database(settings.database_url)
     try:
+        await check_revision(database, REVISION)
         yield database
     finally:
         await database.close()

@@ -8,11 +8,9 @@ from datetime import datetime, timedelta
 
 from oauth.flow_steps import KEPT, FlowStep, Step
 from oauth.flows import MOST_REPEATED
-from oauth.stores.database import check_revision
-from oauth.stores.opening import open_database, store_on
-from oauth.stores.tables import REVISION
+from oauth.stores.opening import store_on
 from servers import explanations
-from servers.command import command_settings
+from servers.commands.common import command_settings, opened
 from servers.explanations import Explanations
 from servers.stories import Stories, Story, stories_of
 
@@ -23,12 +21,8 @@ class NothingKnown(Exception):
 
 async def explain(name: str, *, as_json: bool) -> None:
     """Write the stories of a flow, request, client or grant to standard output. NothingKnown when there are none."""
-    database = await open_database(command_settings().database_url)
-    try:
-        await check_revision(database, REVISION)
+    async with opened(command_settings()) as database:
         stories = await stories_of(name, store_on(database)) if name.isascii() else Stories(())
-    finally:
-        await database.close()
     meanings = explanations.load()
     sys.stdout.write(_as_json(stories, meanings) if as_json else told(stories, meanings))
     if not stories.told:

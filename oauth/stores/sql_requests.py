@@ -1,0 +1,74 @@
+"""Authorization requests of the Store, pushed ones included: see there for what each promises."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, exc, insert, select, update
+
+from oauth.models import AuthorizationCode, AuthorizationRequest, PushedRequest
+from oauth.stores import rows
+from oauth.stores.instants import to_micros
+from oauth.stores.sql_part import SqlPart
+from oauth.stores.tables import authorization_codes, authorization_requests, clients, grants, pushed_requests
+from oauth.vocabulary import ClientId, Digest
+
+
+class RequestsInSql(SqlPart):
+    """What waits for the person's answer."""
+
+    async def add_pushed_request(self, request: PushedRequest) -> bool:
+        return await self._insert_of_client(pushed_requests, rows.pushed_request_values(request))
+
+    async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+        # The gate: of any number of requests one deletes the row.
+        taken = (
+            delete(pushed_requests)
+            .where(
+                pushed_requests.c.digest == digest,
+                pushed_requests.c.client_id == client_id,
+                pushed_requests.c.expires_at > to_micros(now),
+            )
+            .returning(*pushed_requests.c)
+        )
+        row = await self._database.write(lambda connection: connection.execute(taken).one_or_none())
+        return None if row is None else rows.pushed_request_of(row)
+
+    async def add_authorization_request(self, request: AuthorizationRequest) -> bool:
+        return await self._insert_of_client(authorization_requests, rows.authorization_request_values(request))
+
+    async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
+        row = await self._first(select(authorization_requests).where(authorization_requests.c.digest == digest))
+        return None if row is None else rows.authorization_request_of(row)
+
+    async def answer_authorization_request(
+        self, digest: Digest, sealed_answer: bytes, code: AuthorizationCode | None, now: datetime
+    ) -> AuthorizationRequest | None:
+        claim = (
+            update(authorization_requests)
+            .where(authorization_requests.c.digest == digest, authorization_requests.c.decided_at.is_(None))
+            .values(decided_at=to_micros(now), sealed_answer=sealed_answer)
+        )
+
+        def work(connection: Connection) -> rows.Row | None:
+            # The gate: of two clicks on Allow one adds a code, the other is given the same answer.
+            if connection.execute(claim).rowcount == 1 and code is not None:
+                used = update(clients).where(clients.c.client_id == code.grant.client_id).values(expires_at=None)
+                connection.execute(used)
+                connection.execute(insert(grants).values(rows.grant_values(code.grant)))
+                connection.execute(insert(authorization_codes).values(rows.authorization_code_values(code)))
+            return connection.execute(
+                select(authorization_requests).where(authorization_requests.c.digest == digest)
+            ).one_or_none()
+
+        try:
+            row = await self._database.write(work)
+        except exc.IntegrityError:  # the client was deleted meanwhile
+            return None
+        return None if row is None else rows.authorization_request_of(row)
+
+    async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
+        statement = (
+            update(authorization_requests)
+            .where(authorization_requests.c.digest == digest)
+            .values(sealed_progress=sealed_progress)
+        )
+        await self._database.write(lambda connection: connection.execute(statement))

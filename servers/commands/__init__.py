@@ -1,0 +1,1 @@
+"""The commands of `mcp-auth` that have a file of their own; servers.cli names them all."""
