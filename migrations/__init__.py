@@ -27,7 +27,7 @@ async def downgrade(url: URL, revision: str) -> None:
 
 
 async def _run(url: URL, work: Callable[[Config], None]) -> None:
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, hide_parameters=True)
     if url.get_backend_name() == "sqlite":
         _make_private_file(Path(url.database or ""))
         _make_ddl_transactional(engine)

@@ -42,6 +42,7 @@ class PostgresqlDatabase:
             max_overflow=0,
             pool_timeout=CONNECT_TIMEOUT_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,  # from whoever reads an error in the log
             connect_args=_LIMITS,
         )
         dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)

@@ -76,7 +76,9 @@ class SqliteDatabase:
             self._connection = _writer(self._path)
             self._file = self._path.stat()
         # SQLAlchemy on the writer's own connection: it never commits, the writer does.
-        self._core = create_engine("sqlite://", creator=lambda: self._connection, poolclass=StaticPool).connect()
+        self._core = create_engine(
+            "sqlite://", creator=lambda: self._connection, poolclass=StaticPool, hide_parameters=True
+        ).connect()
         self._readers = _readers(self._path)
         self._reading = ThreadPoolExecutor(_READERS, "sqlite-reader")
         self._waiting = 0
@@ -219,4 +221,11 @@ def _readers(path: Path) -> Engine:
         return connection
 
     # A thread has one connection at a time, so nobody waits for the pool.
-    return create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=_READERS, max_overflow=0)
+    return create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_size=_READERS,
+        max_overflow=0,
+        hide_parameters=True,
+    )

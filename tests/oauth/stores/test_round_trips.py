@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import exc, text
 
 from oauth.credentials import digest, seal_under
 from oauth.errors import invalid_grant
@@ -19,7 +20,7 @@ from oauth.models import (
     SignInSession,
 )
 from oauth.redirect_uri import RedirectTarget
-from oauth.stores.opening import open_database, store_on
+from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import Attempts, Sighting, StoredSigningKey
 from oauth.stores.sql import SqlStore
 from oauth.vocabulary import ClientId, GrantId, Subject
@@ -97,6 +98,15 @@ async def test_every_authorization_request_comes_back_as_it_was_added(store: Sql
     for request in added.values():
         await store.add_authorization_request(request)
     assert {what: await store.authorization_request(digest(what)) for what in added} == added
+
+
+# D-17: what a row is about may be personal, and what failed is logged.
+async def test_error_of_the_database_says_nothing_of_what_was_written_or_sought(database: OpenDatabase) -> None:
+    sought = text("SELECT :who FROM nowhere").bindparams(who="ada@example.com")
+    for ask in (database.read, database.write):
+        with pytest.raises(exc.SQLAlchemyError) as failed:
+            await ask(lambda connection: connection.execute(sought))
+        assert "ada" not in str(failed.value)
 
 
 async def test_progress_is_kept_and_forgotten(store: SqlStore) -> None:
