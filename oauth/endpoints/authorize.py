@@ -13,7 +13,7 @@ from oauth.endpoints.responses import message_page, redirect
 from oauth.endpoints.throttle import Wait
 from oauth.errors import OAuthError, invalid_request
 from oauth.flow_steps import Step
-from oauth.models import AuthorizationRequest, Client
+from oauth.models import AuthorizationRequest, Client, PushedRequest
 from oauth.pages import Message
 from oauth.parameters import Parameters
 from oauth.redirect_uri import RedirectTarget
@@ -38,17 +38,20 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     request.scope["flow_client_id"] = client.client_id
     if client.disabled_at is not None:
         return pending.switched_off(client, request, server)
-    pushed = "request_uri" in params
-    sent = await _pushed(params, client, request, server) if pushed else params
-    if isinstance(sent, Response):
-        return sent
+    pushed = await _pushed(params, client, request, server) if "request_uri" in params else None
+    if isinstance(pushed, Response):
+        return pushed
+    # RFC 9126 §4: what stands beside the reference does not count.
+    sent = params if pushed is None else parameters.parse_encoded(pushed.query.encode())
+    if isinstance(sent, OAuthError):
+        return _shown(sent, request, server)
     # OAuth 2.1 §4.1.2.1: until here errors are shown, from here they can go to the client.
     target = redirect_uri.match(client.redirect_uris, sent.get("redirect_uri"), sent.get("state"))
     if isinstance(target, OAuthError):
         return _shown(target, request, server)
     session = await current_session(request, server)
     asked = authorization_request.validate(sent, client, server.resources)
-    if client.requires_pushed_requests and not pushed:
+    if client.requires_pushed_requests and pushed is None:
         asked = _MUST_BE_PUSHED
     if isinstance(asked, OAuthError):
         return _refused(asked, client, target, request, server, signed_in=session is not None)
@@ -69,14 +72,15 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
             resource=resource.identifier,
             code_challenge=asked.code_challenge,
             # What was pushed is good once: only the app can begin that again.
-            query="" if pushed else authorization_request.query_of(params),
+            query=authorization_request.query_of(params) if pushed is None else "",
             expires_at=server.clock() + server.settings.authorization_request_lifetime,
             dpop_jkt=asked.dpop_jkt,
             flow_id=flow_id,
-        )
+        ),
+        None if pushed is None else pushed.digest,
     )
     if not added:
-        return _unknown(request, server)
+        return _unknown(request, server) if pushed is None else _spent(client, request, server)
     response = redirect(f"/{'signin' if session is None else 'consent'}?request={handle}")
     bind_browser(response, secret, server)
     return response
@@ -84,18 +88,16 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
 
 async def _pushed(
     params: Parameters, client: Client, request: Request, server: AuthorizationServer
-) -> Parameters | Response:
-    """The parameters that the client sent ahead; what stands beside their reference does not count (RFC 9126 §4)."""
+) -> PushedRequest | Response:
+    """What the client sent ahead; it is used up once the request is kept, so that an outage before costs nothing."""
     secret = pushed_request.secret_of(params["request_uri"])
     if secret is None:
         return _shown(_NOT_PUSHED, request, server)
-    taken = await server.store.take_pushed_request(digest(secret), client.client_id, server.clock())
-    if taken is None:
-        log.info("authorization_refused", reason="request_uri_spent", client_id=client.client_id)
-        return message_page(request, server, _SPENT)
-    request.scope["flow_id"] = taken.flow_id
-    found = parameters.parse_encoded(taken.query.encode())
-    return _shown(found, request, server) if isinstance(found, OAuthError) else found
+    found = await server.store.pushed_request(digest(secret), client.client_id, server.clock())
+    if found is None:
+        return _spent(client, request, server)
+    request.scope["flow_id"] = found.flow_id
+    return found
 
 
 async def _client(client_id: str, request: Request, server: AuthorizationServer) -> Client | Response:
@@ -116,6 +118,11 @@ async def _client(client_id: str, request: Request, server: AuthorizationServer)
 def _unknown(request: Request, server: AuthorizationServer) -> Response:
     log.info("authorization_refused", reason="client_unknown")
     return message_page(request, server, _UNKNOWN_CLIENT)
+
+
+def _spent(client: Client, request: Request, server: AuthorizationServer) -> Response:
+    log.info("authorization_refused", reason="request_uri_spent", client_id=client.client_id)
+    return message_page(request, server, _SPENT)
 
 
 def _shown(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:

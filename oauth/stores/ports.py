@@ -128,12 +128,13 @@ class Store(Protocol):
         """Keep what a client sent ahead, until its browser comes or it expires. False: the client is gone."""
         ...
 
-    async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
-        """The request of that request_uri, once, if it is this client's and has not expired."""
+    async def pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+        """The request of that request_uri, if it is this client's, has not expired and was not used."""
         ...
 
-    async def add_authorization_request(self, request: AuthorizationRequest) -> bool:
-        """Keep a validated request until it is answered or expires. False: its client is gone."""
+    async def add_authorization_request(self, request: AuthorizationRequest, pushed: Digest | None = None) -> bool:
+        """Keep a validated request until it is answered or expires. pushed: of the pushed request that it is, which is
+        used up with this. False: its client is gone, or that was used up meanwhile; then nothing was written."""
         ...
 
     async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, exc, insert
+from sqlalchemy import Select, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from oauth.stores import rows
@@ -27,11 +27,3 @@ class SqlPart:
 
     async def _insert(self, table: Table, values: rows.Values) -> None:
         await self._database.write(lambda connection: connection.execute(insert(table).values(values)))
-
-    async def _insert_of_client(self, table: Table, values: rows.Values) -> bool:
-        """A row that goes with its client; False where that has gone already."""
-        try:
-            await self._insert(table, values)
-        except exc.IntegrityError:
-            return False
-        return True

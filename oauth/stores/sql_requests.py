@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, exc, insert, select, update
+from sqlalchemy import Connection, Delete, Insert, delete, exc, insert, select, update
 
 from oauth.models import AuthorizationCode, AuthorizationRequest, PushedRequest
 from oauth.stores import rows
@@ -16,24 +16,22 @@ class RequestsInSql(SqlPart):
     """What waits for the person's answer."""
 
     async def add_pushed_request(self, request: PushedRequest) -> bool:
-        return await self._insert_of_client(pushed_requests, rows.pushed_request_values(request))
+        return await self._add(insert(pushed_requests).values(rows.pushed_request_values(request)))
 
-    async def take_pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
-        # The gate: of any number of requests one deletes the row.
-        taken = (
-            delete(pushed_requests)
-            .where(
+    async def pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+        row = await self._first(
+            select(pushed_requests).where(
                 pushed_requests.c.digest == digest,
                 pushed_requests.c.client_id == client_id,
                 pushed_requests.c.expires_at > to_micros(now),
             )
-            .returning(*pushed_requests.c)
         )
-        row = await self._database.write(lambda connection: connection.execute(taken).one_or_none())
         return None if row is None else rows.pushed_request_of(row)
 
-    async def add_authorization_request(self, request: AuthorizationRequest) -> bool:
-        return await self._insert_of_client(authorization_requests, rows.authorization_request_values(request))
+    async def add_authorization_request(self, request: AuthorizationRequest, pushed: Digest | None = None) -> bool:
+        # The gate: of any number of requests one deletes the row.
+        gate = None if pushed is None else delete(pushed_requests).where(pushed_requests.c.digest == pushed)
+        return await self._add(insert(authorization_requests).values(rows.authorization_request_values(request)), gate)
 
     async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
         row = await self._first(select(authorization_requests).where(authorization_requests.c.digest == digest))
@@ -64,6 +62,18 @@ class RequestsInSql(SqlPart):
         except exc.IntegrityError:  # the client was deleted meanwhile
             return None
         return None if row is None else rows.authorization_request_of(row)
+
+    async def _add(self, addition: Insert, gate: Delete | None = None) -> bool:
+        def work(connection: Connection) -> bool:
+            if gate is not None and connection.execute(gate).rowcount == 0:
+                return False
+            connection.execute(addition)
+            return True
+
+        try:
+            return await self._database.write(work)
+        except exc.IntegrityError:  # the client was deleted meanwhile
+            return False
 
     async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
         statement = (

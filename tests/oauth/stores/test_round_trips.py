@@ -14,6 +14,7 @@ from oauth.models import (
     Client,
     ClientAuthenticationMethod,
     GrantType,
+    PushedRequest,
     Registration,
     Revocation,
     RevocationKind,
@@ -98,6 +99,20 @@ async def test_every_authorization_request_comes_back_as_it_was_added(store: Sql
     for request in added.values():
         await store.add_authorization_request(request)
     assert {what: await store.authorization_request(digest(what)) for what in added} == added
+
+
+# RFC 9126 §2.2, D-16: who is told to reload the page finds the link as good as it was.
+async def test_pushed_request_is_used_up_with_the_request_that_it_becomes_and_not_before(store: SqlStore) -> None:
+    await store.put_client(make_client())
+    pushed, former = PushedRequest(digest("pr_1"), CLIENT, "scope=a", LATER), make_request("former")
+    assert await store.add_pushed_request(pushed)
+    assert await store.add_authorization_request(former)
+    assert not await store.add_authorization_request(former, pushed.digest)  # there is one of that digest
+    assert await store.pushed_request(pushed.digest, CLIENT, NOW) == pushed
+    assert await store.add_authorization_request(make_request("1"), pushed.digest)
+    assert await store.pushed_request(pushed.digest, CLIENT, NOW) is None
+    assert not await store.add_authorization_request(make_request("2"), pushed.digest)
+    assert await store.authorization_request(make_request("2").digest) is None
 
 
 # D-17: what a row is about may be personal, and what failed is logged.
