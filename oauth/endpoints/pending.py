@@ -22,7 +22,7 @@ from oauth.models import AuthorizationRequest, Client
 from oauth.pages import Message
 from oauth.parameters import Parameters
 from oauth.resources import Resource
-from oauth.vocabulary import Subject
+from oauth.vocabulary import OFFLINE_ACCESS, Subject
 
 log = structlog.get_logger()
 
@@ -74,7 +74,8 @@ async def find(params: Parameters, request: Request, server: AuthorizationServer
         return message_page(request, server, _FOREIGN, status=403)
     client = await server.store.client(asked.client_id)
     resource = server.resources.get(asked.resource)
-    if client is None or resource is None:
+    # The operator may have taken a resource or a scope away since.
+    if client is None or resource is None or not asked.scope <= resource.scopes.keys() | {OFFLINE_ACCESS}:
         return message_page(request, server, _UNKNOWN)
     if client.disabled_at is not None:
         return switched_off(client, request, server)

@@ -1,6 +1,7 @@
 """A resource server elsewhere: its tokens are issued here, and checked there with our public keys alone."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,12 +15,14 @@ from mcp_auth.resource_server import JWKSTokenVerifier
 from oauth.outages import Outage
 from oauth.vocabulary import Role
 from servers.loading import UnusableSettings
+from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
 from tests.support.document_server import DocumentServer
 from tests.support.dpop import proof
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
+from tests.support.processes import port_of
 from tests.support.raw_client import claims_of
 
 TOOLS = "https://tools.example/mcp"
@@ -68,6 +71,23 @@ def test_person_is_asked_for_the_other_resource_and_its_token_is_for_it_alone(ga
     # RFC 8707 §2.2: nor does a token for here become one for there.
     here = gateway.tokens(client)
     assert client.refresh(here["refresh_token"], resource=TOOLS).json()["error"] == "invalid_target"
+
+
+def test_page_that_asks_for_a_scope_that_was_taken_away_is_no_longer_valid(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    with running_gateway(sqlite_url, supabase, clock, resources=[DECLARED]) as before:
+        client, port = before.registered(), port_of(before.url)
+        browser = Browser(before.url)
+        page = browser.sign_in(browser.get(client.authorization_url(resource=TOOLS)), USER.email, USER.password)
+    fewer = {**DECLARED, "scopes": {"tools:use": "Use the tools of Acme"}}
+    with (
+        contextlib.closing(browser),
+        running_gateway(sqlite_url, supabase, clock, port_to_bind=port, resources=[fewer]),
+    ):
+        for again in (browser.get(str(page.url)), browser.decide(page)):
+            assert again.status_code == 400
+            assert "This page is no longer valid" in again.text
 
 
 # D-13
