@@ -7,6 +7,9 @@ from oauth.captcha import Captcha
 from oauth.identity_assertion import TrustedIssuer
 from oauth.vocabulary import Digest
 
+# A node's clock may be this far behind when it checks an access token that is about to expire.
+_CLOCKS_APART = timedelta(minutes=2)
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimits:
@@ -79,6 +82,11 @@ class Settings:
     # Pages of the app itself, which the sign-in page links to.
     sign_up_url: str | None = None
     password_reset_url: str | None = None
+
+    @property
+    def revocations_matter_for(self) -> timedelta:
+        """So long may an access token be good by somebody's clock that has been revoked."""
+        return self.access_token_lifetime + _CLOCKS_APART
 
     @property
     def is_https(self) -> bool:

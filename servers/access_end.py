@@ -9,12 +9,9 @@ from oauth.models import Revocation, RevocationKind
 from oauth.stores.ports import Store
 from oauth.vocabulary import Subject
 
-# Clocks of nodes may differ by this much.
-_CLOCKS_APART = timedelta(minutes=2)
-
 
 class StoredAccessEnd:
-    """See AccessEnd. announce: told of each revocation, for this process."""
+    """See AccessEnd. announce: told of each revocation, for this process. matters_for: how long a revocation does."""
 
     def __init__(
         self,
@@ -22,13 +19,13 @@ class StoredAccessEnd:
         held: HeldSessions,
         announce: Callable[[Revocation], None],
         clock: Clock,
-        access_token_lifetime: timedelta,
+        matters_for: timedelta,
     ) -> None:
         self._store = store
         self._held = held
         self._announce = announce
         self._clock = clock
-        self._remembered = access_token_lifetime + _CLOCKS_APART
+        self._matters_for = matters_for
 
     async def of_everything(self, subject: Subject) -> None:
         """See AccessEnd."""
@@ -48,7 +45,7 @@ class StoredAccessEnd:
 
     async def _end(self, kind: RevocationKind, subject: Subject) -> None:
         now = self._clock()
-        news = Revocation(kind, subject, now, now + self._remembered)
+        news = Revocation(kind, subject, now, now + self._matters_for)
         await self._store.revoke_subject(subject, news)
         self._announce(news)
         # Last: until then, whatever asks about the session finds out again.

@@ -136,9 +136,8 @@ async def _open_routes(
         encryption = KeyEncryption(settings.root_secrets, entropy)
         key_ring = KeyRing(store, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
-        lifetime = issuing.access_token_lifetime
         await configured_clients.bring_in_step(
-            settings.clients, resources, known.custom_redirects, store, clock, lifetime
+            settings.clients, resources, known.custom_redirects, store, clock, issuing.revocations_matter_for
         )
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock))

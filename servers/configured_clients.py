@@ -103,11 +103,12 @@ async def bring_in_step(
     custom_redirects: Collection[str],
     store: Store,
     clock: Clock,
-    news_lifetime: timedelta,
+    matters_for: timedelta,
 ) -> None:
     """Make the database say what the file says. Every node does it at its start, and again is no harm.
 
-    What is no longer declared, or declared as disabled, ends with its grants. news_lifetime: of an access token."""
+    What is no longer declared, or declared as disabled, ends with its grants. matters_for: how long a
+    revocation does."""
     now = clock()
     wanted = {each.client_id: each.client(resources, custom_redirects, now) for each in declared}
     for client in wanted.values():
@@ -115,13 +116,13 @@ async def bring_in_step(
         if stored is not None and not stored.is_configured:
             log.error("client_not_configured", client_id=client.client_id, meaning="it is registered by other means")
             continue
-        await _put(client, stored, store, now, news_lifetime)
+        await _put(client, stored, store, now, matters_for)
     for stored in await store.configured_clients():
         if stored.client_id not in wanted and stored.disabled_at is None:
-            await _put(replace(stored, disabled_at=now), stored, store, now, news_lifetime)
+            await _put(replace(stored, disabled_at=now), stored, store, now, matters_for)
 
 
-async def _put(client: Client, stored: Client | None, store: Store, now: datetime, news_lifetime: timedelta) -> None:
+async def _put(client: Client, stored: Client | None, store: Store, now: datetime, matters_for: timedelta) -> None:
     if stored is not None:
         still_disabled = stored.disabled_at if client.disabled_at is not None else None
         # Keys that were fetched from its address since are newer than none.
@@ -138,4 +139,4 @@ async def _put(client: Client, stored: Client | None, store: Store, now: datetim
     await store.put_client(client)
     log.info("client_configured", client_id=client.client_id, is_disabled=client.disabled_at is not None)
     if client.disabled_at is not None:
-        await store.end_client(client.client_id, now, now + news_lifetime)
+        await store.end_client(client.client_id, now, now + matters_for)

@@ -69,8 +69,8 @@ async def open_people(
             revocations.add(news)  # which need the standings, which need to know how access ends
 
         held = HeldSessions(supabase, database, encryption, clock)
-        lifetime = settings.authorization_server().access_token_lifetime
-        access_end = StoredAccessEnd(store, held, announce, clock, lifetime)
+        matters_for = settings.authorization_server().revocations_matter_for
+        access_end = StoredAccessEnd(store, held, announce, clock, matters_for)
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,

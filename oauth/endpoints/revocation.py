@@ -1,6 +1,6 @@
 """Ending grants and tokens: what /revoke, a replay and a changed mind have in common (D-6)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -8,9 +8,6 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.models import Client, Grant, Revocation, RevocationKind
 
 log = structlog.get_logger()
-
-# A node's clock may be this far behind when it checks an access token that is about to expire.
-_CLOCKS_APART = timedelta(minutes=1)
 
 
 async def revoke_grant(grant: Grant, reason: str, server: AuthorizationServer) -> None:
@@ -41,4 +38,4 @@ def _revocation(kind: RevocationKind, value: str, server: AuthorizationServer) -
 
 
 def _matters_until(server: AuthorizationServer) -> datetime:
-    return server.clock() + server.settings.access_token_lifetime + _CLOCKS_APART
+    return server.clock() + server.settings.revocations_matter_for

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.support.document_server import DocumentServer
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.processes import port_of
-from tests.support.raw_client import CALLBACK, RawClient
+from tests.support.raw_client import CALLBACK, RawClient, claims_of
 
 Eventually = Callable[[Callable[[], bool]], None]
 PARTNER: dict[str, Any] = {"client_id": "partner", "name": "Partner", "redirect_uris": [CALLBACK]}
@@ -63,6 +64,18 @@ def test_declared_client_signs_in_and_loses_its_access_when_it_is_declared_no_mo
         client = partner(gateway)
         assert client.refresh(renewed.json()["refresh_token"]).json()["error"] == "invalid_grant"
         assert gateway.tokens(client)["access_token"]
+
+
+# D-6: clocks differ, and whoever restarts reads what still matters.
+def test_end_of_a_declared_client_is_known_as_long_as_a_slow_clock_takes_its_tokens(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock
+) -> None:
+    with declaring(sqlite_url, supabase, clock, PARTNER) as gateway:
+        expires = claims_of(gateway.tokens(partner(gateway))["access_token"])["exp"]
+    with declaring(sqlite_url, supabase, clock) as gateway:
+        long_ago = clock() - timedelta(days=1)
+        (news,) = gateway.store(lambda store: store.revocations(long_ago, clock()))
+    assert news.expires_at.timestamp() >= expires + 120
 
 
 def test_two_secrets_are_good_while_one_is_rotated(
