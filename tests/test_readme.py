@@ -53,7 +53,7 @@ def test_every_command_is_in_the_table() -> None:
         *("known", "check-known"),
     )
     commands = {"dev", "serve", "migrate", "doctor", "explain", "keys list", "keys rotate", "--version"}
-    commands |= {f"users {name}" for name in ("list", "set-role", "link", "unlink")}
+    commands |= {f"users {name}" for name in ("list", "set-role", "deactivate", "activate", "link", "unlink")}
     commands |= {f"clients {name}" for name in of_clients}
     assert {name for name in told if not name.startswith("--")} | {"--version"} == commands
     for command in commands - {"--version"}:

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 from cyclopts import App
@@ -21,7 +20,7 @@ from oauth.scope import to_text
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.vocabulary import ClientId
 from servers import known_documents
-from servers.commands.common import all_settings, command_settings, opened, run
+from servers.commands.common import REVOCATIONS_MATTER_FOR, all_settings, command_settings, opened, run
 from servers.loading import UnusableSettings
 from servers.preregistered_clients import SECRETS, Wanted, client_of, read_jwks
 from servers.resources import create_resources
@@ -30,8 +29,6 @@ from servers.settings import CONFIG_FILE, CommandSettings
 clients = App(name="clients", help="The clients that may ask for access.")
 
 _MOST_LISTED = 1000
-# Longer than any access token lives.
-_REVOKED_IS_NEWS = timedelta(hours=25)
 
 
 @clients.command
@@ -267,7 +264,7 @@ async def _disable(client_id: str) -> None:
     async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
         await store_on(database).put_client(replace(client, disabled_at=now))
-        ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS)
+        ended = await store_on(database).end_client(client.client_id, now, now + REVOCATIONS_MATTER_FOR)
     sys.stdout.write(f"{client_id}\tdisabled\t{len(ended)} grants ended\n")
 
 
@@ -282,7 +279,7 @@ async def _remove(client_id: str) -> None:
     now = system_clock()
     async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
-        ended = await store_on(database).end_client(client.client_id, now, now + _REVOKED_IS_NEWS, remove=True)
+        ended = await store_on(database).end_client(client.client_id, now, now + REVOCATIONS_MATTER_FOR, remove=True)
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import NoReturn
 
 from oauth.key_ring import UnreadableKeys
@@ -13,6 +14,9 @@ from oauth.stores.opening import OpenDatabase, open_database
 from oauth.stores.tables import REVISION
 from servers.loading import UnusableSettings, load, load_command_settings, unknown_variables
 from servers.settings import PREFIX, CommandSettings, GatewaySettings
+
+# A command does not know for how long the gateway's access tokens live: longer than any of them can.
+REVOCATIONS_MATTER_FOR = timedelta(hours=25)
 
 
 def run(work: Coroutine[object, object, None]) -> None:

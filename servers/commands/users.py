@@ -11,7 +11,7 @@ from oauth.clock import system_clock
 from oauth.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.vocabulary import Role, Subject
-from servers.commands.common import command_settings, opened, run
+from servers.commands.common import REVOCATIONS_MATTER_FOR, command_settings, opened, run
 from servers.loading import UnusableSettings
 
 users = App(name="users", help="The local users and their roles.")
@@ -45,6 +45,30 @@ def set_role(user: str, role: Role) -> None:
         user, agent or admin.
     """
     run(_set_role(user, role))
+
+
+@users.command
+def deactivate(user: str) -> None:
+    """Let a user in no more: grants, sign-ins and tokens end on every node within seconds.
+
+    Parameters
+    ----------
+    user
+        The Supabase user id, or the email address.
+    """
+    run(_deactivate(user))
+
+
+@users.command
+def activate(user: str) -> None:
+    """Let a user in again, who has to sign in anew.
+
+    Parameters
+    ----------
+    user
+        The Supabase user id, or the email address.
+    """
+    run(_activate(user))
 
 
 @users.command
@@ -94,11 +118,30 @@ async def _set_role(name: str, role: Role) -> None:
     sys.stdout.write(f"{subject}\t{role}\n")
 
 
-async def _link(name: str, issuer: str, issuer_subject: str) -> None:
+async def _deactivate(name: str) -> None:
+    now = system_clock()
     async with opened(command_settings()) as database:
         subject = await _find(database, name)
-        if await _is_gone(database, subject):
-            raise UnusableSettings(f"The account {subject} has been deleted.")
+        # Before the rest: whoever signs in meanwhile is refused already.
+        await UserStore(database).set_active(subject, now, active=False)
+        await store_on(database).revoke_subject(
+            subject, Revocation(RevocationKind.SUBJECT, subject, now, now + REVOCATIONS_MATTER_FOR)
+        )
+    sys.stdout.write(f"{subject}\tinactive\n")
+
+
+async def _activate(name: str) -> None:
+    now = system_clock()
+    async with opened(command_settings()) as database:
+        subject = await _find_account(database, name)
+        await UserStore(database).set_active(subject, now, active=True)
+        await store_on(database).add_revocation(Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS))
+    sys.stdout.write(f"{subject}\tactive\n")
+
+
+async def _link(name: str, issuer: str, issuer_subject: str) -> None:
+    async with opened(command_settings()) as database:
+        subject = await _find_account(database, name)
         await store_on(database).link_subject(issuer, issuer_subject, subject, system_clock())
     sys.stdout.write(f"{subject}\t{issuer}\t{issuer_subject}\n")
 
@@ -118,7 +161,10 @@ async def _find(database: OpenDatabase, name: str) -> Subject:
     return subject
 
 
-async def _is_gone(database: OpenDatabase, subject: Subject) -> bool:
-    """Was the account deleted, here or at Supabase?"""
+async def _find_account(database: OpenDatabase, name: str) -> Subject:
+    """Of somebody whose account was not deleted, here or at Supabase."""
+    subject = await _find(database, name)
     user, known = await UserStore(database).get(subject), await StateStore(database).get(subject)
-    return (user is not None and user.deleted_at is not None) or (known is not None and known.state is State.DELETED)
+    if (user is not None and user.deleted_at is not None) or (known is not None and known.state is State.DELETED):
+        raise UnusableSettings(f"The account {subject} has been deleted.")
+    return subject

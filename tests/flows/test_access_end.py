@@ -1,5 +1,6 @@
 """When access must end (D-14): what happens to a person in Supabase happens to their access here."""
 
+import contextlib
 import json
 import time
 from base64 import b64encode
@@ -10,10 +11,13 @@ import httpx
 import pytest
 
 from mcp_auth.supabase import webhook
-from oauth.vocabulary import Role
+from mcp_auth.users.store import UserStore
+from oauth.stores.opening import OpenDatabase
+from oauth.vocabulary import Role, Subject
 from tests.support.app_person import AppPerson
 from tests.support.browser import NO_TLS
 from tests.support.clock import SettableClock
+from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.live_server import free_ports
 from tests.support.processes import serving
@@ -310,6 +314,50 @@ def signed_in(gateway: Gateway) -> AppPerson:
     person = AppPerson(gateway)
     gateway.close_later(person)
     return person
+
+
+def test_operator_deactivates_a_person_everywhere_and_lets_them_in_again(
+    gateway: Gateway, run: Run, eventually: Eventually
+) -> None:
+    def command(*arguments: str) -> tuple[int, str, str]:
+        return run("users", *arguments, database_url=gateway.settings.database_url)
+
+    client, browser = gateway.registered(), gateway.browser()
+    tokens = gateway.tokens(client)
+    with contextlib.closing(AppPerson(gateway)) as app:
+        assert command("deactivate", USER.email) == (0, f"{USER.id}\tinactive\n", "")
+        eventually(lambda: status(client, tokens["access_token"]) == 401)
+        eventually(lambda: app.get("/users/me").status_code in {401, 403})
+        assert client.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+        page = browser.sign_in(browser.get(client.authorization_url()), USER.email, USER.password)
+        assert page.status_code == 400
+        assert "This account cannot sign in" in page.text
+        assert f"{USER.id}\tuser\tinactive" in command("list", USER.email)[1]
+        # What they had stays ended.
+        assert command("activate", USER.id)[:2] == (0, f"{USER.id}\tactive\n")
+        gateway.clock.advance(seconds=61)
+        assert status(client, tokens["access_token"]) == 401
+        assert app.get("/users/me").status_code == 401
+    again = gateway.tokens(gateway.registered())
+    assert status(client, again["access_token"]) == 200
+
+
+def test_account_that_was_deleted_is_not_activated(gateway: Gateway, run: Run) -> None:
+    gateway.tokens(gateway.registered())
+
+    async def anonymise(database: OpenDatabase) -> None:
+        await UserStore(database).anonymise(Subject(USER.id), gateway.clock())
+
+    gateway.database(anonymise)
+    status, out, err = run("users", "activate", USER.id, database_url=gateway.settings.database_url)
+    assert (status, out, err) == (2, "", f"mcp-auth: The account {USER.id} has been deleted.\n")
+
+
+@pytest.mark.parametrize("command", ["deactivate", "activate"])
+def test_somebody_unknown_is_neither_deactivated_nor_activated(run: Run, sqlite_url: str, command: str) -> None:
+    status, out, err = run("users", command, "nobody@example.com", database_url=sqlite_url)
+    assert (status, out) == (2, "")
+    assert "There is no user nobody@example.com" in err
 
 
 @pytest.fixture
