@@ -35,8 +35,9 @@ class Direct:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
-        found = route is not None and (route.methods is None or scope["method"] in route.methods)
-        await (route.handle if route is not None and found else self._app)(scope, receive, send)
+        if route is not None and route.methods is not None and scope["method"] not in route.methods:
+            route = None
+        await (self._app if route is None else route.handle)(scope, receive, send)
 
 
 def lost(public_url: str) -> Mapping[Any, ExceptionHandler]:
