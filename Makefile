@@ -22,7 +22,7 @@ run: install ## the gateway and a stand-in for Supabase, on http://127.0.0.1:800
 	$(BIN)/mcp-auth dev
 
 test: lint ## everything that has to hold before a change lands
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

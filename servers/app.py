@@ -44,7 +44,7 @@ from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
 from servers.api.identifier_status import identifier_status_router
 from servers.api.users import users_router
-from servers.background import RevocationFeed, Sightings
+from servers.background import Intervals, RevocationFeed, Sightings
 from servers.edge import CorsPolicy, Edge, EdgeSettings
 from servers.flow_notes import FlowNotes, kept_out
 from servers.mcp_server import http_app, index_tools
@@ -87,17 +87,18 @@ def create_app(
     add_routes: AddRoutes = _no_routes,
     when_started: Callable[[], None] = _nothing,
     network: Network = INTERNET,
+    intervals: Intervals = Intervals(),  # noqa: B008 - frozen
 ) -> ASGIApp:
     """The gateway. Its database is opened when the server starts it, and closed when it stops.
 
     add_tools: is given the user and the admin server, to add an operator's own tools. add_routes: the same for the
-    REST API. network: how documents of clients are fetched."""
+    REST API. network: how documents of clients are fetched. intervals: of the periodic tasks."""
     resources = settings.all_resources
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with _open_routes(
-            settings, resources, limiter, flows, network, clock, entropy, add_tools, add_routes
+            settings, resources, limiter, flows, network, clock, entropy, add_tools, add_routes, intervals
         ) as routes:
             app.router.routes[:] = routes
             direct.fill(routes)
@@ -125,6 +126,7 @@ async def _open_routes(
     entropy: Entropy,
     add_tools: AddTools,
     add_routes: AddRoutes,
+    intervals: Intervals,
 ) -> AsyncIterator[list[BaseRoute]]:
     """Everything that has to be opened, in the order in which it depends on each other."""
     async with AsyncExitStack() as stack:
@@ -140,13 +142,13 @@ async def _open_routes(
             settings.clients, resources, known.custom_redirects, store, clock, issuing.revocations_matter_for
         )
 
-        people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock))
+        people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock, intervals))
         feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)
         await feed.poll()
-        await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock))
-        await stack.enter_async_context(background.sharing(limiter, store))
+        await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock, intervals))
+        await stack.enter_async_context(background.sharing(limiter, store, intervals.request_counts))
         notes = FlowNotes(flows, resources, store)
-        await stack.enter_async_context(background.telling(notes))
+        await stack.enter_async_context(background.telling(notes, intervals.flow_history))
 
         def first_sight(token: AccessToken) -> None:
             sightings.add(token)
@@ -159,6 +161,7 @@ async def _open_routes(
             background.acquainted(
                 ClientDocuments(store, network, issuing, known, resources.scopes, clock),
                 trusted_issuers.documents_of(issuing.trusted_issuers),
+                intervals.client_documents,
             )
         )
         client_secrets = ClientSecrets(entropy)
@@ -211,6 +214,7 @@ async def _open_routes(
             Filling(people.introspection, people.users, clock),
             StreamTickets(database, clock, entropy),
             notes.turned_away,
+            intervals.open_streams,
             settings.service_keys,
         )
         routers = [

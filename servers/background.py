@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,21 +17,41 @@ from oauth.key_ring import KeyRing
 from oauth.outages import Outage
 from oauth.stores.ports import Sighting, Store
 from servers.flow_notes import FlowNotes
-from servers.rate_limit import EXCHANGE, RateLimiter
+from servers.rate_limit import RateLimiter
 
 log = structlog.get_logger()
 
-# D-6: a revocation is known everywhere within 5 s.
-REVOCATION_POLL = timedelta(seconds=2)
 # Transactions become visible later than the time they were recorded with, and clocks differ.
 _OVERLAP = timedelta(minutes=2)
-_KEY_POLL = timedelta(seconds=60)
-_SIGHTING_FLUSH = timedelta(seconds=1)
-_FLOW_FLUSH = timedelta(seconds=1)
-_SWEEP = timedelta(seconds=60)
 _SWEEP_ROWS = 500
 _MOST_SIGHTINGS = 10_000
-_ACQUAINT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often a node does each of its periodic tasks. The defaults are what the documentation promises.
+
+    revocations: reads what other nodes revoked; D-6 promises 5 s.
+    signing_keys: reads the signing keys.
+    sightings: writes the first uses of access tokens.
+    flow_history: writes the steps of attempts to connect.
+    request_counts: exchanges request counts with other nodes.
+    sweep: deletes expired rows.
+    account_states: asks Supabase about people with access who are idle.
+    deletions: finishes account deletions that an outage interrupted.
+    client_documents: fetches the metadata documents of clients that trusted issuers may name.
+    open_streams: asks whether the person behind an open stream or socket still has access."""
+
+    revocations: timedelta = timedelta(seconds=2)
+    signing_keys: timedelta = timedelta(seconds=60)
+    sightings: timedelta = timedelta(seconds=1)
+    flow_history: timedelta = timedelta(seconds=1)
+    request_counts: timedelta = timedelta(seconds=2)
+    sweep: timedelta = timedelta(seconds=60)
+    account_states: timedelta = timedelta(seconds=60)
+    deletions: timedelta = timedelta(seconds=60)
+    client_documents: timedelta = timedelta(minutes=5)
+    open_streams: timedelta = timedelta(seconds=2)
 
 
 class RevocationFeed:
@@ -75,7 +96,7 @@ class Sightings:
 
 @asynccontextmanager
 async def running(
-    store: Store, key_ring: KeyRing, feed: RevocationFeed, sightings: Sightings, clock: Clock
+    store: Store, key_ring: KeyRing, feed: RevocationFeed, sightings: Sightings, clock: Clock, intervals: Intervals
 ) -> AsyncIterator[None]:
     """All of it, while the context is open; at its end the sightings are written down once more."""
 
@@ -91,10 +112,10 @@ async def running(
     tasks = [
         asyncio.create_task(_every(interval, work))
         for interval, work in (
-            (REVOCATION_POLL, feed.poll),
-            (_KEY_POLL, reload_keys),
-            (_SIGHTING_FLUSH, sightings.flush),
-            (_SWEEP, sweep),
+            (intervals.revocations, feed.poll),
+            (intervals.signing_keys, reload_keys),
+            (intervals.sightings, sightings.flush),
+            (intervals.sweep, sweep),
         )
     ]
     try:
@@ -110,9 +131,9 @@ async def running(
 
 
 @asynccontextmanager
-async def telling(notes: FlowNotes) -> AsyncIterator[None]:
+async def telling(notes: FlowNotes, interval: timedelta) -> AsyncIterator[None]:
     """Write down what happens to those who connect, and at the end what is left."""
-    async with repeating(_FLOW_FLUSH, notes.write_down):
+    async with repeating(interval, notes.write_down):
         yield
     try:
         await notes.write_down()
@@ -121,26 +142,28 @@ async def telling(notes: FlowNotes) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def sharing(limiter: RateLimiter | None, store: Store) -> AsyncIterator[None]:
+async def sharing(limiter: RateLimiter | None, store: Store, interval: timedelta) -> AsyncIterator[None]:
     """Exchange with other nodes what busy clients have asked for."""
 
     async def exchange_counts() -> None:
         if limiter is not None:
             await limiter.exchange(store)
 
-    async with repeating(EXCHANGE, exchange_counts):
+    async with repeating(interval, exchange_counts):
         yield
 
 
 @asynccontextmanager
-async def acquainted(documents: ClientDocuments, urls: Sequence[str]) -> AsyncIterator[ClientDocuments]:
+async def acquainted(
+    documents: ClientDocuments, urls: Sequence[str], interval: timedelta
+) -> AsyncIterator[ClientDocuments]:
     """→ the same. Who is at these addresses is looked up before they come: a token request looks nothing up (D-8)."""
 
     async def look_up() -> None:
         for url in urls:
             await documents.client(url)
 
-    async with repeating(_ACQUAINT, look_up, at_once=True):
+    async with repeating(interval, look_up, at_once=True):
         yield documents
 
 

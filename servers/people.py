@@ -14,10 +14,10 @@ from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.held_sessions import HeldSessions
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys
-from mcp_auth.supabase.liveness import SWEEP, AccessEnd, Liveness
+from mcp_auth.supabase.liveness import AccessEnd, Liveness
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
 from mcp_auth.supabase.states import StateStore
-from mcp_auth.users.deletion import UNDER_WAY, AccountDeletion
+from mcp_auth.users.deletion import AccountDeletion
 from mcp_auth.users.standings import Standings
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseSessions
@@ -27,7 +27,7 @@ from oauth.models import Revocation
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import Store
 from servers.access_end import StoredAccessEnd
-from servers.background import repeating
+from servers.background import Intervals, repeating
 from servers.settings import GatewaySettings
 
 log = structlog.get_logger()
@@ -56,7 +56,12 @@ class People:
 
 @asynccontextmanager
 async def open_people(
-    settings: GatewaySettings, database: OpenDatabase, store: Store, encryption: KeyEncryption, clock: Clock
+    settings: GatewaySettings,
+    database: OpenDatabase,
+    store: Store,
+    encryption: KeyEncryption,
+    clock: Clock,
+    intervals: Intervals,
 ) -> AsyncIterator[People]:
     """All of it; while the context is open, whoever has access is asked about in rounds."""
     async with httpx.AsyncClient() as http:
@@ -106,7 +111,10 @@ async def open_people(
             None if admin is None else AccountDeletion(database, users, admin, access_end, clock),
         )
         try:
-            async with repeating(SWEEP, liveness.sweep), repeating(UNDER_WAY, people.settle_deletions):
+            async with (
+                repeating(intervals.account_states, liveness.sweep),
+                repeating(intervals.deletions, people.settle_deletions),
+            ):
                 yield people
         finally:
             await liveness.close()

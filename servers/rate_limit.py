@@ -16,7 +16,6 @@ from oauth.vocabulary import Digest
 
 WINDOW = timedelta(minutes=1)
 REFUSED_COSTS = 5
-EXCHANGE = timedelta(seconds=2)
 # Above this many clients in a window, new ones are not counted: memory is bounded, and nobody is shut out for it.
 _MOST = 100_000
 _NETWORK_BITS = 64

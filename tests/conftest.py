@@ -1,3 +1,4 @@
+import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -5,8 +6,23 @@ import pytest
 
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run, runner
-from tests.support.databases import PostgresqlTemplate, SqliteTemplate, start_postgresql
+from tests.support.databases import PostgresqlTemplate, SqliteTemplate, memory_folder, start_postgresql
 from tests.support.log_scan import secrets_in
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two for each core: half of what a test does is to wait for a server, a browser or a clock."""
+    return 2 * (os.cpu_count() or 1)
+
+
+def pytest_configure() -> None:
+    """Temporary files go to memory where there is room: SQLite waits for the disk at each commit. Nobody here trusts
+    the authorities of the internet, which each HTTP client would read for 15 ms."""
+    memory = memory_folder()
+    if memory is not None:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+    os.environ.pop("SSL_CERT_FILE", None)
+    os.environ["SSL_CERT_DIR"] = str(Path(__file__).with_name("support") / "no_authorities")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from mcp_auth.guard import Notice, Verify
 from mcp_auth.possession import Possession
@@ -21,7 +22,8 @@ Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 class RestAuthentication:
     """The REST resource, its verifier's `verify` and `watch`, what checks proofs of possession, and the people.
 
-    notice: told of each request that is turned away. service_keys: of other services (SEED-52)."""
+    notice: told of each request that is turned away. look_every: how often a stream asks whether its person still has
+    access. service_keys: of other services (SEED-52)."""
 
     resource: Resource
     verify: Verify
@@ -32,4 +34,5 @@ class RestAuthentication:
     filling: Filling
     tickets: StreamTickets
     notice: Notice
+    look_every: timedelta
     service_keys: ServiceKeys = NO_SERVICES

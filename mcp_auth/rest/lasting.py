@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -18,22 +17,20 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-# D-6 promises 5 s on every node; the news of another one takes up to two of them.
-_LOOK_EVERY = timedelta(seconds=2)
-
 
 async def while_permitted(connection: HTTPConnection, user: User, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """What `items` yields, until its end or until the person may no longer have it, whichever comes first.
 
     user: whom the dependency of this connection gave. items: events of a stream, or `websocket.iter_text()`. While
     nobody can tell where somebody stands, it goes on."""
-    still_permitted = authentication_of(connection).watch(Subject(user.supabase_id or ""))
+    authentication = authentication_of(connection)
+    still_permitted = authentication.watch(Subject(user.supabase_id or ""))
     waiting: asyncio.Future[T] | None = None
     try:
         while True:
             if waiting is None:
                 waiting = asyncio.ensure_future(anext(items))
-            await asyncio.wait({waiting}, timeout=_LOOK_EVERY.total_seconds())
+            await asyncio.wait({waiting}, timeout=authentication.look_every.total_seconds())
             try:
                 permitted = await still_permitted()
             except Outage:

@@ -16,15 +16,12 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway
-from tests.support.npm import NODE, WAIT_SECONDS, needs_npm
+from tests.support.npm import NODE, WAIT_SECONDS
 from tests.support.person import Person
-
-pytestmark = needs_npm
 
 
 @asynccontextmanager
 async def program(*command: object) -> AsyncIterator[asyncio.subprocess.Process]:
-    assert NODE is not None
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(NODE, *map(str, command), stdin=pipe, stdout=pipe, stderr=pipe)
     try:
@@ -93,7 +90,7 @@ async def test_mcp_remote_brings_a_program_without_oauth_to_the_gateway(
 
     threading.Thread(target=watch, daemon=True).start()
     parameters = StdioServerParameters(
-        command=str(NODE),
+        command=NODE,
         args=[str(installed / "node_modules/mcp-remote/dist/proxy.js"), f"{gateway.url}/mcp", "--allow-http"],
         env={"PATH": os.environ["PATH"], "MCP_REMOTE_CONFIG_DIR": str(tmp_path), "BROWSER": "true"},
     )

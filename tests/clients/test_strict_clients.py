@@ -19,10 +19,8 @@ from tests.clients.test_npm import heard_from, program, tell
 from tests.support.builders import make_client
 from tests.support.forging import base64url, ec_key, public_jwk
 from tests.support.gateway import Gateway
-from tests.support.npm import WAIT_SECONDS, needs_npm
+from tests.support.npm import WAIT_SECONDS
 from tests.support.person import Person
-
-pytestmark = needs_npm
 
 KEY = ec_key(61)
 

@@ -6,14 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.gateway import USER, RunningSupabase
-from tests.support.npm import NODE, WAIT_SECONDS, needs_npm
-
-pytestmark = needs_npm
+from tests.support.npm import NODE, WAIT_SECONDS
 
 
 def told_by(installed: Path, supabase: RunningSupabase) -> dict[str, Any]:
     """What the program printed."""
-    assert NODE is not None
     account = [USER.email, USER.password]
     command = [NODE, str(installed / "supabase.mjs"), supabase.url, supabase.stand_in.publishable_key, *account]
     result = subprocess.run(  # noqa: S603

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +12,14 @@ import pytest
 
 from oauth import client_assertion
 from oauth.vocabulary import Role, Subject
-from servers import background
+from servers.background import Intervals
 from servers.loading import UnusableSettings
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
 from tests.support.document_server import DocumentServer
 from tests.support.forging import ec_key, es256, jws, public_jwk
-from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway
+from tests.support.gateway import ADMIN, SOON, USER, Gateway, RunningSupabase, running_gateway
 from tests.support.identity_assertions import ISSUER, KEY, assertion, exchange, introduce
 from tests.support.raw_client import claims_of
 
@@ -47,12 +48,13 @@ def trusting(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, h
     """A gateway that trusts the issuer, within these bounds; user and administrator are its people."""
 
     @contextmanager
-    def run(**bounds: object) -> Iterator[Gateway]:
+    def run(intervals: Intervals = SOON, **bounds: object) -> Iterator[Gateway]:
         with running_gateway(
             sqlite_url,
             supabase,
             clock,
             network=hosts.network(),
+            intervals=intervals,
             resources=ELSEWHERE,
             trusted_issuers=[{"issuer": ISSUER, "jwks_uri": KEYS, **bounds}],
         ) as gateway:
@@ -208,10 +210,10 @@ def test_client_that_nobody_names_is_not_looked_up(trusting: Trusting, hosts: Do
 
 
 def test_client_whose_description_cannot_be_had_is_looked_up_again(
-    trusting: Trusting, hosts: DocumentServer, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+    trusting: Trusting, hosts: DocumentServer, eventually: Eventually
 ) -> None:
-    monkeypatch.setattr(background, "_ACQUAINT", timedelta(milliseconds=100))
-    with trusting(clients=[ASSISTANT]) as gateway:
+    often = replace(SOON, client_documents=timedelta(milliseconds=100))
+    with trusting(clients=[ASSISTANT], intervals=often) as gateway:
         eventually(lambda: ASSISTANT in hosts.asked)
         assert of_assistant(gateway).json()["error"] == "invalid_client"
         hosts.publish(ASSISTANT, description())

@@ -147,6 +147,7 @@ def test_machine_that_calls_at_another_node_has_one_story_for_each_token(
     with node_of(gateway) as other:
         for _ in range(2):
             token = client.token(**asked).json()["access_token"]
+            gateway.clock.advance(seconds=1)
             assert app(gateway, HOME, node=other).call_tool(token).status_code == 200
             gateway.clock.advance(seconds=1)
         eventually(lambda: count(gateway) == 4)

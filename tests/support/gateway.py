@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,7 @@ from oauth.stores.sql import SqlStore
 from oauth.vocabulary import Role, Subject
 from servers.app import create_app
 from servers.asgi import load_routes, load_tools
+from servers.background import Intervals
 from servers.loading import load
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
 from servers.settings import GatewaySettings
@@ -31,6 +33,9 @@ from tests.support.raw_client import RawClient, answer_of
 T = TypeVar("T")
 
 USER, AGENT, ADMIN = DEMO_ACCOUNTS
+# What a node does every second or two it does here all the time; what it promises is tried with processes of its own.
+_SOON = timedelta(milliseconds=250)
+SOON = Intervals(revocations=_SOON, sightings=_SOON, flow_history=_SOON, request_counts=_SOON, open_streams=_SOON)
 SECRET = "a-root-secret-for-tests-0123456789-abcdefghij"
 
 
@@ -83,6 +88,7 @@ class Gateway:
     supabase: RunningSupabase
     listens_at: str
     _open: list[Any] = field(default_factory=list)
+    _roles_set: Iterator[int] = field(default_factory=itertools.count)
 
     def browser(self) -> Browser:
         return self.close_later(Browser(self.url))
@@ -139,7 +145,9 @@ class Gateway:
             users, now = UserStore(database), self.clock()
             await users.get_or_create(Identity(Subject(account.id), account.email, None), now)
             await users.set_role(Subject(account.id), role, now)
-            news = Revocation(RevocationKind.STANDING, account.id, now, now + timedelta(minutes=10))
+            # The clock may stand still, and what is not newer is no news.
+            recorded_at = now + timedelta(microseconds=next(self._roles_set))
+            news = Revocation(RevocationKind.STANDING, account.id, recorded_at, now + timedelta(minutes=10))
             await store_on(database).add_revocation(news)
 
         self.database(work)
@@ -173,6 +181,7 @@ def running_gateway(
     port_to_bind: int = 0,
     as_node_of: Gateway | None = None,
     network: Network = INTERNET,
+    intervals: Intervals = SOON,
     **settings: Any,  # noqa: ANN401
 ) -> Iterator[Gateway]:
     listening, url = bind(port_to_bind)
@@ -184,6 +193,7 @@ def running_gateway(
         add_tools=load_tools(configured),
         add_routes=load_routes(configured),
         network=network,
+        intervals=intervals,
     )
     with serving(with_lifespan(app), listening):
         gateway = Gateway(public_url, configured, clock, supabase, listens_at=url)

@@ -16,16 +16,46 @@ T = TypeVar("T")
 OpenApp = Callable[[], AbstractAsyncContextManager[ASGIApp]]
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready."""
+class PromptServer(uvicorn.Server):
+    """Says when it is ready, and stops by an event, where uvicorn polls and sleeps a tenth of a second each."""
 
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._ready = ready
+        self.ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """From any thread, also before it has started and after it has ended."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._stop.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self._ready.set()
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for listening in [*self.servers, *(sockets or ())]:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wait_until_idle(), timeout=self.config.timeout_graceful_shutdown)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
+
+    async def _wait_until_idle(self) -> None:
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn's, without events
+            await asyncio.sleep(0.002)
 
 
 class Running:
@@ -60,7 +90,7 @@ def free_ports(count: int) -> list[int]:
 def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
     """Serve while the context is open, on an address that was bound before so that the app can know its own URL."""
     ready = threading.Event()
-    running: list[tuple[Running, _Server]] = []
+    running: list[tuple[Running, PromptServer]] = []
     failed: list[BaseException] = []
 
     async def serve() -> None:
@@ -68,7 +98,8 @@ def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on"
             )
-            server = _Server(config, ready)
+            server = PromptServer(config)
+            server.ready = ready
             running.append((Running(asyncio.get_running_loop()), server))
             await server.serve([listening])
 
@@ -87,7 +118,7 @@ def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
     try:
         yield running[0][0]
     finally:
-        running[0][1].should_exit = True
+        running[0][1].stop()
         thread.join(timeout=30)
         listening.close()
 

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from starlette.types import ASGIApp
 
+from tests.support.live_server import PromptServer
+
 HERE = "127.0.0.1"
 
 
@@ -119,27 +121,16 @@ def handshaking(context: ssl.SSLContext | None) -> Iterator[str]:
         thread.join()
 
 
-class _Server(uvicorn.Server):
-    """Says when it is ready."""
-
-    ready: threading.Event
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-
 @contextlib.contextmanager
 def serving_tls(app: ASGIApp, listening: socket.socket, certificate: Path) -> Iterator[None]:
     """Serve an application on a socket that is bound."""
-    server = _Server(uvicorn.Config(app, log_config=None, ssl_certfile=str(certificate), lifespan="off"))
-    server.ready = threading.Event()
+    server = PromptServer(uvicorn.Config(app, log_config=None, ssl_certfile=str(certificate), lifespan="off"))
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
     assert server.ready.wait(timeout=30)
     try:
         yield
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(timeout=30)
         listening.close()
