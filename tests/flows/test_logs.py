@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,7 +9,8 @@ import pytest
 
 from tests.support.browser import Browser, forms
 from tests.support.clock import SettableClock
-from tests.support.gateway import SECRET, USER, RunningSupabase, settings_for
+from tests.support.databases import SqliteTemplate
+from tests.support.gateway import SECRET, USER, RunningSupabase, running_supabase, settings_for
 from tests.support.live_server import bind
 from tests.support.log_scan import secrets_in
 from tests.support.processes import port_of, serving
@@ -29,21 +29,25 @@ class Seen:
         self.secrets.update(secrets)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def seen() -> Seen:
     return Seen()
 
 
-@pytest.fixture
-def log(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, tmp_path: Path, seen: Seen) -> list[str]:
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory, sqlite_template: SqliteTemplate, seen: Seen) -> list[str]:
     """The lines of a process that has seen a sign-in, a refresh, a revocation, and much that it refused."""
-    del clock
+    folder = tmp_path_factory.mktemp("log")
     listening, url = bind()
     listening.close()
-    settings = settings_for(url, sqlite_url, supabase)
-    with (tmp_path / "log").open("wb") as file, serving(settings, port_of(url), log=file):
+    with (
+        running_supabase(folder / "supabase", SettableClock()) as supabase,
+        sqlite_template.database(folder) as database_url,
+        (folder / "log").open("wb") as file,
+        serving(settings_for(url, database_url, supabase), port_of(url), log=file),
+    ):
         use(url, supabase, seen)
-    return (tmp_path / "log").read_text().splitlines()
+    return (folder / "log").read_text().splitlines()
 
 
 def use(url: str, supabase: RunningSupabase, seen: Seen) -> None:

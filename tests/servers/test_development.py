@@ -59,6 +59,19 @@ def on_any_port(data_dir: Path) -> contextlib.AbstractContextManager[Development
     return development(data_dir, "--port", "0", "--supabase-port", "0")
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the shared one keeps its files."""
+    return tmp_path_factory.mktemp("development") / "state"
+
+
+@pytest.fixture(scope="module")
+def dev(state: Path) -> Iterator[Development]:
+    """One that several tests look at."""
+    with on_any_port(state) as running:
+        yield running
+
+
 def tokens(gateway: str, client: RawClient, email: str, password: str, path: str = "/mcp") -> httpx.Response:
     with contextlib.closing(Browser(gateway)) as browser:
         redirect = browser.connect(client.authorization_url(resource=f"{gateway}{path}"), email, password)
@@ -79,15 +92,14 @@ def test_standard_output_is_for_scripts_and_standard_error_for_people(tmp_path: 
     assert dev.said["supabase_secret_key"] not in err
 
 
-def test_demo_accounts_sign_in_with_their_roles(tmp_path: Path) -> None:
-    with on_any_port(tmp_path / "state") as dev:
-        gateway = dev.said["gateway"]
-        with contextlib.closing(RawClient(gateway)) as client:
-            client.register()
-            for account, role in ((USER, "user"), (AGENT, "agent"), (ADMIN, "admin")):
-                issued = tokens(gateway, client, account.email, account.password).json()
-                called = client.call_tool(issued["access_token"])
-                assert called.json()["result"]["structuredContent"]["data"]["role"] == role
+def test_demo_accounts_sign_in_with_their_roles(dev: Development) -> None:
+    gateway = dev.said["gateway"]
+    with contextlib.closing(RawClient(gateway)) as client:
+        client.register()
+        for account, role in ((USER, "user"), (AGENT, "agent"), (ADMIN, "admin")):
+            issued = tokens(gateway, client, account.email, account.password).json()
+            called = client.call_tool(issued["access_token"])
+            assert called.json()["result"]["structuredContent"]["data"]["role"] == role
 
 
 def test_everything_is_kept_across_restarts_even_a_sudden_one(tmp_path: Path) -> None:
@@ -106,11 +118,10 @@ def test_everything_is_kept_across_restarts_even_a_sudden_one(tmp_path: Path) ->
     client.close()
 
 
-def test_state_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    with on_any_port(tmp_path / "state"):
-        folder = tmp_path / "state"
-        assert folder.stat().st_mode & 0o077 == 0
-        assert {path.name for path in folder.iterdir() if path.stat().st_mode & 0o077} == set()
+@pytest.mark.usefixtures("dev")
+def test_state_is_readable_by_its_owner_alone(state: Path) -> None:
+    assert state.stat().st_mode & 0o077 == 0
+    assert {path.name for path in state.iterdir() if path.stat().st_mode & 0o077} == set()
 
 
 def refused(tmp_path: Path, *arguments: str) -> str:
@@ -144,12 +155,11 @@ def test_port_that_is_taken_is_named(tmp_path: Path) -> None:
     assert len(told.splitlines()) == 1
 
 
-def test_inspector_is_registered_beforehand(tmp_path: Path) -> None:
-    with on_any_port(tmp_path / "state") as dev:
-        gateway = dev.said["gateway"]
-        callback = "http://localhost:6274/oauth/callback"
-        with contextlib.closing(RawClient(gateway, redirect_uri=callback)) as client:
-            client.client_id = "mcp-inspector"
-            issued = tokens(gateway, client, ADMIN.email, ADMIN.password, "/mcp-admin").json()
-            called = client.call_tool(issued["access_token"], "admin_system_status", "/mcp-admin")
+def test_inspector_is_registered_beforehand(dev: Development) -> None:
+    gateway = dev.said["gateway"]
+    callback = "http://localhost:6274/oauth/callback"
+    with contextlib.closing(RawClient(gateway, redirect_uri=callback)) as client:
+        client.client_id = "mcp-inspector"
+        issued = tokens(gateway, client, ADMIN.email, ADMIN.password, "/mcp-admin").json()
+        called = client.call_tool(issued["access_token"], "admin_system_status", "/mcp-admin")
     assert called.json()["result"]["structuredContent"]["ok"] is True

@@ -96,7 +96,13 @@ def serving(open_app: OpenApp, listening: socket.socket) -> Iterator[Running]:
     async def serve() -> None:
         async with open_app() as app:
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, proxy_headers=False, lifespan="on"
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                lifespan="on",
+                timeout_keep_alive=75,
             )
             server = PromptServer(config)
             server.ready = ready
