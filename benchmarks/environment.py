@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 import migrations
-from oauth.stores.database import parse_url
+from oauth.database.database import parse_url
 
 _READY_SECONDS = 60
 

@@ -14,10 +14,10 @@ from benchmarks.environment import free_port, gateway, gateway_environment, new_
 from benchmarks.load import Connection
 from benchmarks.results import Result
 from benchmarks.seeding import CLIENT_ID, seeder
-from oauth.client_secrets import hashed
-from oauth.models import ClientAuthenticationMethod
+from oauth.client_registry.secrets import hashed
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.models import ClientAuthenticationMethod
 from oauth.stores.opening import store_on
-from oauth.vocabulary import ClientId
 
 _ROUNDS, _A_ROUND = 3, 300
 _INTERVAL = 0.01  # seconds: a constant arrival rate

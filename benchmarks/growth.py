@@ -24,11 +24,11 @@ from benchmarks.environment import (
 from benchmarks.load import Connection
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import CLIENT_ID, REDIRECT_URI, VERIFIER, Seeder, seeder
-from oauth.clock import system_clock
-from oauth.pkce import s256
-from oauth.stores import rows
-from oauth.stores.instants import to_micros
-from oauth.stores.tables import clients, grants, refresh_tokens
+from oauth.database.timestamps import to_micros
+from oauth.foundation.clock import system_clock
+from oauth.protocol.pkce import s256
+from oauth.stores.sql import rows
+from oauth.stores.sql.tables import clients, grants, refresh_tokens
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS = 7

@@ -15,13 +15,13 @@ from benchmarks.environment import free_port, gateway, gateway_environment, new_
 from benchmarks.load import Connection, cpu_per_operation
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import Seeder, seeder
-from oauth.client_secrets import hashed
-from oauth.clock import system_clock
-from oauth.models import Client, ClientAuthenticationMethod, Registration
-from oauth.stores import rows
+from oauth.client_registry.secrets import hashed
+from oauth.foundation.clock import system_clock
+from oauth.foundation.vocabulary import ClientId, ResourceIndicator
+from oauth.protocol.models import Client, ClientAuthenticationMethod, Registration
 from oauth.stores.opening import store_on
-from oauth.stores.tables import grants
-from oauth.vocabulary import ClientId, ResourceIndicator
+from oauth.stores.sql import rows
+from oauth.stores.sql.tables import grants
 
 ROUNDS = 7
 _CALLS = 1_000

@@ -10,17 +10,25 @@ from sqlalchemy import Connection, insert
 
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
-from oauth import access_token, credentials
-from oauth.clock import system_clock
-from oauth.credentials import KeyEncryption
+from oauth.database.timestamps import to_micros
+from oauth.foundation import credentials
+from oauth.foundation.clock import system_clock
+from oauth.foundation.credentials import KeyEncryption
+from oauth.foundation.vocabulary import ClientId, GrantId, ResourceIndicator, Scope, Subject
 from oauth.key_ring import KeyRing
-from oauth.models import GRANTS_OF_PEOPLE, AuthorizationCode, Client, ClientAuthenticationMethod, Grant, Registration
-from oauth.pkce import s256
-from oauth.stores import rows
-from oauth.stores.instants import to_micros
+from oauth.protocol import access_token
+from oauth.protocol.models import (
+    GRANTS_OF_PEOPLE,
+    AuthorizationCode,
+    Client,
+    ClientAuthenticationMethod,
+    Grant,
+    Registration,
+)
+from oauth.protocol.pkce import s256
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.tables import authorization_codes, grants, refresh_tokens
-from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Scope, Subject
+from oauth.stores.sql import rows
+from oauth.stores.sql.tables import authorization_codes, grants, refresh_tokens
 
 CLIENT_ID = ClientId("benchmark")
 REDIRECT_URI = "http://127.0.0.1:33418/callback"

@@ -13,20 +13,20 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import seeder
-from mcp_auth.revocations import Revocations
+from mcp_auth.supabase.account_states import StateStore
 from mcp_auth.supabase.liveness import Liveness
-from mcp_auth.supabase.states import StateStore
-from mcp_auth.users.standings import Standings
+from mcp_auth.tokens.revocations import Revocations
+from mcp_auth.users.access_status import Standings
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseTokenVerifier
-from oauth import jws
-from oauth.clock import system_clock
-from oauth.credentials import KeyEncryption
+from oauth.foundation.clock import system_clock
+from oauth.foundation.credentials import KeyEncryption
+from oauth.foundation.vocabulary import Subject
+from oauth.jose import jws
 from oauth.key_ring import KeyRing
-from oauth.models import Revocation, RevocationKind
+from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import store_on
-from oauth.vocabulary import Subject
-from servers.resources import USER_PATH, create_resources
+from servers.configuration.resources import USER_PATH, create_resources
 
 ROUNDS = 9
 _CACHED = 20_000

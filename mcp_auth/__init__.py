@@ -1,1 +1,4 @@
-"""Who is calling? The resource server's side: tokens, Supabase, the local user."""
+"""The resource server's side: who is calling?
+
+Verifies our tokens and Supabase's, keeps the local user, and guards MCP endpoints and REST routes. Imports the lower
+folders of `oauth` and nothing of its endpoints or stores."""

@@ -1,10 +1,10 @@
 """The Bearer challenge (RFC 6750 §3, RFC 9728 §5.1): what a client needs to get in (D-15)."""
 
 from mcp_auth.rejection import NOT_BOUND, SECOND_FACTOR, Rejection
-from oauth.dpop import ALGORITHMS
-from oauth.resources import Resource
-from oauth.scope import to_text
-from oauth.vocabulary import AAL2, ErrorCode, Scope
+from oauth.foundation.vocabulary import AAL2, ErrorCode, Scope
+from oauth.protocol.dpop import ALGORITHMS
+from oauth.protocol.resources import Resource
+from oauth.protocol.scope import to_text
 
 
 def unauthenticated(resource: Resource) -> str:

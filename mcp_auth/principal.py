@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from fastmcp.exceptions import ToolError
 
-from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Role, Scope, Subject
+from oauth.foundation.vocabulary import ClientId, GrantId, ResourceIndicator, Role, Scope, Subject
 
 
 class TokenKind(StrEnum):

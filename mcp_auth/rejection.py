@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from oauth.outages import Outage, ProviderUnavailable
-from oauth.vocabulary import GrantId
+from oauth.foundation.outages import Outage, ProviderUnavailable
+from oauth.foundation.vocabulary import GrantId
 
 
 class AuthFailureReason(StrEnum):

@@ -12,12 +12,13 @@ from datetime import datetime
 from fastmcp.server.auth import AccessToken as FastMCPAccessToken
 from fastmcp.server.auth import TokenVerifier
 
-from mcp_auth import bearer, first_party, rejection
+from mcp_auth import rejection
 from mcp_auth.principal import Principal
 from mcp_auth.rejection import Rejection
+from mcp_auth.tokens import bearer, first_party
 from mcp_auth.verifier import fastmcp_token, principal_of
-from oauth.clock import Clock, system_clock
-from oauth.jws import VerificationKey
+from oauth.foundation.clock import Clock, system_clock
+from oauth.jose.jws import VerificationKey
 from oauth.remote.fetching import INTERNET, Network
 from oauth.remote.issuer_keys import IssuerKeys
 

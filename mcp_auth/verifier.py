@@ -11,23 +11,24 @@ from hashlib import sha256
 from fastmcp.server.auth import AccessToken as FastMCPAccessToken
 from fastmcp.server.auth import TokenVerifier
 
-from mcp_auth import audience, bearer, first_party, rejection
-from mcp_auth.first_party import FirstPartyKeys
+from mcp_auth import rejection
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
-from mcp_auth.revocations import Revocations
 from mcp_auth.supabase import session_token
-from mcp_auth.supabase.admission import Admission
+from mcp_auth.supabase.first_visit import Admission
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.session_token import SessionToken
-from mcp_auth.users.standings import UNKNOWN, Standings
-from oauth.access_token import AccessToken
-from oauth.bounded_dict import BoundedDict
-from oauth.clock import Clock
-from oauth.jws import UnverifiedToken, instant
-from oauth.resources import Resource, SupabaseTokens
-from oauth.vocabulary import Role, Subject
+from mcp_auth.tokens import audience, bearer, first_party
+from mcp_auth.tokens.first_party import FirstPartyKeys
+from mcp_auth.tokens.revocations import Revocations
+from mcp_auth.users.access_status import UNKNOWN, Standings
+from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.clock import Clock
+from oauth.foundation.vocabulary import Role, Subject
+from oauth.jose.jws import UnverifiedToken, instant
+from oauth.protocol.access_token import AccessToken
+from oauth.protocol.resources import Resource, SupabaseTokens
 
 MOST_VERDICTS = 100_000
 # So long is a verdict good without a look at where its person stands, which is remembered for 45 s itself: together

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from oauth.stores.database import UnsuitableDatabase, ensure_private_file, outages
+from oauth.database.database import UnsuitableDatabase, ensure_private_file, outages
 
 # Any number that no other program on the same server uses.
 _POSTGRESQL_LOCK = 7_266_214_983

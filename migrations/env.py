@@ -2,14 +2,14 @@
 
 from alembic import context
 
-import mcp_auth.supabase.held_sessions
-import mcp_auth.supabase.states
+import mcp_auth.supabase.account_states
+import mcp_auth.supabase.session_vault
 import mcp_auth.users.tables
-import oauth.stores.tables
+import oauth.stores.sql.tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=[oauth.stores.tables.metadata, mcp_auth.users.tables.metadata],
+    target_metadata=[oauth.stores.sql.tables.metadata, mcp_auth.users.tables.metadata],
     render_as_batch=True,
     transactional_ddl=True,
 )

@@ -3,24 +3,24 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from oauth.bounded_queue import BoundedQueue
-from oauth.client_documents import ClientDocuments
-from oauth.client_secrets import ClientSecrets
-from oauth.clock import Clock
-from oauth.credentials import Entropy
-from oauth.dpop import Nonces
-from oauth.flows import Flows
+from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.resource_servers import ResourceServers
+from oauth.client_registry.secrets import ClientSecrets
+from oauth.flow_history.recorder import Flows
+from oauth.foundation.admission_queue import BoundedQueue
+from oauth.foundation.clock import Clock
+from oauth.foundation.credentials import Entropy
+from oauth.foundation.vocabulary import ResourceIndicator
 from oauth.key_ring import KeyRing
-from oauth.known_clients import KnownClients
-from oauth.models import Revocation
 from oauth.pages import Pages
+from oauth.protocol.clients.known import KnownClients
+from oauth.protocol.dpop import Nonces
+from oauth.protocol.models import Revocation
+from oauth.protocol.resource_owners import ResourceOwners
+from oauth.protocol.resources import Resources
+from oauth.protocol.settings import Settings
 from oauth.remote.issuer_keys import IssuerKeys
-from oauth.resource_owners import ResourceOwners
-from oauth.resource_servers import ResourceServers
-from oauth.resources import Resources
-from oauth.settings import Settings
 from oauth.stores.ports import Store
-from oauth.vocabulary import ResourceIndicator
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from joserfc.jwk import ECKey
 from jwt.algorithms import ECAlgorithm
 
-from oauth import base64url
-from oauth.access_token import ALGORITHM, TYPE
-from oauth.credentials import KeyEncryption
-from oauth.jws import UnverifiedToken, VerificationKey
+from oauth.foundation.credentials import KeyEncryption
+from oauth.jose import base64url
+from oauth.jose.jws import UnverifiedToken, VerificationKey
+from oauth.protocol.access_token import ALGORITHM, TYPE
 from oauth.stores.ports import Store, StoredSigningKey
 
 # How long others may keep our JWKS; a new key is published for longer than that before it signs.

@@ -8,29 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
-from oauth.endpoints import (
-    authorize,
-    consent,
-    introspect,
-    metadata,
-    push,
-    register,
-    registered_client,
-    revoke,
-    second_factor,
-    sign_in,
-    sign_in_code,
-    sign_in_return,
-    token,
-)
-from oauth.endpoints.body import MAX_BODY, BodyTooLarge
-from oauth.endpoints.responses import error_response, message_page
-from oauth.errors import OAuthError, invalid_request, temporarily_unavailable
-from oauth.flow_steps import Step
-from oauth.outages import RETRY_AFTER_SECONDS, Outage
+from oauth.endpoints import authorize, consent, introspect, metadata, push, register, registered_client, revoke, token
+from oauth.endpoints.shared.body import MAX_BODY, BodyTooLarge
+from oauth.endpoints.shared.responses import error_response, message_page
+from oauth.endpoints.sign_in import one_time_code, second_factor
+from oauth.endpoints.sign_in import password as sign_in
+from oauth.endpoints.sign_in import provider as sign_in_return
+from oauth.flow_history.events import Step
+from oauth.foundation.outages import RETRY_AFTER_SECONDS, Outage
 from oauth.pages import Message
+from oauth.protocol import server_metadata
+from oauth.protocol.errors import OAuthError, invalid_request, temporarily_unavailable
 
 log = structlog.get_logger()
 
@@ -53,9 +42,9 @@ def routes(server: AuthorizationServer) -> list[Route]:
         ("/authorize", authorize.authorize, "GET"),
         ("/signin", sign_in.show_sign_in, "GET"),
         ("/signin", sign_in.sign_in, "POST"),
-        ("/signin/code", sign_in_code.show_code, "GET"),
-        ("/signin/code", sign_in_code.send_code, "POST"),
-        ("/signin/verify", sign_in_code.check_code, "POST"),
+        ("/signin/code", one_time_code.show_code, "GET"),
+        ("/signin/code", one_time_code.send_code, "POST"),
+        ("/signin/verify", one_time_code.check_code, "POST"),
         ("/signin/provider", sign_in_return.go_to_provider, "POST"),
         (sign_in_return.CALLBACK_PATH, sign_in_return.come_back, "GET"),
         ("/signin/factor", second_factor.show_factor, "GET"),

@@ -1,1 +1,1 @@
-"""What is served? The MCP servers, the REST routes, and the one place that puts everything together."""
+"""What is served: the MCP servers, the REST API, the command line, and the composition of all parts."""

@@ -13,51 +13,54 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
-from mcp_auth.guard import BearerGuard
-from mcp_auth.possession import Possession
+from mcp_auth.mcp_guard import BearerGuard
 from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
-from mcp_auth.users.filling import Filling
-from mcp_auth.users.known_ids import KnownIds
-from oauth import server_metadata
-from oauth.access_token import AccessToken
+from mcp_auth.supabase.identifier_sync import Filling
+from mcp_auth.tokens.possession import Possession
+from mcp_auth.users.id_cache import KnownIds
 from oauth.authorization_server import AuthorizationServer
-from oauth.bounded_queue import BoundedQueue
-from oauth.client_documents import ClientDocuments
-from oauth.client_secrets import ClientSecrets
-from oauth.clock import Clock, system_clock
-from oauth.credentials import Entropy, KeyEncryption, derive
-from oauth.dpop import Nonces
-from oauth.flows import Flows
+from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.resource_servers import ResourceServers
+from oauth.client_registry.secrets import ClientSecrets
+from oauth.database.database import check_revision
+from oauth.flow_history.recorder import Flows
+from oauth.foundation.admission_queue import BoundedQueue
+from oauth.foundation.clock import Clock, system_clock
+from oauth.foundation.credentials import Entropy, KeyEncryption, derive
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
+from oauth.protocol import server_metadata
+from oauth.protocol.access_token import AccessToken
+from oauth.protocol.dpop import Nonces
+from oauth.protocol.resources import Resources
 from oauth.remote.fetching import INTERNET, Network
-from oauth.resource_servers import ResourceServers
-from oauth.resources import Resources
 from oauth.routes import routes as authorization_server_routes
-from oauth.stores.database import check_revision
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.tables import REVISION
-from servers import background, configured_clients, health, trusted_issuers
-from servers.admin import create_admin_server
+from oauth.stores.sql.tables import REVISION
 from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
 from servers.api.identifier_status import identifier_status_router
 from servers.api.users import users_router
-from servers.background import Intervals, RevocationFeed, Sightings
-from servers.edge import CorsPolicy, Edge, EdgeSettings
-from servers.flow_notes import FlowNotes, kept_out
-from servers.mcp_server import http_app, index_tools
-from servers.origin import is_loopback
-from servers.people import open_people
-from servers.rate_limit import RateLimiter
-from servers.resources import ADMIN_PATH, API_PATH, USER_PATH
-from servers.routing import Direct, PostOnly, lost, mcp_routes
-from servers.settings import GatewaySettings
-from servers.status import StatusProbe
-from servers.user import create_user_server
-from servers.verifiers import Verifiers
-from servers.webhooks import webhook_routes
+from servers.api.webhooks import webhook_routes
+from servers.composition import background
+from servers.composition.background import Intervals, RevocationFeed, Sightings
+from servers.composition.people import open_people
+from servers.composition.verifiers import Verifiers
+from servers.configuration import clients as configured_clients
+from servers.configuration import trusted_issuers
+from servers.configuration.origin import is_loopback
+from servers.configuration.resources import ADMIN_PATH, API_PATH, USER_PATH
+from servers.configuration.settings import GatewaySettings
+from servers.edge import health
+from servers.edge.edge import CorsPolicy, Edge, EdgeSettings
+from servers.edge.rate_limit import RateLimiter
+from servers.edge.routing import Direct, PostOnly, lost, mcp_routes
+from servers.explain.recording import FlowNotes, kept_out
+from servers.mcp.admin import create_admin_server
+from servers.mcp.server import http_app, index_tools
+from servers.mcp.user import create_user_server
+from servers.observability.status import StatusProbe
 
 log = structlog.get_logger()
 

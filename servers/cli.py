@@ -8,17 +8,17 @@ from typing import Annotated
 
 from cyclopts import App, Parameter, validators
 
-from oauth.clock import system_clock
-from oauth.credentials import KeyEncryption
+from oauth.database.database import parse_url
+from oauth.foundation.clock import system_clock
+from oauth.foundation.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
-from oauth.stores.database import parse_url
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.stores.tables import REVISION
+from oauth.stores.sql.tables import REVISION
 from servers.commands.clients import clients
 from servers.commands.common import all_settings, command_settings, opened, run
 from servers.commands.users import users
-from servers.settings import GatewaySettings
-from servers.version import VERSION
+from servers.configuration.settings import GatewaySettings
+from servers.observability.version import VERSION
 
 app = App(
     name="mcp-auth",
@@ -50,9 +50,9 @@ def dev(
     data_dir
         Where database, keys and accounts are kept across restarts.
     """
-    from servers import development  # noqa: PLC0415 - `serve` must not import the stand-in
+    from servers.commands import dev  # noqa: PLC0415 - `serve` must not import the stand-in
 
-    run(development.run(development.DevelopmentOptions(host, port, supabase_port, data_dir)))
+    run(dev.run(dev.DevelopmentOptions(host, port, supabase_port, data_dir)))
 
 
 @app.command
@@ -69,7 +69,7 @@ def serve(*, workers: Annotated[int, Parameter(validator=validators.Number(gte=1
     settings = all_settings()
     run(_check(settings))
     uvicorn.run(
-        "servers.asgi:create",
+        "servers.commands.worker:create",
         factory=True,
         host=settings.host,
         port=settings.port,

@@ -6,14 +6,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import mcp_auth.supabase.held_sessions
-import mcp_auth.supabase.states
+import mcp_auth.supabase.account_states
+import mcp_auth.supabase.session_vault
 import mcp_auth.users.tables
 import migrations
-import oauth.stores.tables
-from oauth.stores.database import parse_url
+import oauth.stores.sql.tables
+from oauth.database.database import parse_url
 
-METADATA = [oauth.stores.tables.metadata, mcp_auth.users.tables.metadata]
+METADATA = [oauth.stores.sql.tables.metadata, mcp_auth.users.tables.metadata]
 
 
 async def inspected(url: str, work: object) -> object:
@@ -47,4 +47,4 @@ async def test_migrating_a_migrated_database_changes_nothing(database_url: str) 
 
 def test_program_needs_the_newest_migration() -> None:
     folder = str(migrations.__path__[0])
-    assert ScriptDirectory(folder).get_heads() == [oauth.stores.tables.REVISION]
+    assert ScriptDirectory(folder).get_heads() == [oauth.stores.sql.tables.REVISION]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from servers import cli
-from servers.settings import GatewaySettings
+from servers.configuration.settings import GatewaySettings
 from tests.support.clock import SettableClock
 from tests.support.gateway import USER, running_gateway, running_supabase
 

@@ -13,7 +13,7 @@ import pytest
 
 from mcp_auth.supabase import webhook
 from mcp_auth.supabase.webhook import Event, EventType
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
 
 FOLDER = Path(__file__).parents[1] / "docs" / "supabase"
 KEY = b"a key for the tests of the sql.."

@@ -9,7 +9,7 @@
 The application carries a RestAuthentication in `app.state.rest_authentication` and answers ApiError and Outage with
 `api_error_response`; `install` does both."""
 
-from mcp_auth.rest.authentication import RestAuthentication
+from mcp_auth.rest.context import RestAuthentication
 from mcp_auth.rest.dependencies import (
     UserSnapshot,
     get_current_active_user,
@@ -24,7 +24,7 @@ from mcp_auth.rest.dependencies import (
     require_aal2,
 )
 from mcp_auth.rest.errors import ApiError, api_error_response, install
-from mcp_auth.rest.lasting import while_permitted
+from mcp_auth.rest.long_lived import while_permitted
 from mcp_auth.rest.streams import get_current_user_sse, get_current_user_sse_or_token
 from mcp_auth.rest.websockets import get_current_admin_ws, get_current_agent_ws, get_current_user_ws
 

@@ -8,14 +8,15 @@ from starlette.requests import HTTPConnection, Request
 from mcp_auth import challenge, rejection, service_keys
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection, failure_of
-from mcp_auth.rest.authentication import RestAuthentication
-from mcp_auth.rest.documented import with_api_key, with_bearer_token
+from mcp_auth.rest.context import RestAuthentication
 from mcp_auth.rest.errors import ApiError, of_outage
+from mcp_auth.rest.openapi import with_api_key, with_bearer_token
 from mcp_auth.users.models import User
-from oauth import caller, dpop
-from oauth.outages import Outage
-from oauth.resources import Resource, covers
-from oauth.vocabulary import AAL2, Role, Subject
+from oauth.foundation import request_context
+from oauth.foundation.outages import Outage
+from oauth.foundation.vocabulary import AAL2, Role, Subject
+from oauth.protocol import dpop
+from oauth.protocol.resources import Resource, covers
 
 log = structlog.get_logger()
 
@@ -194,7 +195,7 @@ async def authenticate(connection: HTTPConnection, token: str) -> Principal:
         authentication.notice(connection.scope, resource, too_little)
         header = challenge.insufficient_scope(resource, resource.baseline, message)
         raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
-    caller.prove(connection.scope, caller.name(principal.subject, principal.client_id))
+    request_context.prove(connection.scope, request_context.name(principal.subject, principal.client_id))
     return principal
 
 

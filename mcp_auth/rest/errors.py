@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from mcp_auth.rest.authentication import RestAuthentication
-from oauth.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
+from mcp_auth.rest.context import RestAuthentication
+from oauth.foundation.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
 
 _UNPROCESSABLE = 422
 

@@ -12,11 +12,11 @@ from mcp_auth.rest.dependencies import (
     row_of,
     user_of,
 )
-from mcp_auth.rest.documented import with_bearer_token
 from mcp_auth.rest.errors import of_outage
+from mcp_auth.rest.openapi import with_bearer_token
 from mcp_auth.rest.tickets import PREFIX
 from mcp_auth.users.models import User
-from oauth.outages import Outage
+from oauth.foundation.outages import Outage
 
 
 @with_bearer_token

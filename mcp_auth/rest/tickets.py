@@ -6,12 +6,12 @@ from datetime import timedelta
 from sqlalchemy import Connection, delete, insert
 
 from mcp_auth.users.tables import stream_tickets
-from oauth import credentials
-from oauth.clock import Clock
-from oauth.credentials import Entropy
-from oauth.stores.database import Database
-from oauth.stores.instants import to_micros
-from oauth.vocabulary import Subject
+from oauth.database.database import Database
+from oauth.database.timestamps import to_micros
+from oauth.foundation import credentials
+from oauth.foundation.clock import Clock
+from oauth.foundation.credentials import Entropy
+from oauth.foundation.vocabulary import Subject
 
 PREFIX = "st_"
 LIFETIME = timedelta(seconds=30)

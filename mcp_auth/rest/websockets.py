@@ -10,7 +10,7 @@ from mcp_auth.rest.dependencies import check_role
 from mcp_auth.rest.errors import ApiError
 from mcp_auth.rest.streams import stream_user
 from mcp_auth.users.models import User
-from oauth.vocabulary import Role
+from oauth.foundation.vocabulary import Role
 
 CLOSE_CODES = {401: 4001, 403: 4003}
 TRY_AGAIN_LATER = 1013

@@ -1,1 +1,1 @@
-"""Everything that speaks to Supabase Auth."""
+"""Everything that speaks to Supabase Auth, and what is remembered of its answers."""

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mcp_auth.supabase.client import Answer, SupabaseClient
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
 
 _NOT_FOUND = 404
 # The second is said of an id that is no UUID: nobody has one.

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import tenacity
 
-from oauth.outages import ProviderUnavailable
+from oauth.foundation.outages import ProviderUnavailable
 
 # Three attempts stay below the 10 s after which clients give up.
 _TIMEOUT = httpx.Timeout(2.5, connect=2.0)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcp_auth.users.models import Identity
-from oauth.resource_owners import ExternalIdentity, SecondFactor
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
+from oauth.protocol.resource_owners import ExternalIdentity, SecondFactor
 
 # WebAuthn factors need JavaScript, and are asked for nowhere here.
 _OF_SUPABASE = frozenset({"email", "phone"})

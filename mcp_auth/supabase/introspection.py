@@ -16,10 +16,10 @@ from mcp_auth.rejection import AuthFailureReason, Rejection
 from mcp_auth.supabase import identity
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.users.models import Identity
-from oauth.bounded_dict import BoundedDict
-from oauth.clock import Clock
-from oauth.outages import ProviderUnavailable
-from oauth.vocabulary import Subject
+from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
 

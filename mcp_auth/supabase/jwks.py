@@ -9,10 +9,10 @@ import structlog
 from jwt.algorithms import HMACAlgorithm
 
 from mcp_auth.supabase.client import SupabaseClient
-from oauth.clock import Clock
-from oauth.jwk_set import usable_keys
-from oauth.jws import UnverifiedToken, VerificationKey
-from oauth.outages import ProviderUnavailable
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.jose.jwk_set import usable_keys
+from oauth.jose.jws import UnverifiedToken, VerificationKey
 
 log = structlog.get_logger()
 

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 
 import structlog
 
+from mcp_auth.supabase.account_states import Known, State, StateStore
 from mcp_auth.supabase.admin import SupabaseAdmin
-from mcp_auth.supabase.held_sessions import HeldSessions, Look
-from mcp_auth.supabase.states import Known, State, StateStore
-from mcp_auth.users.standings import Presence
-from oauth.bounded_dict import BoundedDict
-from oauth.clock import Clock
-from oauth.outages import Outage, ProviderUnavailable
-from oauth.vocabulary import Subject
+from mcp_auth.supabase.session_vault import HeldSessions, Look
+from mcp_auth.users.access_status import Presence
+from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import Outage, ProviderUnavailable
+from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 
 from mcp_auth.supabase.client import SupabaseClient
-from oauth.clock import Clock
-from oauth.outages import ProviderUnavailable
-from oauth.resource_owners import IdentityProvider, SignInMethods
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.protocol.resource_owners import IdentityProvider, SignInMethods
 
 log = structlog.get_logger()
 

@@ -3,7 +3,7 @@
 import re
 
 from mcp_auth.users import phone
-from oauth.resource_owners import Channel, Recipient
+from oauth.protocol.resource_owners import Channel, Recipient
 
 _MAX_EMAIL = 320  # RFC 5321: 64 + @ + 255
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")

@@ -6,8 +6,8 @@ from typing import Any
 
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
-from oauth.resources import Resource, SupabaseTokens
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
+from oauth.protocol.resources import Resource, SupabaseTokens
 
 SESSION_AUDIENCE = "authenticated"
 

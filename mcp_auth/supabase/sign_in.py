@@ -8,7 +8,6 @@ from urllib.parse import quote, urlencode
 
 import structlog
 
-from mcp_auth import bearer
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import identity, recipient, session_token
 from mcp_auth.supabase.client import Answer, SupabaseClient
@@ -17,12 +16,14 @@ from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
-from mcp_auth.users.standings import Standings
+from mcp_auth.tokens import bearer
+from mcp_auth.users.access_status import Standings
 from mcp_auth.users.store import UserStore
-from oauth.clock import Clock
-from oauth.jws import instant
-from oauth.outages import ProviderUnavailable
-from oauth.resource_owners import (
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.vocabulary import AAL2, Subject
+from oauth.jose.jws import instant
+from oauth.protocol.resource_owners import (
     Channel,
     FirstFactor,
     Outcome,
@@ -33,7 +34,6 @@ from oauth.resource_owners import (
     SignInRefusal,
     Standing,
 )
-from oauth.vocabulary import AAL2, Subject
 
 log = structlog.get_logger()
 

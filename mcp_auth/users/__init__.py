@@ -1,1 +1,1 @@
-"""The local user: a row per Supabase user, with a role."""
+"""The local user: one row per Supabase user, with a role."""

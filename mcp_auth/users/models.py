@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from oauth.vocabulary import Role, Subject
+from oauth.foundation.vocabulary import Role, Subject
 
 
 class AuthMethod(StrEnum):

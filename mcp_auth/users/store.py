@@ -16,10 +16,10 @@ from mcp_auth.users import merge, phone
 from mcp_auth.users.merge import Decision
 from mcp_auth.users.models import AuthMethod, Identity, User
 from mcp_auth.users.tables import users
-from oauth.outages import StoreUnavailable
-from oauth.stores.database import Database
-from oauth.stores.instants import from_micros, to_micros
-from oauth.vocabulary import Role, Subject
+from oauth.database.database import Database
+from oauth.database.timestamps import from_micros, to_micros
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import Role, Subject
 
 log = structlog.get_logger()
 

@@ -1,1 +1,3 @@
-"""The awaiting rooms: parse, validate, decide, persist, answer; top to bottom, each room entered once."""
+"""The HTTP endpoints: parse, validate, decide, persist, answer, in this order.
+
+The rules are in `oauth.protocol`; an endpoint fetches what a rule needs and turns its result into a response."""

@@ -4,20 +4,21 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, credentials, parameters, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
-from oauth.credentials import digest
-from oauth.endpoints import connecting_client, pending
-from oauth.endpoints.browser import bind_browser, browser_secret, current_session
-from oauth.endpoints.responses import message_page, redirect
-from oauth.endpoints.throttle import Wait
-from oauth.errors import OAuthError, invalid_request
-from oauth.flow_steps import Step
-from oauth.models import AuthorizationRequest, Client, PushedRequest
+from oauth.endpoints.shared import client_lookup, pending_request
+from oauth.endpoints.shared.browser import bind_browser, browser_secret, current_session
+from oauth.endpoints.shared.responses import message_page, redirect
+from oauth.endpoints.shared.throttle import Wait
+from oauth.flow_history.events import Step
+from oauth.foundation import credentials
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId
 from oauth.pages import Message
-from oauth.parameters import Parameters
-from oauth.redirect_uri import RedirectTarget
-from oauth.vocabulary import ClientId
+from oauth.protocol import authorization_request, parameters, pushed_request, redirect_uri
+from oauth.protocol.errors import OAuthError, invalid_request
+from oauth.protocol.models import AuthorizationRequest, Client, PushedRequest
+from oauth.protocol.parameters import Parameters
+from oauth.protocol.redirect_uri import RedirectTarget
 
 log = structlog.get_logger()
 
@@ -37,7 +38,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
         return client
     request.scope["flow_client_id"] = client.client_id
     if client.disabled_at is not None:
-        return pending.switched_off(client, request, server)
+        return pending_request.switched_off(client, request, server)
     pushed = await _pushed(params, client, request, server) if "request_uri" in params else None
     if isinstance(pushed, Response):
         return pushed
@@ -102,7 +103,7 @@ async def _pushed(
 
 async def _client(client_id: str, request: Request, server: AuthorizationServer) -> Client | Response:
     """Who asks, or the page that says why nobody does."""
-    client = await connecting_client.find(ClientId(client_id), request, server)
+    client = await client_lookup.find(ClientId(client_id), request, server)
     if client is None:
         return _unknown(request, server)
     if not isinstance(client, OAuthError):

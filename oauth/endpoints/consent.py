@@ -6,21 +6,23 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_id_url, credentials, redirect_uri
 from oauth.authorization_server import AuthorizationServer
-from oauth.credentials import CODE_PREFIX, digest, seal_under, unseal_under
-from oauth.endpoints import pending as pending_request
-from oauth.endpoints.browser import current_session, end_session
-from oauth.endpoints.pending import Pending
-from oauth.endpoints.responses import message_page, page, redirect
-from oauth.endpoints.revocation import revoke_grant
-from oauth.errors import access_denied
-from oauth.flow_steps import Step
-from oauth.models import AuthorizationCode, Client, Grant, SignInSession
+from oauth.endpoints.shared import pending_request
+from oauth.endpoints.shared.browser import current_session, end_session
+from oauth.endpoints.shared.pending_request import Pending
+from oauth.endpoints.shared.responses import message_page, page, redirect
+from oauth.endpoints.shared.revocation import revoke_grant
+from oauth.flow_history.events import Step
+from oauth.foundation import credentials
+from oauth.foundation.credentials import CODE_PREFIX, digest, seal_under, unseal_under
+from oauth.foundation.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
 from oauth.pages import Message
-from oauth.resource_owners import Standing
-from oauth.resources import Resource
-from oauth.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
+from oauth.protocol import redirect_uri
+from oauth.protocol.clients import id_url
+from oauth.protocol.errors import access_denied
+from oauth.protocol.models import AuthorizationCode, Client, Grant, SignInSession
+from oauth.protocol.resource_owners import Standing
+from oauth.protocol.resources import Resource
 
 log = structlog.get_logger()
 
@@ -236,7 +238,7 @@ def _question(pending: Pending, session: SignInSession, server: AuthorizationSer
 
 def _host(client: Client) -> str | None:
     """Who answers for what the app says of itself: the host that publishes its description."""
-    return client_id_url.host(client.client_id) if client_id_url.is_url(client.client_id) else None
+    return id_url.host(client.client_id) if id_url.is_url(client.client_id) else None
 
 
 _UNDECIDED = Message(

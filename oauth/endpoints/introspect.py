@@ -4,14 +4,16 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, caller, jws
-from oauth.access_token import GRANT_TYPE_CLAIM, AccessToken
 from oauth.authorization_server import AuthorizationServer
-from oauth.endpoints import calling_client
-from oauth.endpoints.responses import error_response, json_response
-from oauth.errors import OAuthError, invalid_client, invalid_request
-from oauth.models import Client, ClientAuthenticationMethod, GrantType
-from oauth.scope import to_text
+from oauth.endpoints.shared import authenticated_client
+from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.foundation import request_context
+from oauth.jose import jws
+from oauth.protocol import access_token
+from oauth.protocol.access_token import GRANT_TYPE_CLAIM, AccessToken
+from oauth.protocol.errors import OAuthError, invalid_client, invalid_request
+from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
+from oauth.protocol.scope import to_text
 
 log = structlog.get_logger()
 
@@ -22,7 +24,7 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
     A caller learns of tokens for the resources that it was registered for, and of its own; of any other it hears the
     same as of one that never was. Refresh tokens are no resource server's business, so they are never active here."""
     authorization = request.headers.get("authorization")
-    found = await calling_client.authenticated(request, server, server.resource_servers.client)
+    found = await authenticated_client.authenticated(request, server, server.resource_servers.client)
     if isinstance(found, OAuthError):
         return _refused(found, authorization)
     params, client = found
@@ -32,7 +34,7 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
             invalid_client("Introspection is for clients that authenticate.", "public_client"), authorization
         )
     if client.introspects:
-        caller.serve(request.scope, None)
+        request_context.serve(request.scope, None)
     token = params.get("token")
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)

@@ -3,12 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import server_metadata
 from oauth.authorization_server import AuthorizationServer
-from oauth.endpoints.responses import json_response
-from oauth.flow_steps import Step
+from oauth.endpoints.shared.responses import json_response
+from oauth.flow_history.events import Step
 from oauth.key_ring import JWKS_MAX_AGE
-from oauth.resources import Resource
+from oauth.protocol import server_metadata
+from oauth.protocol.resources import Resource
 
 _MAX_AGE_SECONDS = 300
 

@@ -6,15 +6,16 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import authorization_request, credentials, dpop, pushed_request, redirect_uri
 from oauth.authorization_server import AuthorizationServer
-from oauth.credentials import PUSHED_REQUEST_PREFIX, digest
-from oauth.endpoints import calling_client, connecting_client, possession
-from oauth.endpoints.responses import error_response, json_response
-from oauth.errors import OAuthError, unknown_client
-from oauth.flow_steps import Step
-from oauth.models import Client, PushedRequest
-from oauth.parameters import Parameters
+from oauth.endpoints.shared import authenticated_client, client_lookup, dpop_proof
+from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.flow_history.events import Step
+from oauth.foundation import credentials
+from oauth.foundation.credentials import PUSHED_REQUEST_PREFIX, digest
+from oauth.protocol import authorization_request, dpop, pushed_request, redirect_uri
+from oauth.protocol.errors import OAuthError, unknown_client
+from oauth.protocol.models import Client, PushedRequest
+from oauth.protocol.parameters import Parameters
 
 log = structlog.get_logger()
 
@@ -24,14 +25,14 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
 
     The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
     # One whose id is a URL may be new here: its connection begins with this request.
-    find = partial(connecting_client.find, request=request, server=server)
-    found = await calling_client.authenticated(request, server, find)
+    find = partial(client_lookup.find, request=request, server=server)
+    found = await authenticated_client.authenticated(request, server, find)
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, client = found
     # Proven, so that what is refused from here on is told of this client.
     request.scope["flow_client_id"] = client.client_id
-    proof = await possession.proven(request, server)
+    proof = await dpop_proof.proven(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server)
     if proof is not None:

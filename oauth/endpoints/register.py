@@ -4,20 +4,23 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_metadata, client_registration, credentials, reserved_redirects
 from oauth.authorization_server import AuthorizationServer
-from oauth.client_metadata import ClientMetadata
-from oauth.client_registration import Shown
-from oauth.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, digest
-from oauth.endpoints import throttle
-from oauth.endpoints.body import read_body
-from oauth.endpoints.responses import error_response, json_response
-from oauth.errors import OAuthError, invalid_client_metadata, too_many_requests
-from oauth.flow_steps import Step
-from oauth.models import Client, ClientAuthenticationMethod
-from oauth.settings import RegistrationPolicy
-from oauth.strict_json import parse_object
-from oauth.vocabulary import ClientId, Digest, ErrorCode
+from oauth.endpoints.shared import throttle
+from oauth.endpoints.shared.body import read_body
+from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.flow_history.events import Step
+from oauth.foundation import credentials
+from oauth.foundation.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, digest
+from oauth.foundation.vocabulary import ClientId, Digest, ErrorCode
+from oauth.jose.strict_json import parse_object
+from oauth.protocol import reserved_redirects
+from oauth.protocol.clients import metadata as client_metadata
+from oauth.protocol.clients import registration as client_registration
+from oauth.protocol.clients.metadata import ClientMetadata
+from oauth.protocol.clients.registration import Shown
+from oauth.protocol.errors import OAuthError, invalid_client_metadata, too_many_requests
+from oauth.protocol.models import Client, ClientAuthenticationMethod
+from oauth.protocol.settings import RegistrationPolicy
 
 log = structlog.get_logger()
 

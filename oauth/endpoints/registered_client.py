@@ -6,11 +6,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import client_registration
 from oauth.authorization_server import AuthorizationServer
-from oauth.client_authentication import is_client_id
-from oauth.client_registration import Shown
-from oauth.credentials import digest
 from oauth.endpoints.register import (
     bearer_token,
     new_secret,
@@ -19,11 +15,15 @@ from oauth.endpoints.register import (
     refused,
     unauthorized,
 )
-from oauth.endpoints.responses import json_response
-from oauth.endpoints.revocation import remove_client
-from oauth.errors import OAuthError, invalid_client_metadata
-from oauth.models import Client
-from oauth.vocabulary import ClientId, ErrorCode
+from oauth.endpoints.shared.responses import json_response
+from oauth.endpoints.shared.revocation import remove_client
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId, ErrorCode
+from oauth.protocol.clients import registration as client_registration
+from oauth.protocol.clients.authentication import is_client_id
+from oauth.protocol.clients.registration import Shown
+from oauth.protocol.errors import OAuthError, invalid_client_metadata
+from oauth.protocol.models import Client
 
 log = structlog.get_logger()
 

@@ -4,14 +4,15 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from oauth import access_token, jws
 from oauth.authorization_server import AuthorizationServer
-from oauth.credentials import digest
-from oauth.endpoints import calling_client
-from oauth.endpoints.responses import error_response, json_response
-from oauth.endpoints.revocation import revoke_access_token, revoke_grant
-from oauth.errors import OAuthError, invalid_request
-from oauth.vocabulary import ClientId
+from oauth.endpoints.shared import authenticated_client
+from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.endpoints.shared.revocation import revoke_access_token, revoke_grant
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId
+from oauth.jose import jws
+from oauth.protocol import access_token
+from oauth.protocol.errors import OAuthError, invalid_request
 
 log = structlog.get_logger()
 
@@ -22,7 +23,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
     not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
     authorization = request.headers.get("authorization")
-    found = await calling_client.authenticated(request, server)
+    found = await authenticated_client.authenticated(request, server)
     if isinstance(found, OAuthError):
         return _refused(found, authorization)
     params, client = found

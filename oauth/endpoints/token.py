@@ -7,20 +7,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from oauth import access_token, caller, client_authentication, credentials, token_request
 from oauth.authorization_server import AuthorizationServer
-from oauth.client_authentication import PresentedClient
-from oauth.credentials import REFRESH_TOKEN_PREFIX
-from oauth.endpoints import calling_client, direct_grants, possession
-from oauth.endpoints.responses import error_response, json_response
-from oauth.endpoints.revocation import revoke_grant
-from oauth.errors import OAuthError, invalid_grant
-from oauth.flow_steps import Step
-from oauth.grant_types import authorization_code, refresh_token
-from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
-from oauth.models import AuthorizationCode, Client, RefreshToken
-from oauth.scope import to_text
-from oauth.token_request import (
+from oauth.endpoints import browserless_grants
+from oauth.endpoints.shared import authenticated_client, dpop_proof
+from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.endpoints.shared.revocation import revoke_grant
+from oauth.flow_history.events import Step
+from oauth.foundation import credentials, request_context
+from oauth.foundation.credentials import REFRESH_TOKEN_PREFIX
+from oauth.protocol import access_token, token_request
+from oauth.protocol.clients import authentication as client_authentication
+from oauth.protocol.clients.authentication import PresentedClient
+from oauth.protocol.errors import OAuthError, invalid_grant
+from oauth.protocol.grant_types import authorization_code, refresh_token
+from oauth.protocol.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
+from oauth.protocol.models import AuthorizationCode, Client, RefreshToken
+from oauth.protocol.scope import to_text
+from oauth.protocol.token_request import (
     AuthorizationCodeRequest,
     ClientCredentialsRequest,
     IdentityAssertionRequest,
@@ -33,7 +36,7 @@ log = structlog.get_logger()
 
 async def token(request: Request, server: AuthorizationServer) -> Response:
     """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
-    found = await calling_client.presented(request, server)
+    found = await authenticated_client.presented(request, server)
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, presented = found
@@ -41,7 +44,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(asked, OAuthError):
         return _refused(asked, request, server, presented)
     now = server.clock()
-    proof = await possession.proven(request, server)
+    proof = await dpop_proof.proven(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt
@@ -58,7 +61,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
             client_id=decision.grant.client_id,
             grant_id=decision.grant.grant_id,
         )
-    caller.serve(request.scope, caller.name(decision.grant.subject, decision.grant.client_id))
+    request_context.serve(request.scope, request_context.name(decision.grant.subject, decision.grant.client_id))
     return json_response(_issued(decision, jkt, server, now))
 
 
@@ -76,9 +79,9 @@ async def _decide(
         case RefreshTokenRequest():
             return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
-            return await direct_grants.for_itself(asked, presented, jkt, scope, server, now)
+            return await browserless_grants.for_itself(asked, presented, jkt, scope, server, now)
         case IdentityAssertionRequest():
-            return await direct_grants.with_assertion(asked, presented, jkt, scope, server, now)
+            return await browserless_grants.with_assertion(asked, presented, jkt, scope, server, now)
 
 
 async def _redeem(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from oauth.captcha import Captcha
+from oauth.protocol.captcha import Captcha
 
 _FOLDER = Path(__file__).parent
 

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from oauth.jose.strict_json import parse_object
 from oauth.remote.addresses import is_private, is_public
-from oauth.strict_json import parse_object
 
 _TOTAL = timedelta(seconds=5)
 # So that there is time for another address where the first one does not answer.

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from oauth import issuer_metadata, jwk_set
-from oauth.clock import Clock
-from oauth.jws import VerificationKey
-from oauth.outages import ProviderUnavailable
+from oauth.foundation.clock import Clock
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.jose import jwk_set
+from oauth.jose.jws import VerificationKey
+from oauth.protocol import issuer_metadata
 from oauth.remote.fetching import FetchFailed, Network, UnusableAnswer, fetch_object
 
 log = structlog.get_logger()

@@ -1,1 +1,3 @@
-"""Where grants are kept: one contract, on SQLite and on PostgreSQL (D-22)."""
+"""What the authorization server keeps, as ports, and how a process opens them.
+
+One contract holds on SQLite and PostgreSQL; `oauth.stores.sql` implements it."""

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from oauth.stores.database import parse_url
-from oauth.stores.sql import SqlStore
-from oauth.stores.sqlite import SqliteDatabase
-from oauth.stores.sqlite_token_path import SqliteTokenPath
+from oauth.database.database import parse_url
+from oauth.database.sqlite import SqliteDatabase
+from oauth.stores.sql.store import SqlStore
+from oauth.stores.sql.token_sqlite import SqliteTokenPath
 
 if TYPE_CHECKING:
-    from oauth.stores.postgresql import PostgresqlDatabase
+    from oauth.database.postgresql import PostgresqlDatabase
 
 
 OpenDatabase: TypeAlias = "SqliteDatabase | PostgresqlDatabase"
@@ -19,7 +19,7 @@ async def open_database(url: str, pool_size: int = 10) -> OpenDatabase:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return SqliteDatabase(parsed)
-    from oauth.stores.postgresql import PostgresqlDatabase  # noqa: PLC0415
+    from oauth.database.postgresql import PostgresqlDatabase  # noqa: PLC0415
 
     return await PostgresqlDatabase.open(parsed, pool_size)
 
@@ -28,6 +28,6 @@ def store_on(database: OpenDatabase) -> SqlStore:
     """The authorization server's store on an open database."""
     if isinstance(database, SqliteDatabase):
         return SqlStore(database, SqliteTokenPath(database))
-    from oauth.stores.postgresql_token_path import PostgresqlTokenPath  # noqa: PLC0415
+    from oauth.stores.sql.token_postgresql import PostgresqlTokenPath  # noqa: PLC0415
 
     return SqlStore(database, PostgresqlTokenPath(database))

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from oauth.flow_steps import FlowStep
-from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
-from oauth.models import (
+from oauth.flow_history.events import FlowStep
+from oauth.foundation.vocabulary import ClientId, Digest, GrantId, Subject
+from oauth.protocol.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
+from oauth.protocol.models import (
     AuthorizationCode,
     AuthorizationRequest,
     Client,
@@ -18,7 +19,6 @@ from oauth.models import (
     Revocation,
     SignInSession,
 )
-from oauth.vocabulary import ClientId, Digest, GrantId, Subject
 
 DecideCode = Callable[[Client | None, AuthorizationCode | None], CodeDecision]
 # The plain token that the record was found by comes first.

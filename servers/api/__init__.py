@@ -1,1 +1,1 @@
-"""REST routes."""
+"""The REST API: routers, and the webhook that Supabase calls."""

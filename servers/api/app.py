@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from fastapi import APIRouter, FastAPI
 
 from mcp_auth.rest import RestAuthentication, install
-from servers.version import VERSION
+from servers.observability.version import VERSION
 
 # An operator's own routes: a function that is given the API.
 AddRoutes = Callable[[FastAPI], None]

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 from mcp_auth.principal import Principal
 from mcp_auth.rest import ApiError, RestAuthentication, get_current_active_user, get_current_person
 from mcp_auth.rest.tickets import LIFETIME
-from mcp_auth.users.deletion import AccountDeletion
+from mcp_auth.supabase.account_deletion import AccountDeletion
 from mcp_auth.users.models import AuthMethod, User
-from oauth.clock import Clock
+from oauth.foundation.clock import Clock
 from servers.api.deletion import delete_account
 
 _MAX_BODY = 16 * 1024

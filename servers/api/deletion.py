@@ -2,7 +2,7 @@
 
 from mcp_auth.principal import Principal
 from mcp_auth.rest import ApiError
-from mcp_auth.users.deletion import AccountDeletion
+from mcp_auth.supabase.account_deletion import AccountDeletion
 
 
 async def delete_account(deletion: AccountDeletion | None, principal: Principal) -> None:

@@ -13,9 +13,9 @@ from mcp_auth.rest import ApiError
 from mcp_auth.supabase import recipient
 from mcp_auth.users.models import AuthMethod
 from mcp_auth.users.store import UserStore
-from oauth.clock import Clock
-from oauth.credentials import digest
-from oauth.resource_owners import Channel
+from oauth.foundation.clock import Clock
+from oauth.foundation.credentials import digest
+from oauth.protocol.resource_owners import Channel
 from oauth.stores.ports import Attempts, Store
 
 PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=1)

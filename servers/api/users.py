@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from mcp_auth.principal import Principal
 from mcp_auth.rest import get_current_person, get_current_user
-from mcp_auth.users.deletion import AccountDeletion
+from mcp_auth.supabase.account_deletion import AccountDeletion
 from mcp_auth.users.models import User
 from servers.api.deletion import delete_account
 

@@ -1,1 +1,3 @@
-"""The commands of `mcp-auth` that have a file of their own; servers.cli names them all."""
+"""The subcommands of `mcp-auth`, one file each; `servers.cli` registers them.
+
+A command parses its arguments, calls an operation and prints. What changes anything is in `servers.operations`."""

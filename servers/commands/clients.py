@@ -10,21 +10,21 @@ from pathlib import Path
 
 from cyclopts import App
 
-from oauth import credentials
-from oauth.client_secrets import hashed
-from oauth.clock import system_clock
-from oauth.credentials import CLIENT_SECRET_PREFIX
-from oauth.models import Client, ClientAuthenticationMethod, GrantType
+from oauth.client_registry.secrets import hashed
+from oauth.foundation import credentials
+from oauth.foundation.clock import system_clock
+from oauth.foundation.credentials import CLIENT_SECRET_PREFIX
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
+from oauth.protocol.scope import to_text
 from oauth.remote.fetching import INTERNET
-from oauth.scope import to_text
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.vocabulary import ClientId
-from servers import known_documents
 from servers.commands.common import REVOCATIONS_MATTER_FOR, all_settings, command_settings, opened, run
-from servers.loading import UnusableSettings
-from servers.preregistered_clients import SECRETS, Wanted, client_of, read_jwks
-from servers.resources import create_resources
-from servers.settings import CONFIG_FILE, CommandSettings
+from servers.configuration.loading import UnusableSettings
+from servers.configuration.resources import create_resources
+from servers.configuration.settings import CONFIG_FILE, CommandSettings
+from servers.operations import known_clients
+from servers.operations.client_registration import SECRETS, Wanted, client_of, read_jwks
 
 clients = App(name="clients", help="The clients that may ask for access.")
 
@@ -187,10 +187,10 @@ def check_known(*, write: Path | None = None) -> None:
 
 
 async def _check_known(settings: CommandSettings, write: Path | None) -> None:
-    found = [each async for each in known_documents.compare(settings.known, INTERNET)]
+    found = [each async for each in known_clients.compare(settings.known, INTERNET)]
     sys.stdout.write("".join(f"{each.client_id}\t{each.told}\n" for each in found))
     if write is not None:
-        renewed = known_documents.renewed(found, settings.known_clients, system_clock())
+        renewed = known_clients.renewed(found, settings.known_clients, system_clock())
         try:
             await asyncio.to_thread(write.write_text, renewed)
         except OSError as error:

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import NoReturn
 
+from oauth.database.database import UnsuitableDatabase, check_revision
+from oauth.foundation.outages import StoreUnavailable
 from oauth.key_ring import UnreadableKeys
-from oauth.outages import StoreUnavailable
-from oauth.stores.database import UnsuitableDatabase, check_revision
 from oauth.stores.opening import OpenDatabase, open_database
-from oauth.stores.tables import REVISION
-from servers.loading import UnusableSettings, load, load_command_settings, unknown_variables
-from servers.settings import PREFIX, CommandSettings, GatewaySettings
+from oauth.stores.sql.tables import REVISION
+from servers.configuration.loading import UnusableSettings, load, load_command_settings, unknown_variables
+from servers.configuration.settings import PREFIX, CommandSettings, GatewaySettings
 
 # A command does not know for how long the gateway's access tokens live: longer than any of them can.
 REVOCATIONS_MATTER_FOR = timedelta(hours=25)

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from oauth.flow_steps import KEPT, FlowStep, Step
-from oauth.flows import MOST_REPEATED
+from oauth.flow_history.events import KEPT, FlowStep, Step
+from oauth.flow_history.recorder import MOST_REPEATED
 from oauth.stores.opening import store_on
-from servers import explanations
 from servers.commands.common import command_settings, opened
-from servers.explanations import Explanations
-from servers.stories import Stories, Story, stories_of
+from servers.explain import explanations
+from servers.explain.explanations import Explanations
+from servers.explain.history import Stories, Story, stories_of
 
 
 class NothingKnown(Exception):

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from cyclopts import App
 
-from mcp_auth.supabase.states import State, StateStore
+from mcp_auth.supabase.account_states import State, StateStore
 from mcp_auth.users.store import UserStore
-from oauth.clock import system_clock
-from oauth.models import Revocation, RevocationKind
+from oauth.foundation.clock import system_clock
+from oauth.foundation.vocabulary import Role, Subject
+from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, store_on
-from oauth.vocabulary import Role, Subject
 from servers.commands.common import REVOCATIONS_MATTER_FOR, command_settings, opened, run
-from servers.loading import UnusableSettings
+from servers.configuration.loading import UnusableSettings
 
 users = App(name="users", help="The local users and their roles.")
 

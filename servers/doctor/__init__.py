@@ -1,3 +1,3 @@
-"""mcp-auth doctor: walks a deployment as each known client does, and says why one would not get in.
+"""`mcp-auth doctor`: walks a deployment as each known client does and reports what would keep it out.
 
-It knows a deployment only from outside, be it ours or anybody's: nothing here imports the rest of the program."""
+Knows a deployment from outside only, ours or any other: nothing here imports the rest of the program."""

@@ -9,46 +9,35 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from servers.doctor import (
-    check_answers,
-    check_browsers,
-    check_calls,
-    check_challenge,
-    check_discovery,
-    check_endpoints,
-    check_login,
-    check_pages,
-    check_redirects,
-    check_registration,
-    check_server,
-    check_tls,
-    profiles,
-    report,
-    tls,
-)
-from servers.doctor.addresses import Names, Reach, Resolve, reach, resolve
-from servers.doctor.asking import PATIENCE, USER_AGENT, Visitor
-from servers.doctor.belongings import Belongings
-from servers.doctor.documents import host, is_url
+from servers.doctor import profiles, report
+from servers.doctor.checks import answers, browsers, calls, challenge, discovery, endpoints, pages, redirects, server
+from servers.doctor.checks import login as check_login
+from servers.doctor.checks import registration as check_registration
+from servers.doctor.checks import tls as check_tls
+from servers.doctor.evidence.documents import host, is_url
+from servers.doctor.evidence.login_observations import SignedIn
+from servers.doctor.evidence.observations import Observations
 from servers.doctor.findings import Finding, Level
-from servers.doctor.login import login
-from servers.doctor.observations import Observations
+from servers.doctor.probes import tls
+from servers.doctor.probes.addresses import Names, Reach, Resolve, reach, resolve
+from servers.doctor.probes.cleanup import Belongings
+from servers.doctor.probes.http_client import PATIENCE, USER_AGENT, Visitor
+from servers.doctor.probes.login import login
+from servers.doctor.probes.probe import Tell, Walker, walk
+from servers.doctor.probes.sign_in import Person
+from servers.doctor.probes.tls import Look
 from servers.doctor.profiles import Profile
-from servers.doctor.sign_in import Person
-from servers.doctor.signed_in import SignedIn
-from servers.doctor.tls import Look
-from servers.doctor.walk import Tell, Walker, walk
 
 _BEFORE = (
     check_tls,
-    check_redirects,
-    check_challenge,
-    check_discovery,
-    check_server,
-    check_endpoints,
+    redirects,
+    challenge,
+    discovery,
+    server,
+    endpoints,
     check_registration,
-    check_pages,
-    check_browsers,
+    pages,
+    browsers,
 )
 
 
@@ -121,8 +110,8 @@ def _checked(seen: Observations, held: SignedIn | None, clients: Sequence[Profil
         yield from each.check(seen, clients)
     if held is not None:
         yield from check_login.check(held, seen.target)
-        yield from check_calls.check(held, clients)
-    yield from check_answers.check(seen, clients)
+        yield from calls.check(held, clients)
+    yield from answers.check(seen, clients)
 
 
 async def run(url: str, names: Sequence[str], now: datetime, *, sign_in: bool, register: bool, as_json: bool) -> int:

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from servers.local_supabase import admin, discovery, factors, local, one_time_codes, social, token, user
+from servers.local_supabase import admin, discovery, factors, one_time_codes, social, token, user
+from servers.local_supabase import control as local
 from servers.local_supabase.context import Call, Context, Handler, read_body
 from servers.local_supabase.errors import Refusal, error_response
 from servers.local_supabase.faults import HangUp

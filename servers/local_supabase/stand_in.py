@@ -18,8 +18,8 @@ from servers.local_supabase.accounts import DEMO_ACCOUNTS
 from servers.local_supabase.app import create_app
 from servers.local_supabase.context import Context
 from servers.local_supabase.faults import Faults
-from servers.local_supabase.keeping import add_signing_key, api_key, load_signing_keys
 from servers.local_supabase.passwords import hash_password
+from servers.local_supabase.persistent_keys import add_signing_key, api_key, load_signing_keys
 from servers.local_supabase.signing import ES256, HS256
 from servers.local_supabase.tables import metadata, users
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from oauth.vocabulary import Role
+from oauth.foundation.vocabulary import Role
 from tests.support import npm
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, Gateway, RunningSupabase, running_gateway, running_supabase

@@ -13,7 +13,7 @@ from fastmcp.client.auth import OAuth
 from key_value.aio.stores.memory import MemoryStore
 from sqlalchemy import Connection, delete
 
-from oauth.stores import tables
+from oauth.stores.sql import tables
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, Gateway, RunningSupabase, running_gateway
 from tests.support.person import Person

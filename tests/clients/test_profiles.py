@@ -16,7 +16,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from oauth import known_clients
+from oauth.protocol.clients import known as known_clients
 from tests.support.clock import SettableClock
 from tests.support.document_server import DocumentServer, document_server
 from tests.support.forging import base64url, jws, rs256

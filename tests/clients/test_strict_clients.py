@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
-from oauth.vocabulary import ClientId, Scope
+from oauth.foundation.vocabulary import ClientId, Scope
+from oauth.protocol.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, GrantType, Registration
 from tests.clients.test_npm import heard_from, program, tell
 from tests.support.builders import make_client
 from tests.support.forging import base64url, ec_key, public_jwk

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oauth.vocabulary import Role
+from oauth.foundation.vocabulary import Role
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate

@@ -12,8 +12,8 @@ import pytest
 
 from mcp_auth.supabase import webhook
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import OpenDatabase
-from oauth.vocabulary import Role, Subject
 from tests.support.app_person import AppPerson
 from tests.support.browser import NO_TLS
 from tests.support.clock import SettableClock

@@ -2,9 +2,9 @@
 
 import pytest
 
-from oauth.credentials import digest
-from oauth.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, Registration
-from oauth.vocabulary import ClientId
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.models import GRANTS_OF_PEOPLE, Client, ClientAuthenticationMethod, Registration
 from tests.support.gateway import USER, Gateway
 from tests.support.raw_client import CALLBACK, RawClient, answer_of
 

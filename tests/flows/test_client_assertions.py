@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from oauth import client_assertion
+from oauth.protocol.clients import assertion as client_assertion
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.databases import SqliteTemplate

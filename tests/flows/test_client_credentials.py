@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from oauth import client_assertion
-from oauth.vocabulary import ClientId
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.clients import assertion as client_assertion
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.document_server import document_server

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from oauth import client_assertion
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.clients import assertion as client_assertion
 from oauth.stores.ports import Store
-from oauth.vocabulary import ClientId
 from tests.support.clock import SettableClock
 from tests.support.document_server import DocumentServer, Published
 from tests.support.forging import ec_key, es256, jws, public_jwk

@@ -7,9 +7,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from oauth.credentials import digest
-from oauth.models import Client
-from oauth.vocabulary import ClientId
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.models import Client
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import RawClient

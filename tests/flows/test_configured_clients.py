@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from oauth import client_assertion
-from oauth.vocabulary import ClientId
-from servers.loading import UnusableSettings
-from servers.settings import GatewaySettings
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.clients import assertion as client_assertion
+from servers.configuration.loading import UnusableSettings
+from servers.configuration.settings import GatewaySettings
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.complete_settings import load_with

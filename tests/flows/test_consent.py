@@ -6,9 +6,9 @@ from datetime import datetime
 
 import pytest
 
-from oauth.credentials import digest
-from oauth.stores.sql import SqlStore
-from oauth.vocabulary import ClientId, Subject
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId, Subject
+from oauth.stores.sql.store import SqlStore
 from tests.support.browser import forms
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, AGENT, USER, Gateway

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from servers.loading import UnusableSettings
+from servers.configuration.loading import UnusableSettings
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock
 from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway, settings_for

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from oauth.flow_steps import FlowStep, Step
-from oauth.flows import MOST_REPEATED
-from servers import explanations
+from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.recorder import MOST_REPEATED
 from servers.commands.explain import told
-from servers.stories import Stories, Story
+from servers.explain import explanations
+from servers.explain.history import Stories, Story
 from tests.support.app_person import AppPerson
 from tests.support.builders import NOW
 from tests.support.clock import SettableClock

@@ -13,10 +13,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from mcp_auth.supabase import webhook
-from oauth import client_assertion
-from oauth.credentials import digest
-from oauth.models import Client, ClientAuthenticationMethod
-from oauth.vocabulary import ClientId, Subject
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId, Subject
+from oauth.protocol.clients import assertion as client_assertion
+from oauth.protocol.models import Client, ClientAuthenticationMethod
 from tests.support.app_person import AppPerson, change, sign_up
 from tests.support.browser import continue_as, go_to_provider
 from tests.support.clock import SettableClock

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from mcp_auth.users.store import UserStore
-from oauth.vocabulary import Role, Subject
+from oauth.foundation.vocabulary import Role, Subject
 from tests.support.clock import SettableClock
 from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from oauth import client_assertion
-from oauth.vocabulary import Role, Subject
-from servers.background import Intervals
-from servers.loading import UnusableSettings
+from oauth.foundation.vocabulary import Role, Subject
+from oauth.protocol.clients import assertion as client_assertion
+from servers.composition.background import Intervals
+from servers.configuration.loading import UnusableSettings
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from oauth.remote.fetching import Network
-from servers.loading import UnusableSettings
+from servers.configuration.loading import UnusableSettings
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with
 from tests.support.document_server import HERE, DocumentServer

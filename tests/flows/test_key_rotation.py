@@ -8,7 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from oauth.credentials import KeyEncryption
+from oauth.foundation.credentials import KeyEncryption
 from oauth.key_ring import KeyRing
 from tests.support.clock import SettableClock
 from tests.support.gateway import SECRET, Gateway, RunningSupabase, running_gateway

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oauth import client_assertion
+from oauth.protocol.clients import assertion as client_assertion
 from tests.support.command_line import Run
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway

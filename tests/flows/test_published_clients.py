@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oauth.vocabulary import ClientId
+from oauth.foundation.vocabulary import ClientId
 from tests.support.clock import SettableClock
 from tests.support.document_server import DocumentServer
 from tests.support.forging import ec_key

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from oauth.credentials import digest
+from oauth.foundation.credentials import digest
 from tests.support.clock import SettableClock
 from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import RawClient, answer_of

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from oauth.models import ClientAuthenticationMethod, Registration
-from oauth.vocabulary import ResourceIndicator
+from oauth.foundation.vocabulary import ResourceIndicator
+from oauth.protocol.models import ClientAuthenticationMethod, Registration
 from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.databases import SqliteTemplate

@@ -14,10 +14,10 @@ import asyncpg
 import httpx
 import pytest
 
-from oauth.models import Client, Registration
+from oauth.foundation.vocabulary import ClientId, Digest
+from oauth.protocol.models import Client, Registration
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.sql import SqlStore
-from oauth.vocabulary import ClientId, Digest
+from oauth.stores.sql.store import SqlStore
 from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway

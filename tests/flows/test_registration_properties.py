@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oauth.models import Client
-from oauth.vocabulary import ClientId
+from oauth.foundation.vocabulary import ClientId
+from oauth.protocol.models import Client
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
 from tests.support.properties import load_profile

@@ -191,7 +191,7 @@ def test_demoted_administrator_is_refused_at_the_next_call_on_this_node_and_soon
     gateway: Gateway,
     eventually: Any,  # noqa: ANN401
 ) -> None:
-    from oauth.vocabulary import Role  # noqa: PLC0415
+    from oauth.foundation.vocabulary import Role  # noqa: PLC0415
 
     client = gateway.registered()
     admin = {"resource": f"{gateway.url}/mcp-admin", "scope": "mcp:admin"}

@@ -12,9 +12,9 @@ import pytest
 from mcp_auth.principal import Principal
 from mcp_auth.rejection import Rejection
 from mcp_auth.resource_server import JWKSTokenVerifier
-from oauth.outages import Outage
-from oauth.vocabulary import Role
-from servers.loading import UnusableSettings
+from oauth.foundation.outages import Outage
+from oauth.foundation.vocabulary import Role
+from servers.configuration.loading import UnusableSettings
 from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.complete_settings import load_with

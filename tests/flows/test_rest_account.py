@@ -8,8 +8,8 @@ import pytest
 
 from mcp_auth.users.models import AuthMethod, User
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import OpenDatabase
-from oauth.vocabulary import Role, Subject
 from tests.support.app_person import AppPerson, sign_up
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway

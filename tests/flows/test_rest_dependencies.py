@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import OpenDatabase
-from oauth.vocabulary import Role, Subject
 from tests.support.app_person import AppPerson, change, sign_up
 from tests.support.clock import SettableClock
 from tests.support.databases import PostgresqlTemplate

@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Subject
 from oauth.stores.opening import OpenDatabase
-from oauth.vocabulary import Subject
 from tests.support.app_person import AppPerson
 from tests.support.clock import SettableClock, WallClock
 from tests.support.gateway import ADMIN, USER, Gateway, RunningSupabase, running_gateway, settings_for

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from oauth.vocabulary import Role
+from oauth.foundation.vocabulary import Role
 from servers.local_supabase.factors import totp
 from tests.support.app_person import AppPerson
 from tests.support.browser import Browser

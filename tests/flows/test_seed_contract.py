@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, inspect
 
 from oauth.stores.opening import OpenDatabase
-from servers.settings import GatewaySettings
+from servers.configuration.settings import GatewaySettings
 from tests.support.app_person import AppPerson, sign_up
 from tests.support.clock import SettableClock
 from tests.support.databases import SqliteTemplate

@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from oauth.flow_steps import Step
-from oauth.flows import MOST_REPEATED
-from oauth.models import ClientAuthenticationMethod, GrantType, Registration
+from oauth.flow_history.events import Step
+from oauth.flow_history.recorder import MOST_REPEATED
+from oauth.foundation.vocabulary import Scope
+from oauth.protocol.models import ClientAuthenticationMethod, GrantType, Registration
 from oauth.stores.ports import FlowsSought
-from oauth.vocabulary import Scope
-from servers.stories import MOST_TOLD
+from servers.explain.history import MOST_TOLD
 from tests.flows.test_pushed_requests import pushed_url
 from tests.support.app_person import AppPerson
 from tests.support.browser import Browser

@@ -8,14 +8,14 @@ import pytest
 
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
-from mcp_auth.revocations import Revocations
-from mcp_auth.users.standings import Standings
+from mcp_auth.tokens.revocations import Revocations
+from mcp_auth.users.access_status import Standings
 from mcp_auth.verifier import SupabaseTokenVerifier
-from oauth.access_token import AccessToken
-from oauth.models import Revocation, RevocationKind
-from oauth.outages import StoreUnavailable
-from oauth.resources import Resource
-from oauth.vocabulary import ClientId, GrantId, Role, Subject
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import ClientId, GrantId, Role, Subject
+from oauth.protocol.access_token import AccessToken
+from oauth.protocol.models import Revocation, RevocationKind
+from oauth.protocol.resources import Resource
 from tests.support.builders import ADMIN, API, NOW, PUBLIC_URL, USER, scopes
 from tests.support.clock import SettableClock
 from tests.support.forging import constant, ec_key, es256

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_auth.principal import Principal
 from mcp_auth.rejection import AuthFailureReason, Rejection, failure_of
-from oauth.outages import ProviderUnavailable, StoreUnavailable
+from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from tests.support.forging import constant, hs256
 from tests.support.scripted_server import RESET, Reply
 from tests.support.tokens import ISSUED_AT, OUR_SIGNATURE, SUPABASE_JWKS, make_session_token

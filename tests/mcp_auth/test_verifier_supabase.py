@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
 from mcp_auth.verifier import SupabaseTokenVerifier
-from oauth.models import Revocation, RevocationKind
-from oauth.outages import ProviderUnavailable
-from oauth.vocabulary import Role, Subject
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.vocabulary import Role, Subject
+from oauth.protocol.models import Revocation, RevocationKind
 from tests.support.builders import ADMIN, API, NOW, PUBLIC_URL, USER, scopes
 from tests.support.forging import Signer, constant, es256, hs256, public_jwk
 from tests.support.scripted_server import Reply

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from oauth import jws
-from oauth.credentials import KeyEncryption
-from oauth.jws import UnverifiedToken
+from oauth.foundation.credentials import KeyEncryption
+from oauth.jose import jws
+from oauth.jose.jws import UnverifiedToken
 from oauth.key_ring import PUBLISHED_BEFORE_SIGNING, KeyRing, Keys, SigningKey, UnreadableKeys
 from oauth.stores.ports import Store, StoredSigningKey
 from tests.support.builders import NOW

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
-from oauth.vocabulary import Role
+from oauth.foundation.vocabulary import Role
 from tests.support.callback import Callback, callback
 from tests.support.clock import SettableClock
 from tests.support.databases import SqliteTemplate

@@ -11,9 +11,9 @@ import pytest
 
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Subject
 from oauth.stores.opening import open_database
-from oauth.vocabulary import Subject
-from servers.version import VERSION
+from servers.observability.version import VERSION
 from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, SECRET, USER
 from tests.support.processes import clean_environment, command

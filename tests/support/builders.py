@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-from oauth.credentials import digest
-from oauth.errors import OAuthError
-from oauth.grant_types.decision import Refuse
-from oauth.models import (
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId, GrantId, ResourceIndicator, Role, Scope, Subject
+from oauth.protocol.errors import OAuthError
+from oauth.protocol.grant_types.decision import Refuse
+from oauth.protocol.models import (
     GRANTS_OF_PEOPLE,
     AuthorizationCode,
     Client,
@@ -15,9 +16,8 @@ from oauth.models import (
     RefreshToken,
     Registration,
 )
-from oauth.resources import Resource, Resources, SupabaseTokens
-from oauth.settings import Settings
-from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Role, Scope, Subject
+from oauth.protocol.resources import Resource, Resources, SupabaseTokens
+from oauth.protocol.settings import Settings
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 PUBLIC_URL = "https://auth.test"

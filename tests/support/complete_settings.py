@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from servers.loading import load
-from servers.settings import GatewaySettings
+from servers.configuration.loading import load
+from servers.configuration.settings import GatewaySettings
 
 
 def load_with(**more: Any) -> GatewaySettings:  # noqa: ANN401 - any setting

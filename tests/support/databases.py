@@ -15,7 +15,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 import migrations
-from oauth.stores.database import parse_url
+from oauth.database.database import parse_url
 
 # No test outlives the machine, so no commit has to reach a disk.
 _FORGETFUL = ("fsync", "synchronous_commit", "full_page_writes")

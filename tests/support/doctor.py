@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import httpx
 
 from servers.doctor import profiles
-from servers.doctor.addresses import Resolve
+from servers.doctor.evidence.observations import Handshake
 from servers.doctor.findings import Finding, Level
-from servers.doctor.observations import Handshake
+from servers.doctor.probes.addresses import Resolve
+from servers.doctor.probes.sign_in import Person
+from servers.doctor.probes.tls import Look
 from servers.doctor.profiles import Profile
-from servers.doctor.sign_in import Person
-from servers.doctor.tls import Look
 from servers.doctor.visit import World, visit
 from tests.support.browser import NO_TLS
 

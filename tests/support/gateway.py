@@ -14,17 +14,17 @@ from starlette.types import ASGIApp
 
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
-from oauth.models import Revocation, RevocationKind
+from oauth.foundation.vocabulary import Role, Subject
+from oauth.protocol.models import Revocation, RevocationKind
 from oauth.remote.fetching import INTERNET, Network
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql import SqlStore
-from oauth.vocabulary import Role, Subject
+from oauth.stores.sql.store import SqlStore
 from servers.app import create_app
-from servers.asgi import load_routes, load_tools
-from servers.background import Intervals
-from servers.loading import load
+from servers.commands.worker import load_routes, load_tools
+from servers.composition.background import Intervals
+from servers.configuration.loading import load
+from servers.configuration.settings import GatewaySettings
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
-from servers.settings import GatewaySettings
 from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.live_server import Running, bind, serving, with_lifespan

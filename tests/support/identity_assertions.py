@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from oauth.models import ClientAuthenticationMethod, GrantType, Registration
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
+from oauth.protocol.models import ClientAuthenticationMethod, GrantType, Registration
 from tests.support.builders import make_client
 from tests.support.forging import Signer, ec_key, es256, jws
 from tests.support.gateway import USER, Gateway

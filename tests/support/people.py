@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from mcp_auth.users.access_status import Presence
 from mcp_auth.users.models import Identity, User
-from mcp_auth.users.standings import Presence
 from mcp_auth.users.store import UserStore
-from oauth.outages import StoreUnavailable
-from oauth.vocabulary import Role, Subject
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import Role, Subject
 from tests.support.builders import NOW
 
 

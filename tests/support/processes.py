@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from servers.settings import GatewaySettings
+from servers.configuration.settings import GatewaySettings
 
 
 def environment_of(settings: GatewaySettings, port: int) -> dict[str, str]:

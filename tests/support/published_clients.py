@@ -4,7 +4,7 @@ import time
 
 import httpx
 
-from oauth import client_assertion
+from oauth.protocol.clients import assertion as client_assertion
 from tests.support.forging import ec_key, es256, jws, public_jwk
 from tests.support.gateway import Gateway
 from tests.support.raw_client import CALLBACK, RawClient

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import oauth.errors
+import oauth.protocol.errors
 from mcp_auth.rejection import Rejection
 from oauth.endpoints.register import unauthorized
-from oauth.endpoints.sign_in_problems import Problem
-from oauth.errors import OAuthError
-from oauth.flows import Flows
+from oauth.endpoints.sign_in.problems import Problem
+from oauth.flow_history.recorder import Flows
 from oauth.pages import Message
-from servers.edge import Edge
+from oauth.protocol.errors import OAuthError
+from servers.edge.edge import Edge
 
 ROOT = Path(__file__).parents[2]
 # What these refuse is told in no story: they are no part of connecting, or say it in the words of others.
@@ -23,7 +23,7 @@ _UNTOLD_FOLDERS = ("servers/doctor/", "servers/local_supabase/")
 
 # What makes a refusal, by name.
 _MAKERS: dict[str, Callable[..., Any]] = {
-    **{name: made for name, made in vars(oauth.errors).items() if inspect.isfunction(made)},
+    **{name: made for name, made in vars(oauth.protocol.errors).items() if inspect.isfunction(made)},
     **{each.__name__: each for each in (OAuthError, Rejection, Message, Problem, unauthorized)},
     "_keep_out": Edge._keep_out,
     "_notice": Edge._keep_out,

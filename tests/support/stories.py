@@ -6,10 +6,10 @@ from collections.abc import Callable
 import httpx
 from sqlalchemy import func, select
 
-from oauth.flow_steps import Step
+from oauth.flow_history.events import Step
 from oauth.stores.opening import OpenDatabase
-from oauth.stores.tables import flow_steps
-from servers.stories import Story, stories_of
+from oauth.stores.sql.tables import flow_steps
+from servers.explain.history import Story, stories_of
 from tests.support.browser import Browser
 from tests.support.gateway import Gateway
 from tests.support.raw_client import RawClient

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from jwt.algorithms import ECAlgorithm
 
-from oauth.jws import VerificationKey
+from oauth.jose.jws import VerificationKey
 from tests.support.builders import NOW, PUBLIC_URL
 from tests.support.forging import Signer, ec_key, es256, jws, public_jwk
 

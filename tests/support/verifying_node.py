@@ -2,14 +2,14 @@
 
 import httpx
 
-from mcp_auth.revocations import Revocations
-from mcp_auth.supabase.admission import Admission
 from mcp_auth.supabase.client import SupabaseClient
+from mcp_auth.supabase.first_visit import Admission
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys, shared_secret_key
-from mcp_auth.users.standings import Standings
+from mcp_auth.tokens.revocations import Revocations
+from mcp_auth.users.access_status import Standings
 from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
-from oauth.resources import Resource
+from oauth.protocol.resources import Resource
 from tests.support.builders import API, NOW, PUBLIC_URL
 from tests.support.clock import SettableClock
 from tests.support.people import People

@@ -8,8 +8,8 @@ import pytest
 
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
-from oauth.outages import ProviderUnavailable
-from oauth.vocabulary import Subject
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.vocabulary import Subject
 from tests.support.clock import SettableClock
 from tests.support.gateway import USER, RunningSupabase, running_supabase
 

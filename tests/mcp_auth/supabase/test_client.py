@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from mcp_auth.supabase.client import Answer, SupabaseClient
-from oauth.outages import ProviderUnavailable
+from oauth.foundation.outages import ProviderUnavailable
 from tests.support.scripted_server import RESET, Reply, ScriptedServer
 
 

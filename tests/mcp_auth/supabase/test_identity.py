@@ -4,7 +4,7 @@ import pytest
 
 from mcp_auth.supabase import identity
 from mcp_auth.users.models import Identity
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
 
 CONFIRMED = "2026-01-01T00:00:00Z"
 

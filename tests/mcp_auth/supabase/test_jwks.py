@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
-from oauth import jws
-from oauth.jws import UnverifiedToken
-from oauth.outages import Outage
+from oauth.foundation.outages import Outage
+from oauth.jose import jws
+from oauth.jose.jws import UnverifiedToken
 from tests.support.clock import SettableClock
 from tests.support.forging import base64url, ec_key, es256, public_jwk, rs256
 from tests.support.forging import jws as forge

@@ -5,8 +5,8 @@ import pytest
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import session_token
 from mcp_auth.supabase.session_token import SessionToken
-from oauth.resources import Resource
-from oauth.vocabulary import Subject
+from oauth.foundation.vocabulary import Subject
+from oauth.protocol.resources import Resource
 from tests.support.builders import ADMIN, API, USER
 from tests.support.tokens import ISSUED_AT, make_session_claims, without
 

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_auth.rejection import AuthFailureReason, failure_of
 from mcp_auth.supabase.client import Answer, SupabaseClient
-from oauth.outages import ProviderUnavailable
+from oauth.foundation.outages import ProviderUnavailable
 
 
 def name_not_known() -> httpx.ConnectError:

@@ -10,9 +10,9 @@ import pytest
 
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
-from oauth.outages import StoreUnavailable
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import open_database
-from oauth.vocabulary import Role, Subject
 from tests.support.builders import NOW
 
 ADA = Identity(Subject("ada"), "ada@example.com", "+919876543001")

@@ -8,8 +8,8 @@ import pytest
 
 from mcp_auth.users.models import Identity, User
 from mcp_auth.users.store import UserStore
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import open_database
-from oauth.vocabulary import Role, Subject
 from tests.support.builders import NOW
 
 ADA = Identity(Subject("ada"), "ada@example.com", "+919876543001")

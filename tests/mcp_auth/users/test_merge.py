@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_auth.users.merge import Decision, Identifier, decide
 from mcp_auth.users.models import Identity, User
-from oauth.vocabulary import Role, Subject
+from oauth.foundation.vocabulary import Role, Subject
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA, EVE = Subject("ada"), Subject("eve")

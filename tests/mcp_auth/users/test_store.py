@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from mcp_auth.users.models import AuthMethod, Identity
 from mcp_auth.users.store import UserStore
 from mcp_auth.users.tables import users
+from oauth.foundation.vocabulary import Role, Subject
 from oauth.stores.opening import OpenDatabase, open_database
-from oauth.vocabulary import Role, Subject
 
 T = TypeVar("T")
 

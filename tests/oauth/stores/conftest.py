@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql import SqlStore
+from oauth.stores.sql.store import SqlStore
 
 
 @pytest.fixture

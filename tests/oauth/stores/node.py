@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from oauth.grant_types.decision import Issue, Refuse
+from oauth.protocol.grant_types.decision import Issue, Refuse
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.ports import Store
 from tests.oauth.stores.tokens import CLIENT, add_code, redeem, refresh

@@ -13,17 +13,17 @@ import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import make_url
 
-from oauth.credentials import digest
-from oauth.grant_types.decision import Issue
-from oauth.models import Revocation, RevocationKind
-from oauth.outages import StoreUnavailable
-from oauth.stores import postgresql
+from oauth.database import postgresql
+from oauth.database.postgresql import PostgresqlDatabase
+from oauth.database.sqlite import SqliteDatabase
+from oauth.foundation.credentials import digest
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import GrantId
+from oauth.protocol.grant_types.decision import Issue
+from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.postgresql import PostgresqlDatabase
-from oauth.stores.sql import SqlStore
-from oauth.stores.sqlite import SqliteDatabase
-from oauth.stores.tables import grants, refresh_tokens
-from oauth.vocabulary import GrantId
+from oauth.stores.sql.store import SqlStore
+from oauth.stores.sql.tables import grants, refresh_tokens
 from tests.oauth.stores.postgresql import BUSY, WAITING_FOR_A_LOCK, Watcher, terminate_behind_the_loop_s_back, watching
 from tests.oauth.stores.test_round_trips import make_session
 from tests.oauth.stores.tokens import (
@@ -110,7 +110,7 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
 @pytest.fixture
 async def sqlite(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteDatabase]:
     """One that waits for a lock a tenth of a second."""
-    monkeypatch.setattr("oauth.stores.sqlite.BUSY_TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("oauth.database.sqlite.BUSY_TIMEOUT_SECONDS", 0.1)
     opened = await open_database(sqlite_url)
     assert isinstance(opened, SqliteDatabase)
     yield opened

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, event, text
 
-from oauth.credentials import digest
-from oauth.flow_steps import FlowStep, Step
-from oauth.stores import sweeping
+from oauth.flow_history.events import FlowStep, Step
+from oauth.foundation.credentials import digest
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import FlowsSought, SoughtBy
-from oauth.stores.sql import SqlStore
+from oauth.stores.sql import sweeping
+from oauth.stores.sql.store import SqlStore
 from tests.support.builders import NOW
 
 HERE = digest("here")

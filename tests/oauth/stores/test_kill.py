@@ -6,9 +6,9 @@ import sqlite3
 
 from sqlalchemy import Connection, select
 
-from oauth.credentials import digest
+from oauth.foundation.credentials import digest
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.tables import authorization_codes, refresh_tokens
+from oauth.stores.sql.tables import authorization_codes, refresh_tokens
 from tests.oauth.stores.node import running_node
 from tests.oauth.stores.tokens import issued, refresh
 

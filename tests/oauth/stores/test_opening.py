@@ -11,10 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 import migrations
-from oauth.outages import StoreUnavailable
-from oauth.stores.database import UnsuitableDatabase, check_revision, ensure_private_file, parse_url
+from oauth.database.database import UnsuitableDatabase, check_revision, ensure_private_file, parse_url
+from oauth.foundation.outages import StoreUnavailable
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.tables import REVISION
+from oauth.stores.sql.tables import REVISION
 from tests.support.builders import make_client
 
 NOT_A_URL = "The database URL is not a URL such as sqlite:///mcp-auth.sqlite."

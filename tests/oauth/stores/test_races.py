@@ -9,14 +9,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, select
 
-from oauth.credentials import digest
-from oauth.grant_types.decision import Issue, Refuse
-from oauth.models import Revocation, RevocationKind
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import GrantId
+from oauth.protocol.grant_types.decision import Issue, Refuse
+from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import Sighting, StoredSigningKey
-from oauth.stores.sql import SqlStore
-from oauth.stores.tables import authorization_codes, refresh_tokens
-from oauth.vocabulary import GrantId
+from oauth.stores.sql.store import SqlStore
+from oauth.stores.sql.tables import authorization_codes, refresh_tokens
 from tests.oauth.stores.node import running_node
 from tests.oauth.stores.tokens import (
     add_codes,

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import exc, text
 
-from oauth.credentials import digest, seal_under
-from oauth.errors import invalid_grant
-from oauth.grant_types.decision import CodeDecision, Issue, Refuse
-from oauth.models import (
+from oauth.foundation.credentials import digest, seal_under
+from oauth.foundation.vocabulary import ClientId, GrantId, Subject
+from oauth.protocol.errors import invalid_grant
+from oauth.protocol.grant_types.decision import CodeDecision, Issue, Refuse
+from oauth.protocol.models import (
     AuthorizationCode,
     Client,
     ClientAuthenticationMethod,
@@ -20,11 +21,10 @@ from oauth.models import (
     RevocationKind,
     SignInSession,
 )
-from oauth.redirect_uri import RedirectTarget
+from oauth.protocol.redirect_uri import RedirectTarget
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import Attempts, Sighting, StoredSigningKey
-from oauth.stores.sql import SqlStore
-from oauth.vocabulary import ClientId, GrantId, Subject
+from oauth.stores.sql.store import SqlStore
 from tests.oauth.stores.tokens import (
     CLIENT,
     add_code,

@@ -15,9 +15,9 @@ from urllib.parse import quote
 import asyncpg
 import pytest
 
-from oauth.credentials import KeyEncryption, digest
+from oauth.foundation.credentials import KeyEncryption, digest
 from oauth.key_ring import KeyRing
-from oauth.stores.sql import SqlStore
+from oauth.stores.sql.store import SqlStore
 from tests.support.clock import SettableClock
 from tests.support.gateway import SECRET, USER, Gateway, running_gateway, running_supabase
 from tests.support.raw_client import answer_of

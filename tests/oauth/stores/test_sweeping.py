@@ -9,17 +9,17 @@ from functools import partial
 
 from sqlalchemy import Connection, event, func, inspect, select
 
-import oauth.stores.tables
-from oauth.credentials import digest
-from oauth.flow_steps import FlowStep, Step
-from oauth.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
-from oauth.outages import StoreUnavailable
-from oauth.stores import sweeping
-from oauth.stores.instants import to_micros
+import oauth.stores.sql.tables
+from oauth.database.timestamps import to_micros
+from oauth.flow_history.events import FlowStep, Step
+from oauth.foundation.credentials import digest
+from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.vocabulary import ClientId, GrantId, Subject
+from oauth.protocol.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import StoredSigningKey
-from oauth.stores.sql import SqlStore
-from oauth.vocabulary import ClientId, GrantId, Subject
+from oauth.stores.sql import sweeping
+from oauth.stores.sql.store import SqlStore
 from tests.oauth.stores.postgresql import WAITING_FOR_A_LOCK, watching
 from tests.oauth.stores.tokens import (
     CLIENT,
@@ -56,7 +56,7 @@ async def rows_of(database: OpenDatabase) -> dict[str, int]:
     """How many rows each table has; empty ones are left out."""
 
     def count(connection: Connection) -> dict[str, int]:
-        tables = oauth.stores.tables.metadata.sorted_tables
+        tables = oauth.stores.sql.tables.metadata.sorted_tables
         counted = {t.name: connection.execute(select(func.count()).select_from(t)).scalar_one() for t in tables}
         return {name: count for name, count in counted.items() if count}
 

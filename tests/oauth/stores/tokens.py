@@ -4,15 +4,15 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from oauth.credentials import digest
-from oauth.errors import invalid_grant
-from oauth.grant_types import authorization_code, refresh_token
-from oauth.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
-from oauth.models import AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
-from oauth.redirect_uri import RedirectTarget
+from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import ClientId, GrantId, ResourceIndicator, Subject
+from oauth.protocol.errors import invalid_grant
+from oauth.protocol.grant_types import authorization_code, refresh_token
+from oauth.protocol.grant_types.decision import CodeDecision, Issue, RefreshDecision, Refuse
+from oauth.protocol.models import AuthorizationCode, AuthorizationRequest, Client, Grant, RefreshToken
+from oauth.protocol.redirect_uri import RedirectTarget
+from oauth.protocol.token_request import AuthorizationCodeRequest, RefreshTokenRequest
 from oauth.stores.ports import Store
-from oauth.token_request import AuthorizationCodeRequest, RefreshTokenRequest
-from oauth.vocabulary import ClientId, GrantId, ResourceIndicator, Subject
 from tests.support.builders import CHALLENGE, NOW, SETTINGS, VERIFIER, make_client, make_code, make_grant, scopes
 
 CLIENT = ClientId("client_1")

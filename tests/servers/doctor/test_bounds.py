@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from servers.doctor import reading
-from servers.doctor.addresses import Names
-from servers.doctor.asking import Visitor
-from servers.doctor.callback import listening
+from servers.doctor.probes import body as reading
+from servers.doctor.probes.addresses import Names
+from servers.doctor.probes.callback import listening
+from servers.doctor.probes.http_client import Visitor
 from tests.support.browser import NO_TLS
 from tests.support.doctor import EVERYBODY, agreeing, at_fault, examine, of, somewhere
 from tests.support.faulty_server import FaultyServer

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from servers.doctor import check_discovery, check_endpoints, check_redirects, check_server, discovery
-from servers.doctor.documents import Document, is_url, origin, shown
+from servers.doctor.checks import discovery as check_discovery
+from servers.doctor.checks import endpoints, redirects
+from servers.doctor.checks import server as check_server
+from servers.doctor.evidence import discovery
+from servers.doctor.evidence.documents import Document, is_url, origin, shown
+from servers.doctor.evidence.observations import Answer, Observations
 from servers.doctor.findings import Finding, Level
-from servers.doctor.observations import Answer, Observations
 from servers.doctor.visit import chosen
 from tests.support.doctor import EVERYBODY, NOW, at_fault, examine, of
 from tests.support.faulty_server import FaultyServer
@@ -187,7 +190,7 @@ def test_metadata_of_another_tenant_at_the_root_is_nobodys_fault() -> None:
 def test_endpoints_over_plain_http_are_named_where_the_issuer_is_https() -> None:
     observed = seen({"challenge": TARGET})
     observed.server = Document({**SERVER, "token_endpoint": "http://x.example/token"})
-    (finding,) = check_endpoints.check(observed, EVERYBODY)
+    (finding,) = endpoints.check(observed, EVERYBODY)
     assert (finding.level, finding.pitfall) == (Level.FAULT, "P-18")
     assert "token_endpoint" in finding.says
 
@@ -197,7 +200,7 @@ def test_metadata_that_is_redirected_to_plain_http_is_a_fault() -> None:
     observed = seen({})
     url = f"{WELL_KNOWN}/oauth-protected-resource/mcp"
     observed.resource_metadata = {"path": answer(url, {"resource": TARGET}, moved_to=url.replace("https", "http"))}
-    (finding,) = check_redirects.check(observed, EVERYBODY)
+    (finding,) = redirects.check(observed, EVERYBODY)
     assert (finding.level, finding.pitfall) == (Level.FAULT, "P-18")
 
 

@@ -12,12 +12,12 @@ import pytest
 from starlette.responses import JSONResponse
 
 from servers.doctor import report
-from servers.doctor.addresses import Names
-from servers.doctor.asking import Visitor
 from servers.doctor.findings import Level
-from servers.doctor.sign_in import Person
+from servers.doctor.probes.addresses import Names
+from servers.doctor.probes.http_client import Visitor
+from servers.doctor.probes.redaction import Withheld
+from servers.doctor.probes.sign_in import Person
 from servers.doctor.visit import chosen
-from servers.doctor.withheld import Withheld
 from tests.support.doctor import EVERYBODY, agreeing, examine, somewhere
 from tests.support.faulty_server import FaultyServer
 

@@ -15,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from servers.doctor import challenges, report
+from servers.doctor import report
+from servers.doctor.evidence import challenges
 from servers.doctor.findings import Finding, Level
 from servers.doctor.visit import Unusable, visit
 from tests.support.doctor import EVERYBODY, agreeing, examine, of, world

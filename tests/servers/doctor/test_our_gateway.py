@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from oauth import known_clients
-from oauth.models import Registration
+from oauth.protocol.clients import known as known_clients
+from oauth.protocol.models import Registration
 from servers.doctor.findings import Level
-from servers.doctor.sign_in import Person
+from servers.doctor.probes.sign_in import Person
 from servers.doctor.visit import chosen
 from tests.support.clock import SettableClock
 from tests.support.databases import SqliteTemplate

@@ -2,9 +2,10 @@
 
 import pytest
 
-from servers.doctor import check_pages, policies
+from servers.doctor.checks import pages
+from servers.doctor.evidence import csp as policies
+from servers.doctor.evidence.observations import Answer, Observations, Registration, Visited
 from servers.doctor.findings import Level
-from servers.doctor.observations import Answer, Observations, Registration, Visited
 from servers.doctor.visit import chosen
 from tests.support.doctor import NOW, examine, of
 from tests.support.faulty_server import FaultyServer
@@ -70,9 +71,7 @@ def levels(page: str, policy: str = BLOCKING, status: int = 200) -> set[Level]:
     headers = {"content-type": "text/html", "content-security-policy": policy}
     shown = Answer("GET", PAGE, status, headers, page)
     registration = Registration("claude", shown, [Visited(HOSTED, shown, shown)])
-    found = check_pages.check(
-        Observations("https://x.example/mcp", NOW, registrations=[registration]), chosen(["claude"])
-    )
+    found = pages.check(Observations("https://x.example/mcp", NOW, registrations=[registration]), chosen(["claude"]))
     return {each.level for each in found}
 
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from servers.doctor import addresses, check_tls
-from servers.doctor.addresses import Reach, Resolve, reach
+from servers.doctor.checks import tls
+from servers.doctor.evidence.observations import Handshake, Observations
 from servers.doctor.findings import Level
-from servers.doctor.observations import Handshake, Observations
+from servers.doctor.probes import addresses
+from servers.doctor.probes.addresses import Reach, Resolve, reach
 from servers.doctor.visit import chosen, visit
 from tests.support.browser import NO_TLS
 from tests.support.doctor import EVERYBODY, NOW, at_fault, examine, of, somewhere, world
@@ -79,7 +80,7 @@ async def test_clients_on_the_persons_machine_are_not_concerned(server: FaultySe
 def test_each_origin_is_looked_at() -> None:
     observed = Observations("https://x.example/mcp", NOW)
     observed.addresses = {"https://x.example": ("93.184.215.14",), "https://auth.example": ("10.0.0.7",)}
-    findings = list(check_tls.check(observed, chosen(["claude"])))
+    findings = list(tls.check(observed, chosen(["claude"])))
     (wrong,) = [each for each in findings if each.level is Level.FAULT]
     assert wrong.says.startswith("auth.example is, seen from here, 10.0.0.7")
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from servers.doctor import check_tls, tls
+from servers.doctor.checks import tls as check_tls
+from servers.doctor.evidence.observations import Handshake, Observations, Trouble
 from servers.doctor.findings import Finding, Level
-from servers.doctor.observations import Handshake, Observations, Trouble
+from servers.doctor.probes import tls
 from servers.doctor.visit import visit
 from tests.support.browser import NO_TLS
 from tests.support.doctor import EVERYBODY, at_fault, of, world

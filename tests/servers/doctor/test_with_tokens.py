@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servers.doctor import check_calls, check_login, mcp, report
-from servers.doctor.documents import Document
+from servers.doctor import report
+from servers.doctor.checks import calls
+from servers.doctor.checks import login as check_login
+from servers.doctor.evidence.documents import Document
+from servers.doctor.evidence.login_observations import Refreshes, SignedIn, SignIn, ToolCall
+from servers.doctor.evidence.observations import Answer
 from servers.doctor.findings import Level
-from servers.doctor.observations import Answer
-from servers.doctor.signed_in import Refreshes, SignedIn, SignIn, ToolCall
+from servers.doctor.probes import mcp
 from servers.doctor.visit import chosen
 from tests.support.doctor import EVERYBODY, agreeing, examine, of
 from tests.support.faulty_server import FaultyServer
@@ -178,6 +181,6 @@ def test_no_answer_to_a_client_with_tokens_makes_the_doctor_fall_over(
         calls=[ToolCall("tools/list", (), one), ToolCall("x", ("read",), two, three)],
         refreshes=Refreshes([one, two, three], one, two, three, (one, two)),
     )
-    findings = [*check_login.check(held, TARGET), *check_calls.check(held, EVERYBODY)]
+    findings = [*check_login.check(held, TARGET), *calls.check(held, EVERYBODY)]
     report.text(TARGET, [], findings).encode()
     mcp.harmless_tools(one)

@@ -1,0 +1,122 @@
+"""What Supabase last said of a person, shared by all nodes. Instants are microseconds since 1970."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from mcp_auth.users.tables import metadata
+from oauth.database.database import Database
+from oauth.database.timestamps import from_micros, to_micros
+from oauth.foundation.vocabulary import Subject
+
+
+class State(StrEnum):
+    """Whether Supabase still has the person."""
+
+    ACTIVE = "active"
+    BANNED = "banned"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A state, and when it was true. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
+
+    state: State
+    checked_at: datetime
+    has_factor: bool | None = None
+
+
+supabase_states = Table(
+    "supabase_states",
+    metadata,
+    Column("supabase_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("has_factor", Integer, nullable=False, server_default="0"),
+    CheckConstraint("state IN ('active', 'banned', 'deleted')", name="state"),
+    # For the rounds: whoever was asked about longest ago.
+    Index(None, "state", "checked_at"),
+)
+
+
+def state_of(user: Mapping[str, Any] | None, now: datetime) -> State:
+    """What the user object says; None where there is none."""
+    if user is None or user.get("deleted_at"):
+        return State.DELETED
+    return State.BANNED if _is_later(user.get("banned_until"), now) else State.ACTIVE
+
+
+def _is_later(instant: object, now: datetime) -> bool:
+    try:
+        return isinstance(instant, str) and datetime.fromisoformat(instant) > now
+    except (ValueError, TypeError):
+        return True  # somebody is banned until a time that cannot be read
+
+
+class StateStore:
+    """A row a person."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, subject: Subject) -> Known | None:
+        """What is known, if anything."""
+        query = select(supabase_states).where(supabase_states.c.supabase_id == subject)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else Known(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
+
+    async def put(self, subject: Subject, known: Known) -> State | None:
+        """Replace what is known, unless that is newer. → the state before; None where there was none."""
+        values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
+        if known.has_factor is not None:
+            values["has_factor"] = int(known.has_factor)
+
+        def work(connection: Connection) -> State | None:
+            mine = supabase_states.c.supabase_id == subject
+            before = connection.execute(select(supabase_states.c.state).where(mine)).scalar_one_or_none()
+            if before is None:
+                connection.execute(insert(supabase_states).values(supabase_id=subject, **values))
+                return None
+            newer = supabase_states.c.checked_at <= values["checked_at"]
+            connection.execute(update(supabase_states).where(mine, newer).values(values))
+            return State(before)
+
+        try:
+            return await self._database.write(work)
+        except IntegrityError:  # another node wrote the first row in between
+            return await self._database.write(work)
+
+    async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
+        """Active people who were last asked about before an instant, longest ago first."""
+        query = (
+            select(supabase_states.c.supabase_id)
+            .where(supabase_states.c.state == State.ACTIVE.value, supabase_states.c.checked_at < to_micros(before))
+            .order_by(supabase_states.c.checked_at)
+            .limit(limit)
+        )
+        found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return [Subject(subject) for subject in found]
+
+    async def forget(self, subject: Subject) -> None:
+        """Nothing is known of the person any more; somebody whose access was ended stays known."""
+        active = (supabase_states.c.supabase_id == subject, supabase_states.c.state == State.ACTIVE.value)
+        await self._database.write(lambda connection: connection.execute(delete(supabase_states).where(*active)))

@@ -1,0 +1,1 @@
+"""Steps that several endpoints share: bodies, cookies, the calling client, DPoP proofs, limits, responses."""

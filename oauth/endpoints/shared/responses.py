@@ -1,0 +1,115 @@
+"""Values → HTTP: the one place that knows status codes and headers."""
+
+import json
+from collections.abc import Mapping
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.flow_history.events import Step
+from oauth.foundation.outages import RETRY_AFTER_SECONDS
+from oauth.foundation.vocabulary import ErrorCode
+from oauth.pages import Message
+from oauth.protocol.captcha import Captcha
+from oauth.protocol.errors import OAuthError
+
+log = structlog.get_logger()
+
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+_PAGE_HEADERS = {
+    **NO_STORE,
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+def json_response(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON answer that nobody may keep, unless headers say otherwise (D-17)."""
+    return Response(
+        _COMPACT.encode(body),
+        status,
+        {**NO_STORE, **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def error_response(error: OAuthError, *, used_basic: bool = False, status: int = 400) -> Response:
+    """An error of the token, revocation and registration endpoints (RFC 6749 §5.2, D-15)."""
+    headers = {} if error.nonce is None else {"DPoP-Nonce": error.nonce}
+    if error.code is ErrorCode.INVALID_CLIENT:
+        status = 401
+        # RFC 6749 §5.2: a client that used the Authorization header is told the scheme that it used.
+        headers = {"WWW-Authenticate": 'Basic realm="client"'} if used_basic else {}
+    elif error.retry_after is not None:
+        status, headers = 429, {"Retry-After": str(error.retry_after)}
+    elif error.code is ErrorCode.TEMPORARILY_UNAVAILABLE:
+        status, headers = 503, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return json_response({"error": error.code, "error_description": error.description}, status, headers)
+
+
+def redirect(url: str) -> Response:
+    """See other: the browser follows with GET, so no credential is posted again (F-32)."""
+    return Response(status_code=303, headers={**NO_STORE, "Location": url, "Referrer-Policy": "no-referrer"})
+
+
+def page(
+    server: AuthorizationServer,
+    template: str,
+    *,
+    status: int = 200,
+    redirects: bool = False,
+    captcha: Captcha | None = None,
+    headers: Mapping[str, str] | None = None,
+    flow_id: str = "",
+    **values: object,
+) -> Response:
+    """A page for people. redirects: does its form end at another site? (P-14) captcha: what it shows, if any.
+    flow_id: stands at the foot of a page that refuses something, for whoever is asked about it."""
+    pages = server.pages
+    return HTMLResponse(
+        pages.render(template, captcha=captcha, flow_id=flow_id, **values),
+        status,
+        {
+            **_PAGE_HEADERS,
+            "Content-Security-Policy": pages.policy(redirects=redirects, captcha=captcha),
+            **(headers or {}),
+        },
+    )
+
+
+_STEPS = {"authorize": Step.AUTHORIZATION_REQUESTED, "consent": Step.CONSENTED}
+
+
+def message_page(
+    request: Request,
+    server: AuthorizationServer,
+    message: Message,
+    status: int = 400,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A page that says what happened, what it means and what to do, with the ids that the log and `mcp-auth explain`
+    know it by. Where it has a reason, somebody's way ends here."""
+    if message.reason:
+        step = _STEPS.get(request.url.path.rpartition("/")[2], Step.SIGNED_IN)
+        server.flows.note(request.scope, step, reason=message.reason, description=message.meaning)
+        if step is not Step.AUTHORIZATION_REQUESTED:  # which logs its own, with more
+            log.info("page_refused", reason=message.reason, path=request.url.path)
+    return page(
+        server,
+        "message.html",
+        status=status,
+        headers=headers,
+        title=message.title,
+        meaning=message.meaning,
+        remedy=message.remedy,
+        reason=message.reason,
+        link=message.link,
+        link_text=message.link_text,
+        request_id=request.scope.get("request_id", ""),
+        flow_id=request.scope["flow_id"] if message.reason else "",
+    )

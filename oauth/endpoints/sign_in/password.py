@@ -1,0 +1,142 @@
+"""/signin and /signout: the person proves to Supabase who they are (D-11)."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints.shared import pending_request, throttle
+from oauth.endpoints.shared.browser import begin_session, current_session, end_session
+from oauth.endpoints.shared.pending_request import Pending, posted
+from oauth.endpoints.shared.responses import redirect
+from oauth.endpoints.sign_in import progress
+from oauth.endpoints.sign_in.problems import (
+    IDENTIFIER_MISSING,
+    PASSWORD_MISSING,
+    PASSWORD_OVERSIZED,
+    UNAVAILABLE,
+    Problem,
+    of_refusal,
+    of_wait,
+    step_page,
+)
+from oauth.flow_history.events import Step
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.protocol.parameters import Parameters
+from oauth.protocol.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
+
+log = structlog.get_logger()
+
+_MAX_PASSWORD = 1024
+
+
+async def show_sign_in(request: Request, server: AuthorizationServer) -> Response:
+    """GET /signin?request="""
+    pending = await pending_request.opened(request, server)
+    if isinstance(pending, Response):
+        return pending
+    if await current_session(request, server) is not None:
+        return redirect(f"/consent?request={pending.handle}")
+    return await form(pending, server)
+
+
+async def sign_in(request: Request, server: AuthorizationServer) -> Response:
+    """POST /signin with request, csrf, email (or a phone number), password."""
+    found = await posted(request, server)
+    if isinstance(found, Response):
+        return found
+    params, pending = found
+    typed, password = params.get("email", "").strip(), params.get("password", "")
+    recipient = server.resource_owners.recipient(typed)
+    problem = missing_identifier(params) or _password_problem(password)
+    if problem is None and recipient is None:
+        problem = of_refusal(SignInRefusal.NOT_AN_IDENTIFIER)
+    if problem is not None or recipient is None:
+        return await form(pending, server, problem, email=typed)
+    wait = await throttle.count("password", recipient.address, request, server)
+    if wait is not None:
+        return await form(pending, server, of_wait(wait), email=typed)
+    try:
+        outcome = await server.resource_owners.sign_in_with_password(recipient, password, captcha_token(params, server))
+    except ProviderUnavailable:
+        return await form(pending, server, UNAVAILABLE, email=typed)
+    if isinstance(outcome, SignInRefusal):
+        return await form(pending, server, of_refusal(outcome), email=typed)
+    await throttle.forget("password", recipient.address, server)
+    return await go_on(outcome, pending, request, server)
+
+
+async def sign_out(request: Request, server: AuthorizationServer) -> Response:
+    """POST /signout with request, csrf: "not you?" leads back to the sign-in page of the same request."""
+    found = await posted(request, server, pending_request.find)
+    if isinstance(found, Response):
+        return found
+    _, pending = found
+    response = redirect(f"/signin?request={pending.handle}")
+    await end_session(request, response, server)
+    return response
+
+
+# -- what the other steps share
+
+
+async def go_on(
+    outcome: ResourceOwner | FirstFactor, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response:
+    """To the consent page, or to the second factor."""
+    if isinstance(outcome, FirstFactor):
+        await progress.keep(progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors), pending, server)
+        log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
+        return redirect(f"/signin/factor?request={pending.handle}")
+    response = redirect(f"/consent?request={pending.handle}")
+    await _link(outcome, server)
+    await begin_session(request, response, outcome, server)
+    await progress.forget(pending, server)
+    server.flows.note(request.scope, Step.SIGNED_IN, client_id=pending.client.client_id)
+    log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
+    return response
+
+
+async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
+    """Who signs in through a provider whose assertions count is known by them from now on (STD-223)."""
+    for identity in owner.identities:
+        for trusted in server.settings.trusted_issuers:
+            if trusted.provider == identity.provider:
+                await server.store.link_subject(trusted.issuer, identity.subject, owner.subject, server.clock())
+
+
+async def form(
+    pending: Pending, server: AuthorizationServer, problem: Problem | None = None, *, email: str = ""
+) -> Response:
+    """The sign-in page, with what the project has switched on, and what was wrong. Outage when that is not known."""
+    methods = await server.resource_owners.methods()
+    return step_page(
+        "sign_in.html",
+        pending,
+        server,
+        problem,
+        redirects=bool(methods.providers) or methods.sso,
+        captcha=server.settings.captcha,
+        client=pending.client_name,
+        resource=pending.resource.name,
+        methods=methods,
+        sign_up_url=server.settings.sign_up_url,
+        password_reset_url=server.settings.password_reset_url,
+        email=email,
+    )
+
+
+def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None:
+    """What the widget on the page has to say; Supabase judges it."""
+    return params.get(server.settings.captcha.field) if server.settings.captcha is not None else None
+
+
+def missing_identifier(params: Parameters) -> Problem | None:
+    """When nothing was typed."""
+    return None if params.get("email", "").strip() else IDENTIFIER_MISSING
+
+
+def _password_problem(password: str) -> Problem | None:
+    if not password:
+        return PASSWORD_MISSING
+    return PASSWORD_OVERSIZED if len(password) > _MAX_PASSWORD else None

@@ -1,0 +1,106 @@
+"""Why a step of signing in was refused: what the person reads, and by which code the log and `mcp-auth explain` tell
+it. Never which half of the credentials was wrong, nor anything that was typed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from starlette.responses import Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints.shared.pending_request import Pending
+from oauth.endpoints.shared.responses import page
+from oauth.endpoints.shared.throttle import Wait
+from oauth.flow_history.events import Step
+from oauth.foundation.outages import RETRY_AFTER_SECONDS
+from oauth.protocol.captcha import Captcha
+from oauth.protocol.resource_owners import SignInRefusal
+
+log = structlog.get_logger()
+
+_BAD_REQUEST, _TOO_MANY, _SERVICE_UNAVAILABLE = 400, 429, 503
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """retry_after: seconds, where it helps to wait."""
+
+    reason: str
+    sentence: str
+    status: int = _BAD_REQUEST
+    retry_after: int | None = None
+
+
+def of_wait(wait: Wait) -> Problem:
+    """Too much was tried."""
+    return Problem("attempts_exceeded", wait.sentence, _TOO_MANY, wait.seconds)
+
+
+def of_refusal(refusal: SignInRefusal) -> Problem:
+    """What Supabase says."""
+    if refusal is SignInRefusal.TOO_MANY_ATTEMPTS:
+        return Problem(refusal.value, _SENTENCES[refusal], _TOO_MANY, RETRY_AFTER_SECONDS)
+    return Problem(refusal.value, _SENTENCES[refusal])
+
+
+_SENTENCES = {
+    SignInRefusal.WRONG_CREDENTIALS: "Email or password is wrong.",
+    SignInRefusal.WRONG_CODE: "This code is wrong or has expired.",
+    SignInRefusal.NOT_AN_IDENTIFIER: "This is not an email address or phone number.",
+    SignInRefusal.NO_SUCH_DOMAIN: "There is no single sign-on for this domain.",
+    SignInRefusal.SIGN_IN_LAPSED: "That took too long. Please sign in again.",
+    SignInRefusal.EMAIL_NOT_CONFIRMED: "This email address is not confirmed yet. Follow the link in the mail first.",
+    SignInRefusal.ACCOUNT_BLOCKED: "This account cannot sign in. Ask the people who run this service.",
+    SignInRefusal.CAPTCHA_FAILED: "Solve the captcha, then try again.",
+    SignInRefusal.METHOD_DISABLED: "This way of signing in is switched off here.",
+    SignInRefusal.TOO_MANY_ATTEMPTS: "Too many attempts. Wait a minute, then try again.",
+}
+UNAVAILABLE = Problem(
+    "provider_unavailable",
+    "Signing in is not possible right now. Nothing is lost: try again in a few seconds.",
+    _SERVICE_UNAVAILABLE,
+    RETRY_AFTER_SECONDS,
+)
+PROVIDER_REFUSED = Problem(
+    "provider_refused", "The other service did not sign you in. Try again, or sign in another way."
+)
+IDENTIFIER_MISSING = Problem("identifier_missing", "Enter your email address.")
+PASSWORD_MISSING = Problem("password_missing", "Enter your password.")
+PASSWORD_OVERSIZED = Problem("password_oversized", "This password is too long.")
+TYPED_CODE_MALFORMED = Problem("typed_code_malformed", "Enter the code.")
+FACTOR_UNKNOWN = Problem("factor_unknown", "Choose one of these.")
+
+
+def step_page(
+    template: str,
+    pending: Pending,
+    server: AuthorizationServer,
+    problem: Problem | None,
+    *,
+    redirects: bool = False,
+    captcha: Captcha | None = None,
+    **values: object,
+) -> Response:
+    """A page of signing in. With a problem: noted and logged, and the id that it is told by at the foot."""
+    return page(
+        server,
+        template,
+        status=200 if problem is None else problem.status,
+        redirects=redirects,
+        captcha=captcha,
+        headers=_headers(problem),
+        flow_id="" if problem is None else _noted(problem, pending, server),
+        handle=pending.handle,
+        csrf=pending.form_token,
+        problem="" if problem is None else problem.sentence,
+        **values,
+    )
+
+
+def _headers(problem: Problem | None) -> Mapping[str, str]:
+    return {} if problem is None or problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
+
+
+def _noted(problem: Problem, pending: Pending, server: AuthorizationServer) -> str:
+    log.info("sign_in_refused", reason=problem.reason, client_id=pending.client.client_id)
+    return server.flows.note(pending.scope, Step.SIGNED_IN, reason=problem.reason, description=problem.sentence)

@@ -1,0 +1,118 @@
+"""/signin/provider and /signin/callback: the browser goes to a provider and comes back (RFC 7636 on both ways).
+
+The callback has one address without a query, so that it can be allowed in Supabase as it stands. Which request it
+belongs to stands in a cookie: a callback that this browser did not begin leads nowhere."""
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints.shared import pending_request, throttle
+from oauth.endpoints.shared.browser import forget_return, remember_return, returning_handle
+from oauth.endpoints.shared.pending_request import Pending, malformed, posted
+from oauth.endpoints.shared.responses import message_page, redirect
+from oauth.endpoints.sign_in import progress
+from oauth.endpoints.sign_in.password import form, go_on
+from oauth.endpoints.sign_in.problems import PROVIDER_REFUSED, UNAVAILABLE, of_refusal, of_wait
+from oauth.endpoints.sign_in.progress import CodeSent, SentAway
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.pages import Message
+from oauth.protocol import parameters, pkce
+from oauth.protocol.errors import OAuthError
+from oauth.protocol.parameters import Parameters
+from oauth.protocol.resource_owners import Return, SignInRefusal
+
+log = structlog.get_logger()
+
+CALLBACK_PATH = "/signin/callback"
+_MAX_DOMAIN = 253
+
+
+def back_to(server: AuthorizationServer, code_verifier: str) -> Return:
+    """Where providers send the browser back to."""
+    return Return(f"{server.settings.issuer}{CALLBACK_PATH}", pkce.s256(code_verifier))
+
+
+async def go_to_provider(request: Request, server: AuthorizationServer) -> Response:
+    """POST /signin/provider with request, csrf, and provider or domain."""
+    found = await posted(request, server)
+    if isinstance(found, Response):
+        return found
+    params, pending = found
+    verifier = pkce.new_code_verifier(server.entropy)
+    url = await _url(params, back_to(server, verifier), request, server)
+    if isinstance(url, SignInRefusal):
+        return await form(pending, server, of_refusal(url))
+    if isinstance(url, throttle.Wait):
+        return await form(pending, server, of_wait(url))
+    if url is None:
+        return await form(pending, server, UNAVAILABLE)
+    await progress.keep(SentAway(verifier), pending, server)
+    response = redirect(url)
+    remember_return(response, pending.handle, server)
+    return response
+
+
+async def come_back(request: Request, server: AuthorizationServer) -> Response:
+    """GET /signin/callback?code= or ?error="""
+    params = parameters.parse_encoded(request.scope["query_string"])
+    if isinstance(params, OAuthError):
+        return message_page(request, server, malformed(params))
+    handle = returning_handle(request, server)
+    if handle is None:
+        return message_page(request, server, _NOT_BEGUN_HERE)
+    pending = await pending_request.find_open({"request": handle}, request, server)
+    if isinstance(pending, Response):
+        return pending
+    response = await _finish(params, pending, request, server)
+    forget_return(response, server)
+    return response
+
+
+async def _url(
+    params: Parameters, back: Return, request: Request, server: AuthorizationServer
+) -> str | SignInRefusal | throttle.Wait | None:
+    """Where to go; None while nobody can tell."""
+    owners = server.resource_owners
+    methods = await owners.methods()
+    provider, domain = params.get("provider"), params.get("domain", "").strip().lower().rpartition("@")[2]
+    if provider is not None:
+        known = provider in {each.provider_id for each in methods.providers}
+        return owners.provider_url(provider, back) if known else SignInRefusal.METHOD_DISABLED
+    if not methods.sso:
+        return SignInRefusal.METHOD_DISABLED
+    if not domain or len(domain) > _MAX_DOMAIN:
+        return SignInRefusal.NO_SUCH_DOMAIN
+    wait = await throttle.count("sso", domain, request, server, most=server.settings.attempts.per_address)
+    if wait is not None:
+        return wait
+    try:
+        return await owners.sso_url(domain, back)
+    except ProviderUnavailable:
+        return None
+
+
+async def _finish(params: Parameters, pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+    began = progress.of(pending)
+    if not isinstance(began, SentAway | CodeSent):
+        return progress.lapsed(pending, request, server)
+    code = params.get("code")
+    if code is None:
+        # The provider's own words stay out of our page and log: they are whatever a link says.
+        return await form(pending, server, PROVIDER_REFUSED)
+    try:
+        outcome = await server.resource_owners.sign_in_with_return(code, began.code_verifier)
+    except ProviderUnavailable:
+        return await form(pending, server, UNAVAILABLE)
+    if isinstance(outcome, SignInRefusal):
+        return await form(pending, server, of_refusal(outcome))
+    return await go_on(outcome, pending, request, server)
+
+
+_NOT_BEGUN_HERE = Message(
+    "Signing in did not begin in this browser",
+    "The link or page that led here belongs to another browser, or it was used already. Nothing was shared.",
+    "Go back to the app and start again from there. Open the link in the browser where you began.",
+    reason="return_unknown",
+)

@@ -1,0 +1,106 @@
+"""/signin/factor: the second proof of people who have enrolled one."""
+
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.endpoints.shared import pending_request, throttle
+from oauth.endpoints.shared.pending_request import Pending, posted
+from oauth.endpoints.shared.responses import redirect
+from oauth.endpoints.sign_in import progress
+from oauth.endpoints.sign_in.one_time_code import clean_code
+from oauth.endpoints.sign_in.password import go_on
+from oauth.endpoints.sign_in.problems import (
+    FACTOR_UNKNOWN,
+    TYPED_CODE_MALFORMED,
+    UNAVAILABLE,
+    Problem,
+    of_refusal,
+    of_wait,
+    step_page,
+)
+from oauth.endpoints.sign_in.progress import FactorAsked
+from oauth.foundation.outages import ProviderUnavailable
+from oauth.protocol.resource_owners import SecondFactor, SignInRefusal
+
+_GUESSES = 5
+
+
+async def show_factor(request: Request, server: AuthorizationServer) -> Response:
+    """GET /signin/factor?request="""
+    pending = await pending_request.opened(request, server)
+    if isinstance(pending, Response):
+        return pending
+    asked = progress.of(pending)
+    if not isinstance(asked, FactorAsked):
+        return redirect(f"/signin?request={pending.handle}")
+    return _page(asked, pending, server)
+
+
+async def check_factor(request: Request, server: AuthorizationServer) -> Response:
+    """POST /signin/factor with request, csrf, factor, and code where it was asked for."""
+    found = await posted(request, server)
+    if isinstance(found, Response):
+        return found
+    params, pending = found
+    asked = progress.of(pending)
+    if not isinstance(asked, FactorAsked):
+        return progress.lapsed(pending, request, server)
+    factor = next((each for each in asked.factors if each.factor_id == params.get("factor")), None)
+    if factor is None:
+        return _page(asked, pending, server, FACTOR_UNKNOWN)
+    if factor.kind == "phone" and asked.chosen != factor.factor_id:
+        return await _send(factor, asked, pending, request, server)
+    code = clean_code(params.get("code"))
+    if code is None:
+        return _page(asked, pending, server, TYPED_CODE_MALFORMED)
+    wait = await throttle.count("factor", asked.subject, request, server, most=_GUESSES)
+    if wait is not None:
+        return _page(asked, pending, server, of_wait(wait))
+    owners = server.resource_owners
+    try:
+        challenge_id = asked.challenge_id if asked.chosen == factor.factor_id else None
+        challenge_id = challenge_id or await owners.challenge(asked.proof, factor.factor_id)
+        if isinstance(challenge_id, SignInRefusal):
+            return await _refused(challenge_id, asked, pending, request, server)
+        outcome = await owners.sign_in_with_factor(asked.proof, factor.factor_id, challenge_id, code)
+    except ProviderUnavailable:
+        return _page(asked, pending, server, UNAVAILABLE)
+    if isinstance(outcome, SignInRefusal):
+        return await _refused(outcome, asked, pending, request, server)
+    await throttle.forget("factor", asked.subject, server)
+    return await go_on(outcome, pending, request, server)
+
+
+async def _send(
+    factor: SecondFactor, asked: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response:
+    """A phone gets its code when it is chosen."""
+    wait = await throttle.count("send factor", asked.subject, request, server, most=_GUESSES)
+    if wait is not None:
+        return _page(asked, pending, server, of_wait(wait))
+    try:
+        challenge_id = await server.resource_owners.challenge(asked.proof, factor.factor_id)
+    except ProviderUnavailable:
+        return _page(asked, pending, server, UNAVAILABLE)
+    if isinstance(challenge_id, SignInRefusal):
+        return await _refused(challenge_id, asked, pending, request, server)
+    await progress.keep(replace(asked, chosen=factor.factor_id, challenge_id=challenge_id), pending, server)
+    return redirect(f"/signin/factor?request={pending.handle}")
+
+
+async def _refused(
+    refusal: SignInRefusal, asked: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response:
+    if refusal is SignInRefusal.SIGN_IN_LAPSED:
+        await progress.forget(pending, server)
+        return progress.lapsed(pending, request, server)
+    return _page(asked, pending, server, of_refusal(refusal))
+
+
+def _page(
+    asked: FactorAsked, pending: Pending, server: AuthorizationServer, problem: Problem | None = None
+) -> Response:
+    return step_page("second_factor.html", pending, server, problem, factors=asked.factors, chosen=asked.chosen)

@@ -1,0 +1,1 @@
+"""Settings: reading the environment and `mcp-auth.toml`, checking them, handing out frozen values."""

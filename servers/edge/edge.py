@@ -1,0 +1,283 @@
+"""The outermost layer: what holds for every answer, whoever gives it, errors included (F-20).
+
+Host and Origin checks, CORS, a request id, security headers. Pure ASGI: it stands on the hot path."""
+
+import contextlib
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from oauth.foundation import request_context
+from oauth.foundation.credentials import Entropy
+from servers.edge.rate_limit import RateLimiter, network_of
+from servers.observability.log import current_scope
+
+log = structlog.get_logger()
+
+Headers = list[tuple[bytes, bytes]]
+# Status, headers and body of the answer to a request that goes no further.
+Refusal = tuple[int, Headers, bytes]
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._\-]{1,64}")
+_HEADER_NAMES = re.compile(rb"[A-Za-z0-9\-, ]{1,1024}")
+_EXPOSED = (
+    b"access-control-expose-headers",
+    b"WWW-Authenticate, Mcp-Session-Id, Mcp-Protocol-Version, Retry-After, DPoP-Nonce, X-Request-ID",
+)
+_FOR_ALL_ORIGINS: Headers = [(b"access-control-allow-origin", b"*"), _EXPOSED]
+_BY_ORIGIN: Headers = [(b"vary", b"Origin")]
+_PREFLIGHT_MAX_AGE = b"600"
+_UNAUTHORIZED = 401
+_INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1
+
+
+class CorsPolicy(Enum):
+    """Who may read answers from another origin. Pages and /authorize have no policy: nobody (STD-50)."""
+
+    PUBLIC = "public"  # discovery, /token, /par, /register, /revoke: nothing there depends on who the browser is
+    ALLOWED_ORIGINS = "allowed_origins"  # the API
+    ALLOWED_ORIGINS_ONLY = "allowed_origins_only"  # the MCP servers: another Origin is refused (STD-36)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeSettings:
+    """hosts: accepted Host headers, in lower case. origins: accepted origins of browser clients; `*` is all.
+    unchecked: paths that load balancers ask by address; they are not counted either. hops: trusted reverse proxies
+    (F-13)."""
+
+    public_url: str
+    hosts: frozenset[bytes]
+    origins: frozenset[bytes]
+    loopback_origins: bool
+    policies: Mapping[str, CorsPolicy]
+    unchecked: frozenset[str]
+    hops: int
+
+
+class Edge:
+    """Wraps the application. limiter: None is no limit of requests. notice: told of each request that goes no further,
+    and of each that an error of ours ended."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: EdgeSettings,
+        entropy: Entropy,
+        limiter: RateLimiter | None,
+        notice: Callable[[Scope, str], None],
+    ) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._notice = notice
+        self._settings = settings
+        # A request id names a request among all of all nodes; it is no secret, so a counter will do.
+        self._process = entropy(6).hex().encode()
+        self._count = itertools.count(1)
+        self._common: Headers = [(b"x-content-type-options", b"nosniff")]
+        if settings.public_url.startswith("https://"):
+            self._common.append((b"strict-transport-security", b"max-age=31536000"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        host = origin = request_id = credential = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin":
+                origin = value
+            elif name == b"x-request-id":
+                request_id = value
+            elif name == b"authorization":
+                credential = value
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+            request_id = b"%s-%x" % (self._process, next(self._count))
+        scope["request_id"] = request_id.decode()
+        scope["client_address"] = client_address(scope, self._settings.hops)
+        network = scope["client_network"] = network_of(scope["client_address"])
+        # Of this request alone, whatever the server does, and seen by mounted applications as well.
+        scope["state"] = dict(scope.get("state", ()))
+        current_scope.set(scope)
+        added = [*self._common, (b"x-request-id", request_id)]
+        if scope["type"] == "websocket":
+            await self._open_socket(scope, receive, send, host, added)
+            return
+        refusal = self._misdirected(scope, host) or self._check(scope, origin, added)
+        limiter = None if scope["path"] in self._settings.unchecked else self._limiter
+        if refusal is None and limiter is not None:
+            refusal = self._limited(scope, limiter.admit(credential, network))
+        started = False
+
+        async def send_added(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                if limiter is not None:
+                    _settle(limiter, scope, credential, network, message["status"])
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        if refusal is not None:
+            limiter = None
+            await _answer(send_added, *refusal)
+            return
+        try:
+            await self._app(scope, receive, send_added)
+        except ClientDisconnect:
+            # In the middle of its request: nobody is there to be answered, and nothing is wrong here.
+            log.info("client_gone", path=scope["path"])
+        except Exception:
+            log.exception("unhandled_error", path=scope["path"])
+            self._notice(scope, "unhandled_error")
+            if not started:
+                await _answer(send_added, 500, _JSON, _broken(scope["request_id"]))
+
+    async def _open_socket(
+        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers
+    ) -> None:
+        """A WebSocket. Its origin is not looked at: no browser sends along by itself what opens one."""
+        refusal = self._misdirected(scope, host)
+        if refusal is None and self._limiter is not None:
+            refusal = self._limited(scope, self._limiter.admit(None, scope["client_network"]))
+        if refusal is not None:
+
+            async def deny(message: Message) -> None:
+                await send({**message, "type": f"websocket.{message['type']}"})
+
+            status, headers, body = refusal
+            await _answer(deny, status, [*headers, *added], body)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except WebSocketDisconnect:
+            log.info("client_gone", path=scope["path"])
+        except Exception:
+            log.exception("unhandled_error", path=scope["path"])
+            self._notice(scope, "unhandled_error")
+            with contextlib.suppress(RuntimeError):  # where it was closed before
+                await send({"type": "websocket.close", "code": _INTERNAL_ERROR})
+
+    def _misdirected(self, scope: Scope, host: bytes | None) -> Refusal | None:
+        settings = self._settings
+        # RFC 9110 §4.2.3: a host's name has no case.
+        if (host is not None and host.lower() in settings.hosts) or scope["path"] in settings.unchecked:
+            return None
+        self._keep_out(scope, "host_unknown")
+        return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
+
+    def _check(self, scope: Scope, origin: bytes | None, added: Headers) -> Refusal | None:
+        """Add the CORS headers; → an answer, if the request goes no further."""
+        settings, path = self._settings, scope["path"]
+        policy = settings.policies.get(path) or _policy_below(path)
+        if policy is None:
+            return None
+        is_public = policy is CorsPolicy.PUBLIC
+        # Said to whoever asks, since a cache hands on to a page what it was answered for a program.
+        added += _FOR_ALL_ORIGINS if is_public else _BY_ORIGIN
+        if origin is None:
+            return None
+        allowed = is_public or self._allows(origin)
+        if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
+            self._keep_out(scope, "origin_not_allowed")
+            return 403, _TEXT, _ORIGIN_REFUSED
+        if not allowed:
+            return None
+        if not is_public:
+            added += [(b"access-control-allow-origin", origin), _EXPOSED]
+        if scope["method"] == "OPTIONS":
+            return 204, _preflight(scope["headers"]), b""
+        return None
+
+    def _limited(self, scope: Scope, seconds: int | None) -> Refusal | None:
+        """429 with the body that clients of the path know (SEED-50)."""
+        if seconds is None:
+            return None
+        self._keep_out(scope, "rate_limited")
+        sentence = f"Too many requests. Try again in {seconds} seconds."
+        body = (
+            {"error": {"code": "RATE_LIMITED", "message": sentence}}
+            if scope["path"].startswith("/api/")
+            else {"error": "temporarily_unavailable", "error_description": sentence}
+        )
+        return 429, [*_JSON, (b"retry-after", str(seconds).encode())], json.dumps(body).encode()
+
+    def _keep_out(self, scope: Scope, reason: str) -> None:
+        log.info("request_refused", reason=reason, path=scope["path"])
+        self._notice(scope, reason)
+
+    def _allows(self, origin: bytes) -> bool:
+        settings = self._settings
+        return (
+            origin in settings.origins
+            or b"*" in settings.origins
+            or (settings.loopback_origins and _LOOPBACK_ORIGIN.fullmatch(origin) is not None)
+        )
+
+
+def client_address(scope: Scope, hops: int) -> str:
+    """Who is calling: the peer, or what the outermost of `hops` trusted proxies wrote down (F-13, SEED-50)."""
+    peer = scope.get("client")
+    address = str(peer[0]) if peer else ""
+    if hops == 0:
+        return address
+    forwarded = ",".join(
+        value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ).split(",")
+    named = [part.strip() for part in forwarded if part.strip()]
+    return named[-hops] if len(named) >= hops else address
+
+
+def _policy_below(path: str) -> CorsPolicy | None:
+    if path.startswith(("/register/", "/.well-known/")):
+        return CorsPolicy.PUBLIC
+    return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
+
+
+def _settle(limiter: RateLimiter, scope: Scope, credential: bytes | None, network: str, status: int) -> None:
+    """Count the request for whoever it turned out to be from."""
+    if request_context.was_served(scope):
+        limiter.settle_once(credential, network, caller=request_context.served(scope))
+    elif credential is not None:
+        limiter.settle(credential, network, caller=request_context.proven(scope), refused=status == _UNAUTHORIZED)
+
+
+def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:
+    """Every method and header that is asked for: access is decided by the token, not by the browser."""
+    asked = next((value for name, value in headers if name == b"access-control-request-headers"), b"")
+    return [
+        (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+        (b"access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else b"Authorization, Content-Type"),
+        (b"access-control-max-age", _PREFLIGHT_MAX_AGE),
+    ]
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    length = [(b"content-length", str(len(body)).encode())] if body else []
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _broken(request_id: str) -> bytes:
+    return (
+        '{"error":"server_error","error_description":"Something went wrong here. '
+        f'Tell the people who run this service the request id {request_id}."}}'
+    ).encode()
+
+
+_TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
+_JSON: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+_ORIGIN_REFUSED = (
+    b"This server does not take requests from web pages of this origin. "
+    b"Its operator can add the origin to MCP_AUTH_ALLOWED_ORIGINS.\n"
+)
+_LOOPBACK_ORIGIN = re.compile(rb"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")

@@ -1,0 +1,1 @@
+"""The two MCP servers and the tools of the program."""

@@ -1,0 +1,1 @@
+"""Tools of the program. A tool sees a Principal, never a token."""

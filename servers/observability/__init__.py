@@ -1,0 +1,1 @@
+"""Logs, error reports, status and version: what operators see of a running node."""
