@@ -36,7 +36,7 @@ async def flood(folder: Path) -> list[Result]:
         stored = hashed("cs_right", secrets.token_bytes)
         method = ClientAuthenticationMethod.CLIENT_SECRET_POST
         victim = replace(seed.client, client_id=ClientId("victim"), authentication_method=method, secret_digest=stored)
-        await store_on(seed.database).put_client(victim)
+        await store_on(seed.database).clients.put(victim)
         tokens = list(await seed.refresh_tokens(1))
         more = {"MCP_AUTH_CLIENT_SECRET_ATTEMPTS": "1000000", "MCP_AUTH_REGISTRATIONS_PER_ADDRESS": "1000000"}
         with gateway(port, gateway_environment(port, database, secret, **more)):

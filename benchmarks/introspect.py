@@ -48,7 +48,7 @@ async def introspect(folder: Path) -> list[Result]:
 
 
 async def _resource_server(seed: Seeder) -> None:
-    await store_on(seed.database).put_client(
+    await store_on(seed.database).clients.put(
         Client(
             client_id=ClientId("rs"),
             registration=Registration.PREREGISTERED,

@@ -63,7 +63,7 @@ class Seeder:
     async def client_and_person(self) -> None:
         """The client that all grants are for, and the person who gave them."""
         now = system_clock()
-        await store_on(self.database).put_client(self.client)
+        await store_on(self.database).clients.put(self.client)
         await UserStore(self.database).get_or_create(Identity(SUBJECT, None, None), now)
 
     async def codes(self, count: int) -> Sequence[str]:
@@ -108,7 +108,9 @@ class Seeder:
 
     async def access_token(self, path: str = "/mcp", scope: str = "mcp:read") -> str:
         """A token that the gateway will take for its own, because it is."""
-        ring = KeyRing(store_on(self.database), KeyEncryption((self.secret,), secrets.token_bytes), _LIFETIME)
+        ring = KeyRing(
+            store_on(self.database).signing_keys, KeyEncryption((self.secret,), secrets.token_bytes), _LIFETIME
+        )
         now = system_clock()
         await ring.load(now)
         token_id = access_token.new_token_id(0, secrets.token_bytes)

@@ -53,7 +53,9 @@ class _NobodyEnds:
 async def verify(database_url: str, secret: str) -> list[Result]:
     """All three, in this process: CPU microseconds per verification."""
     async with seeder(database_url, _URL, secret) as seed:
-        ring = KeyRing(store_on(seed.database), KeyEncryption((secret,), secrets.token_bytes), timedelta(minutes=30))
+        ring = KeyRing(
+            store_on(seed.database).signing_keys, KeyEncryption((secret,), secrets.token_bytes), timedelta(minutes=30)
+        )
         await ring.load(system_clock())
         users = UserStore(seed.database)
         resource = next(each for each in create_resources(_URL, "benchmark") if each.path == USER_PATH)

@@ -17,7 +17,7 @@ from oauth.foundation.credentials import KeyEncryption
 from oauth.jose import base64url
 from oauth.jose.jws import UnverifiedToken, VerificationKey
 from oauth.protocol.access_token import ALGORITHM, TYPE
-from oauth.stores.ports import Store, StoredSigningKey
+from oauth.stores.ports import SigningKeys, StoredSigningKey
 
 # How long others may keep our JWKS; a new key is published for longer than that before it signs.
 JWKS_MAX_AGE = timedelta(minutes=5)
@@ -73,18 +73,18 @@ class Keys:
 class KeyRing:
     """The keys as this process knows them; `load` again to learn what other nodes did."""
 
-    def __init__(self, store: Store, encryption: KeyEncryption, lifetime: timedelta) -> None:
-        self._store = store
+    def __init__(self, stored: SigningKeys, encryption: KeyEncryption, lifetime: timedelta) -> None:
+        self._stored = stored
         self._encryption = encryption
         self._algorithm = ECAlgorithm(ECAlgorithm.SHA256)
         self.keys = Keys((), lifetime)
 
     async def load(self, now: datetime) -> None:
         """Read the keys; make the first one where there is none. UnreadableKeys when the root secret is another."""
-        stored = await self._store.signing_keys()
+        stored = await self._stored.all()
         if not stored:
             await self._add(number=1, now=now, signs_from=now)
-            stored = await self._store.signing_keys()
+            stored = await self._stored.all()
         self.keys = replace(self.keys, all=self._open(stored))
 
     async def rotate(self, now: datetime) -> SigningKey:
@@ -115,7 +115,7 @@ class KeyRing:
         made = ECKey.generate_key("P-256", private=True)
         kid = made.thumbprint()
         public = {**made.as_dict(private=False), "kid": kid, "use": "sig", "alg": ALGORITHM}
-        await self._store.add_signing_key(
+        await self._stored.add(
             StoredSigningKey(
                 number,
                 kid,

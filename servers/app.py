@@ -139,18 +139,18 @@ async def _open_routes(
         store = store_on(database)
         issuing, known = settings.authorization_server(), settings.known
         encryption = KeyEncryption(settings.root_secrets, entropy)
-        key_ring = KeyRing(store, encryption, issuing.access_token_lifetime)
+        key_ring = KeyRing(store.signing_keys, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
         await configured_clients.bring_in_step(
-            settings.clients, resources, known.custom_redirects, store, clock, issuing.revocations_matter_for
+            settings.clients, resources, known.custom_redirects, store.clients, clock, issuing.revocations_matter_for
         )
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock, intervals))
-        feed, sightings = RevocationFeed(store, people.revocations, clock), Sightings(store, clock)
+        feed, sightings = RevocationFeed(store.revocations, people.revocations, clock), Sightings(store.grants, clock)
         await feed.poll()
-        await stack.enter_async_context(background.running(store, key_ring, feed, sightings, clock, intervals))
-        await stack.enter_async_context(background.sharing(limiter, store, intervals.request_counts))
-        notes = FlowNotes(flows, resources, store)
+        await stack.enter_async_context(background.running(store.upkeep, key_ring, feed, sightings, clock, intervals))
+        await stack.enter_async_context(background.sharing(limiter, store.attempts, intervals.request_counts))
+        notes = FlowNotes(flows, resources, store.flow_history, store.grants)
         await stack.enter_async_context(background.telling(notes, intervals.flow_history))
 
         def first_sight(token: AccessToken) -> None:
@@ -162,7 +162,7 @@ async def _open_routes(
         possession = Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None)
         documents = await stack.enter_async_context(
             background.acquainted(
-                ClientDocuments(store, network, issuing, known, resources.scopes, clock),
+                ClientDocuments(store.clients, network, issuing, known, resources.scopes, clock),
                 trusted_issuers.documents_of(issuing.trusted_issuers),
                 intervals.client_documents,
             )
@@ -176,7 +176,7 @@ async def _open_routes(
             resource_owners=people.resource_owners,
             client_documents=documents,
             client_secrets=client_secrets,
-            resource_servers=ResourceServers(store, clock),
+            resource_servers=ResourceServers(store.clients, clock),
             registering=BoundedQueue("a registration", at_once=1, most=64),
             dpop_nonces=nonces,
             flows=flows,
@@ -189,7 +189,7 @@ async def _open_routes(
             clock=clock,
             entropy=entropy,
         )
-        probe = StatusProbe(store, key_ring, people.supabase, clock)
+        probe = StatusProbe(store.upkeep, key_ring, people.supabase, clock)
         user_server = create_user_server(settings.name, probe)
         admin_server = create_admin_server(settings.name, probe, people.users, key_ring)
         add_tools(user_server, admin_server)
@@ -225,7 +225,7 @@ async def _open_routes(
             auth_router(_auth_config(settings), authentication, people.deletion, clock),
         ]
         if settings.identifier_status:
-            routers.append(identifier_status_router(people.users, store, settings.default_phone_region, clock))
+            routers.append(identifier_status_router(people.users, store.attempts, settings.default_phone_region, clock))
         api = create_api(settings.name, authentication, routers)
         add_routes(api)
         yield [

@@ -190,4 +190,4 @@ async def _rotate(settings: GatewaySettings) -> None:
 
 def _key_ring(settings: GatewaySettings, database: OpenDatabase) -> KeyRing:
     lifetime = settings.authorization_server().access_token_lifetime
-    return KeyRing(store_on(database), KeyEncryption(settings.root_secrets, os.urandom), lifetime)
+    return KeyRing(store_on(database).signing_keys, KeyEncryption(settings.root_secrets, os.urandom), lifetime)

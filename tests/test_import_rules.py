@@ -14,10 +14,10 @@ PACKAGES = ("mcp_auth", "servers", "oauth", "migrations")
 # The contract → a file, and the import that has no place in it.
 PLANTED = {
     "the authorization server imports nothing of ours": ("oauth/routes.py", "import servers.app"),
-    "the authorization server is built in layers": ("oauth/stores/ports.py", "import oauth.endpoints.token"),
+    "the authorization server is built in layers": ("oauth/stores/ports/grants.py", "import oauth.endpoints.token"),
     "what endpoints share knows no endpoint": ("oauth/endpoints/shared/body.py", "import oauth.endpoints.token"),
     "the rules of the protocol do no I/O and know no framework": ("oauth/protocol/pkce.py", "import starlette"),
-    "ports know no database": ("oauth/stores/ports.py", "import sqlalchemy"),
+    "ports know no database": ("oauth/stores/ports/grants.py", "import sqlalchemy"),
     "the resource server's side uses the lower half of the authorization server": (
         "mcp_auth/verifier.py",
         "import oauth.stores.ports",

@@ -21,7 +21,7 @@ from oauth.protocol.errors import OAuthError, invalid_client
 from oauth.protocol.models import Client, Registration
 from oauth.protocol.settings import Settings
 from oauth.remote.fetching import LEAST_FRESH, Fetched, FetchFailed, Network, fetch_object
-from oauth.stores.ports import Store
+from oauth.stores.ports import Clients
 
 log = structlog.get_logger()
 
@@ -72,14 +72,14 @@ class ClientDocuments:
 
     def __init__(
         self,
-        store: Store,
+        clients: Clients,
         network: Network,
         settings: Settings,
         known: KnownClients,
         scopes: frozenset[Scope],
         clock: Clock,
     ) -> None:
-        self._store = store
+        self._clients = clients
         self._network = network
         self._settings = settings
         self._known = known
@@ -97,7 +97,7 @@ class ClientDocuments:
             return refused
         if not self._settings.documents.admits(id_url.host(url)):
             return invalid_client("Apps of this host cannot connect here.", reason="client_document_host")
-        stored = await self._store.client(ClientId(url))
+        stored = await self._clients.get(ClientId(url))
         if self._is_fresh(stored):
             return stored
         task = self._fetching.get(url)
@@ -126,10 +126,10 @@ class ClientDocuments:
 
     async def _take_keys(self, client: Client, address: str, renewed: ClientId) -> bool:
         """The clients of one vendor publish one key set: give this one what came for another. → whether it is news."""
-        other = await self._store.client(renewed)
+        other = await self._clients.get(renewed)
         if other is None or other.jwks is None or other.jwks_uri != address or other.jwks == client.jwks:
             return False
-        await self._store.renew_keys(client.client_id, address, other.jwks)
+        await self._clients.renew_keys(client.client_id, address, other.jwks)
         return True
 
     async def _renew_keys(self, address: str, asked: _KeysAsked) -> None:
@@ -143,7 +143,7 @@ class ClientDocuments:
             log.info("client_keys_unavailable", client_id=client_id, reason="without_keys")
             return
         try:
-            await self._store.renew_keys(client_id, address, json.dumps(fetched.document))
+            await self._clients.renew_keys(client_id, address, json.dumps(fetched.document))
         except StoreUnavailable as outage:
             log.warning("client_keys_lost", client_id=client_id, cause=str(outage))
         else:
@@ -155,7 +155,7 @@ class ClientDocuments:
 
     async def _renew(self, url: str) -> Client | OAuthError:
         # Somebody who read before the last fetch was over comes here after it.
-        stored = await self._store.client(ClientId(url))
+        stored = await self._clients.get(ClientId(url))
         if self._is_fresh(stored):
             return stored
         recent = self._recent_failure(url)
@@ -214,7 +214,7 @@ class ClientDocuments:
         if stored is not None and reason == _GONE:
             # The copy has had its time, for every node.
             ended, expires_at = now - _LAST_GOOD, now + self._settings.registration.unused_lifetime
-            stored = await self._store.renew_published(replace(stored, fresh_until=ended, expires_at=expires_at))
+            stored = await self._clients.renew_published(replace(stored, fresh_until=ended, expires_at=expires_at))
         if stored is not None and stored.fresh_until is not None and now < stored.fresh_until + _LAST_GOOD:
             return stored
         document = self._known.document(url)
@@ -249,13 +249,13 @@ class ClientDocuments:
             dpop_bound=metadata.dpop_bound,
         )
         # What has become of it here (switched off, in use) is not for its document to say.
-        kept = await self._store.renew_published(client)
+        kept = await self._clients.renew_published(client)
         log.info("client_document_kept", client_id=url, is_new=kept is None)
         if kept is not None:
             return kept
         # One of a few that everybody knows is not kept out by strangers who register in masses.
         room = policy.unused if self._known.document(url) is None else _UNBOUNDED
-        added = await self._store.add_registration(client, room, now - policy.spared_for)
+        added = await self._clients.register(client, room, now - policy.spared_for)
         return added or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
 
     def _recent_failure(self, url: str) -> _Failure | None:

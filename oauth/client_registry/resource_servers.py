@@ -8,7 +8,7 @@ from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.models import Client
-from oauth.stores.ports import Store
+from oauth.stores.ports import Clients
 
 REMEMBERED = timedelta(seconds=5)
 _MOST_REMEMBERED = 1_000
@@ -17,8 +17,8 @@ _MOST_REMEMBERED = 1_000
 class ResourceServers:
     """Clients as the store knew them at most five seconds ago."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, clients: Clients, clock: Clock) -> None:
+        self._clients = clients
         self._clock = clock
         self._known: BoundedDict[ClientId, tuple[Client, datetime]] = BoundedDict(_MOST_REMEMBERED)
 
@@ -27,7 +27,7 @@ class ResourceServers:
         now, remembered = self._clock(), self._known.get(client_id)
         if remembered is not None and now < remembered[1]:
             return remembered[0]
-        client = await self._store.client(client_id)
+        client = await self._clients.get(client_id)
         self._known.pop(client_id, None)
         if client is not None and client.introspects:
             self._known[client_id] = (client, now + REMEMBERED)

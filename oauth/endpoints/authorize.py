@@ -63,7 +63,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     )
     handle = credentials.new_secret("ar_", server.entropy)
     secret = browser_secret(request, server) or credentials.new_secret("br_", server.entropy)
-    added = await server.store.add_authorization_request(
+    added = await server.store.requests.add(
         AuthorizationRequest(
             digest=digest(handle),
             browser=digest(secret),
@@ -94,7 +94,7 @@ async def _pushed(
     secret = pushed_request.secret_of(params["request_uri"])
     if secret is None:
         return _shown(_NOT_PUSHED, request, server)
-    found = await server.store.pushed_request(digest(secret), client.client_id, server.clock())
+    found = await server.store.requests.pushed(digest(secret), client.client_id, server.clock())
     if found is None:
         return _spent(client, request, server)
     request.scope["flow_id"] = found.flow_id

@@ -69,7 +69,7 @@ async def with_assertion(
     granted = identity_assertion.narrowed(asserted, asked.scope, asked.resource)
     if isinstance(granted, OAuthError):
         return Refuse(granted)
-    subject = await server.store.linked_subject(asserted.issuer, asserted.subject)
+    subject = await server.store.people.linked(asserted.issuer, asserted.subject)
     if subject is None:
         return Refuse(_NOT_LINKED)
     barred = await _check_person(subject, asserted.resource, server)
@@ -92,7 +92,7 @@ async def with_assertion(
 
 async def _client(presented: PresentedClient, jkt: str | None, server: AuthorizationServer) -> Client | OAuthError:
     """Who asks, with its key where it is held to one (RFC 9449 §5.2)."""
-    client = client_authentication.authenticate(await server.store.client(presented.client_id), presented)
+    client = client_authentication.authenticate(await server.store.clients.get(presented.client_id), presented)
     if isinstance(client, Client) and client.dpop_bound and jkt is None:
         return dpop.REQUIRED
     return client
@@ -127,7 +127,7 @@ async def _check_person(subject: Subject, resource: Resource, server: Authorizat
 
 async def _kept(new: Grant, scope: Scope, server: AuthorizationServer) -> Issue | Refuse:
     grant = replace(new, flow_id=server.flows.flow_of(scope, Step.TOKEN_ISSUED, new.client_id))
-    if not await server.store.add_grant(grant):
+    if not await server.store.grants.add(grant):
         return Refuse(invalid_client("The client has been switched off here.", reason="client_disabled"))
     return Issue(grant, grant.scope, 0, None)
 

@@ -68,7 +68,7 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
             return turned_away
         plain_code = credentials.new_secret(CODE_PREFIX, server.entropy)
         code = _code(plain_code, pending, session, server, now)
-    answered = await server.store.answer_authorization_request(
+    answered = await server.store.requests.answer(
         pending.asked.digest, seal_under(pending.handle, plain_code), code, now
     )
     standing = unseal_under(pending.handle, answered.sealed_answer or b"") if answered is not None else None
@@ -86,7 +86,7 @@ async def _answered_before(
 ) -> Response:
     """A second click, or a change of mind. A yes is repeated while its code is fresh; a no always counts."""
     now = server.clock()
-    code = await server.store.authorization_code(digest(standing)) if standing != _DENIED else None
+    code = await server.store.grants.authorization_code(digest(standing)) if standing != _DENIED else None
     if decision == "deny":
         if code is not None:
             await revoke_grant(code.grant, "consent_withdrawn", server)

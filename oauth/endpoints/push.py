@@ -51,7 +51,7 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     expires_at = server.clock() + pushed_request.LIFETIME
     flow_id = server.flows.flow_of(request.scope, Step.PUSHED, client.client_id)
     pushed = PushedRequest(digest(secret), client.client_id, query, expires_at, flow_id)
-    if not await server.store.add_pushed_request(pushed):
+    if not await server.store.requests.push(pushed):
         return _refused(unknown_client(), request, server)
     server.flows.note(request.scope, Step.PUSHED, client_id=client.client_id)
     answer = {

@@ -102,7 +102,7 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     expires_at = server.clock() + policy.unused_lifetime
     registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
     if registered_as is not None:
-        known = await server.store.renew_registration(registered_as, expires_at)
+        known = await server.store.clients.renew_registration(registered_as, expires_at)
         if known is not None:
             return _registered(known, Shown(), request, server, is_new=False)
     wait = await throttle.count_registration(request, server)
@@ -117,7 +117,7 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     client = client_registration.new_client(
         metadata, client_id, secret_digest, registration_token, registered_as, now, policy.unused_lifetime
     )
-    added = await server.store.add_registration(client, policy.unused, now - policy.spared_for)
+    added = await server.store.clients.register(client, policy.unused, now - policy.spared_for)
     if added is None:
         seconds = int(policy.spared_for.total_seconds())
         meaning = "Too many clients that nobody uses are registered."

@@ -59,7 +59,7 @@ async def change(request: Request, server: AuthorizationServer) -> Response:
         return refused(metadata, request, server)
     secret, secret_digest = (None, None) if client.secret_digest else await new_secret(metadata, server)
     changed = client_registration.changed_client(client, metadata, secret_digest)
-    if not await server.store.change_registration(changed, digest(bearer_token(request) or "")):
+    if not await server.store.clients.change_registration(changed, digest(bearer_token(request) or "")):
         # It was switched off, shared or removed while we looked.
         return _not_its_token(request, server)
     log.info("registration_changed", client_id=client.client_id)
@@ -79,7 +79,7 @@ async def remove(request: Request, server: AuthorizationServer) -> Response:
 async def _managed(request: Request, server: AuthorizationServer) -> Client | Response:
     """The client that the token manages; of any other nothing is said, not even that there is one (STD-135)."""
     named = request.path_params["client_id"]
-    client = await server.store.client(ClientId(named)) if is_client_id(named) else None
+    client = await server.store.clients.get(ClientId(named)) if is_client_id(named) else None
     token = bearer_token(request)
     stored = None if client is None else client.registration_token_digest
     if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):

@@ -30,7 +30,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     token = params.get("token")
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
-    grant = await server.store.grant_of_refresh_token(digest(token))
+    grant = await server.store.grants.of_refresh_token(digest(token))
     if grant is not None:
         if grant.client_id == client.client_id:
             await revoke_grant(grant, "revoked_by_client", server)

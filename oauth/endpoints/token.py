@@ -104,7 +104,7 @@ async def _redeem(
             asked, authenticated, code, refresh_token=fresh, dpop_jkt=jkt, settings=server.settings, now=now
         )
 
-    return await server.store.redeem_code(presented.client_id, asked.code, decide, now)
+    return await server.store.grants.redeem_code(presented.client_id, asked.code, decide, now)
 
 
 async def _refresh(
@@ -120,7 +120,7 @@ async def _refresh(
             asked, authenticated, plain, stored, successor=fresh, dpop_jkt=jkt, settings=server.settings, now=now
         )
 
-    decision = await server.store.refresh(presented.client_id, asked.refresh_token, decide, now)
+    decision = await server.store.grants.refresh(presented.client_id, asked.refresh_token, decide, now)
     if isinstance(decision, Refuse):
         return decision
     # D-13: whoever lost the role or the account loses the grant with it. An outage here loses nothing: the client

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from oauth.database.database import parse_url
 from oauth.database.sqlite import SqliteDatabase
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
+from oauth.stores.sql.store import sql_store
 from oauth.stores.sql.token_sqlite import SqliteTokenPath
 
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ async def open_database(url: str, pool_size: int = 10) -> OpenDatabase:
     return await PostgresqlDatabase.open(parsed, pool_size)
 
 
-def store_on(database: OpenDatabase) -> SqlStore:
+def store_on(database: OpenDatabase) -> Store:
     """The authorization server's store on an open database."""
     if isinstance(database, SqliteDatabase):
-        return SqlStore(database, SqliteTokenPath(database))
+        return sql_store(database, SqliteTokenPath(database))
     from oauth.stores.sql.token_postgresql import PostgresqlTokenPath  # noqa: PLC0415
 
-    return SqlStore(database, PostgresqlTokenPath(database))
+    return sql_store(database, PostgresqlTokenPath(database))

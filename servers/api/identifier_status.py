@@ -16,7 +16,7 @@ from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import digest
 from oauth.protocol.resource_owners import Channel
-from oauth.stores.ports import Attempts, Store
+from oauth.stores.ports import AttemptCount, Attempts
 
 PER_ADDRESS, ADDRESS_WINDOW = 10, timedelta(minutes=1)
 PER_IDENTIFIER, IDENTIFIER_WINDOW = 5, timedelta(hours=1)
@@ -39,7 +39,7 @@ class IdentifierStatus(BaseModel):
     next_step: Literal["password", "otp"]
 
 
-def identifier_status_router(users: UserStore, store: Store, region: str, clock: Clock) -> APIRouter:
+def identifier_status_router(users: UserStore, attempts: Attempts, region: str, clock: Clock) -> APIRouter:
     """region: whose phone numbers may be typed without a country code."""
     router = APIRouter(prefix="/v1/auth", tags=["auth"], max_body_size=_MAX_BODY)
 
@@ -48,12 +48,12 @@ def identifier_status_router(users: UserStore, store: Store, region: str, clock:
         """How to go on with somebody who has typed an email or phone; public."""
         now = clock()
         address = str(request.scope.get("client_network", ""))
-        _check(await _count(store, f"address {address}", now, ADDRESS_WINDOW), PER_ADDRESS, now)
+        _check(await _count(attempts, f"address {address}", now, ADDRESS_WINDOW), PER_ADDRESS, now)
         # NUL and halves of a character are in no identifier, and no database takes them.
         typed = recipient.parse(sent.identifier, region) if sent.identifier.isprintable() else None
         if typed is None:
             raise ApiError(422, "IDENTIFIER_INVALID", "This is neither an email address nor a phone number.")
-        _check(await _count(store, f"identifier {typed.address}", now, IDENTIFIER_WINDOW), PER_IDENTIFIER, now)
+        _check(await _count(attempts, f"identifier {typed.address}", now, IDENTIFIER_WINDOW), PER_IDENTIFIER, now)
         is_phone = typed.channel is Channel.PHONE
         user = await (users.by_phone(typed.address) if is_phone else users.by_email(typed.address))
         # A row that waits for its person is no account: nobody has proven anything yet.
@@ -70,12 +70,12 @@ def identifier_status_router(users: UserStore, store: Store, region: str, clock:
     return router
 
 
-async def _count(store: Store, key: str, now: datetime, window: timedelta) -> Attempts:
-    counted: Sequence[Attempts] = await store.count_attempts([digest(f"identifier-status {key}")], now, window)
+async def _count(attempts: Attempts, key: str, now: datetime, window: timedelta) -> AttemptCount:
+    counted: Sequence[AttemptCount] = await attempts.count([digest(f"identifier-status {key}")], now, window)
     return counted[0]
 
 
-def _check(counted: Attempts, most: int, now: datetime) -> None:
+def _check(counted: AttemptCount, most: int, now: datetime) -> None:
     if counted.count > most:
         headers = {"Retry-After": str(counted.seconds_left(now))}
         raise ApiError(429, "RATE_LIMITED", "Too many requests. Try again later.", headers)

@@ -213,7 +213,7 @@ async def _add_client(wish: Callable[[], Wanted]) -> None:
     except ValueError as problem:
         raise UnusableSettings(str(problem)) from None
     async with opened(settings) as database:
-        await store_on(database).put_client(client)
+        await store_on(database).clients.put(client)
     _print(client, secret)
 
 
@@ -232,7 +232,7 @@ def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
 
 async def _list() -> None:
     async with opened(command_settings()) as database:
-        for client in await store_on(database).clients(_MOST_LISTED):
+        for client in await store_on(database).clients.newest(_MOST_LISTED):
             state = "enabled" if client.disabled_at is None else "disabled"
             how = "configured" if client.is_configured else client.registration
             sys.stdout.write(f"{client.client_id}\t{how}\t{state}\t{client.name or ''}\n")
@@ -255,7 +255,7 @@ async def _rotate_secret(client_id: str, *, end: bool) -> None:
             changed = replace(
                 client, secret_digest=hashed(secret, os.urandom), former_secret_digest=client.secret_digest
             )
-        await store_on(database).put_client(changed)
+        await store_on(database).clients.put(changed)
         _print(changed, secret)
 
 
@@ -263,15 +263,15 @@ async def _disable(client_id: str) -> None:
     now = system_clock()
     async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
-        await store_on(database).put_client(replace(client, disabled_at=now))
-        ended = await store_on(database).end_client(client.client_id, now, now + REVOCATIONS_MATTER_FOR)
+        await store_on(database).clients.put(replace(client, disabled_at=now))
+        ended = await store_on(database).clients.end(client.client_id, now, now + REVOCATIONS_MATTER_FOR)
     sys.stdout.write(f"{client_id}\tdisabled\t{len(ended)} grants ended\n")
 
 
 async def _enable(client_id: str) -> None:
     async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
-        await store_on(database).put_client(replace(client, disabled_at=None))
+        await store_on(database).clients.put(replace(client, disabled_at=None))
     sys.stdout.write(f"{client_id}\tenabled\n")
 
 
@@ -279,12 +279,12 @@ async def _remove(client_id: str) -> None:
     now = system_clock()
     async with opened(command_settings()) as database:
         client = await _find_own(database, client_id)
-        ended = await store_on(database).end_client(client.client_id, now, now + REVOCATIONS_MATTER_FOR, remove=True)
+        ended = await store_on(database).clients.end(client.client_id, now, now + REVOCATIONS_MATTER_FOR, remove=True)
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")
 
 
 async def _find(database: OpenDatabase, client_id: str) -> Client:
-    client = await store_on(database).client(ClientId(client_id))
+    client = await store_on(database).clients.get(ClientId(client_id))
     if client is None:
         raise UnusableSettings(f"There is no client {client_id}: `mcp-auth clients list` shows those that there are.")
     return client

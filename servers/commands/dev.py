@@ -184,7 +184,7 @@ async def _prepare(settings: GatewaySettings) -> None:
             if await users.get(subject) is None:
                 await users.get_or_create(Identity(subject, account.email, None), now)
                 await users.set_role(subject, Role(account.role), now)
-        await store_on(database).put_client(
+        await store_on(database).clients.put(
             Client(
                 client_id=INSPECTOR,
                 registration=Registration.PREREGISTERED,

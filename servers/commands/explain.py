@@ -22,7 +22,7 @@ class NothingKnown(Exception):
 async def explain(name: str, *, as_json: bool) -> None:
     """Write the stories of a flow, request, client or grant to standard output. NothingKnown when there are none."""
     async with opened(command_settings()) as database:
-        stories = await stories_of(name, store_on(database)) if name.isascii() else Stories(())
+        stories = await stories_of(name, store_on(database).flow_history) if name.isascii() else Stories(())
     meanings = explanations.load()
     sys.stdout.write(_as_json(stories, meanings) if as_json else told(stories, meanings))
     if not stories.told:

@@ -114,7 +114,7 @@ async def _set_role(name: str, role: Role) -> None:
         subject = await _find(database, name)
         await UserStore(database).set_role(subject, role, now)
         news = Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
-        await store_on(database).add_revocation(news)
+        await store_on(database).revocations.add(news)
     sys.stdout.write(f"{subject}\t{role}\n")
 
 
@@ -124,7 +124,7 @@ async def _deactivate(name: str) -> None:
         subject = await _find(database, name)
         # Before the rest: whoever signs in meanwhile is refused already.
         await UserStore(database).set_active(subject, now, active=False)
-        await store_on(database).revoke_subject(
+        await store_on(database).grants.revoke_subject(
             subject, Revocation(RevocationKind.SUBJECT, subject, now, now + REVOCATIONS_MATTER_FOR)
         )
     sys.stdout.write(f"{subject}\tinactive\n")
@@ -135,20 +135,22 @@ async def _activate(name: str) -> None:
     async with opened(command_settings()) as database:
         subject = await _find_account(database, name)
         await UserStore(database).set_active(subject, now, active=True)
-        await store_on(database).add_revocation(Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS))
+        await store_on(database).revocations.add(
+            Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
+        )
     sys.stdout.write(f"{subject}\tactive\n")
 
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
         subject = await _find_account(database, name)
-        await store_on(database).link_subject(issuer, issuer_subject, subject, system_clock())
+        await store_on(database).people.link(issuer, issuer_subject, subject, system_clock())
     sys.stdout.write(f"{subject}\t{issuer}\t{issuer_subject}\n")
 
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
-        if not await store_on(database).unlink_subject(issuer, issuer_subject):
+        if not await store_on(database).people.unlink(issuer, issuer_subject):
             raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")
     sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")
 

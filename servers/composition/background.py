@@ -15,7 +15,8 @@ from oauth.foundation.outages import Outage
 from oauth.key_ring import KeyRing
 from oauth.protocol import access_token
 from oauth.protocol.access_token import AccessToken
-from oauth.stores.ports import Sighting, Store
+from oauth.stores import ports
+from oauth.stores.ports import Sighting
 from servers.edge.rate_limit import RateLimiter
 from servers.explain.recording import FlowNotes
 
@@ -57,8 +58,8 @@ class Intervals:
 class RevocationFeed:
     """Copies revocations from the store into memory."""
 
-    def __init__(self, store: Store, revocations: Revocations, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, recorded: ports.Revocations, revocations: Revocations, clock: Clock) -> None:
+        self._recorded = recorded
         self._revocations = revocations
         self._clock = clock
         self._read_until = datetime.min.replace(tzinfo=clock().tzinfo)
@@ -66,7 +67,7 @@ class RevocationFeed:
     async def poll(self) -> None:
         """Read what is new; the first time, everything that still matters."""
         now = self._clock()
-        self._revocations.add_all(await self._store.revocations(self._read_until, now), now)
+        self._revocations.add_all(await self._recorded.recorded_after(self._read_until, now), now)
         self._read_until = now - _OVERLAP
 
 
@@ -75,8 +76,8 @@ class Sightings:
 
     Losing some to a crash only makes a later retry look more innocent than it was."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, grants: ports.Grants, clock: Clock) -> None:
+        self._grants = grants
         self._clock = clock
         self._waiting: set[Sighting] = set()
 
@@ -90,20 +91,25 @@ class Sightings:
         """Write down what waits; what an outage kept from it waits on."""
         taken = frozenset(self._waiting)
         if taken:
-            await self._store.mark_seen(taken, self._clock())
+            await self._grants.mark_seen(taken, self._clock())
             self._waiting -= taken
 
 
 @asynccontextmanager
 async def running(
-    store: Store, key_ring: KeyRing, feed: RevocationFeed, sightings: Sightings, clock: Clock, intervals: Intervals
+    upkeep: ports.Upkeep,
+    key_ring: KeyRing,
+    feed: RevocationFeed,
+    sightings: Sightings,
+    clock: Clock,
+    intervals: Intervals,
 ) -> AsyncIterator[None]:
     """All of it, while the context is open; at its end the sightings are written down once more."""
 
     async def sweep() -> None:
         swept = _SWEEP_ROWS
         while swept >= _SWEEP_ROWS:
-            swept = await store.sweep(clock(), _SWEEP_ROWS)
+            swept = await upkeep.sweep(clock(), _SWEEP_ROWS)
             await asyncio.sleep(0.1)  # let others write in between
 
     async def reload_keys() -> None:
@@ -142,12 +148,12 @@ async def telling(notes: FlowNotes, interval: timedelta) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def sharing(limiter: RateLimiter | None, store: Store, interval: timedelta) -> AsyncIterator[None]:
+async def sharing(limiter: RateLimiter | None, attempts: ports.Attempts, interval: timedelta) -> AsyncIterator[None]:
     """Exchange with other nodes what busy clients have asked for."""
 
     async def exchange_counts() -> None:
         if limiter is not None:
-            await limiter.exchange(store)
+            await limiter.exchange(attempts)
 
     async with repeating(interval, exchange_counts):
         yield

@@ -13,7 +13,7 @@ from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.protocol.resources import Resources
-from oauth.stores.ports import Store
+from oauth.stores.ports import Clients
 from servers.operations.client_registration import SECRETS, Wanted, client_of, read_jwks
 
 log = structlog.get_logger()
@@ -101,7 +101,7 @@ async def bring_in_step(
     declared: Sequence[ClientSettings],
     resources: Resources,
     custom_redirects: Collection[str],
-    store: Store,
+    clients: Clients,
     clock: Clock,
     matters_for: timedelta,
 ) -> None:
@@ -112,17 +112,17 @@ async def bring_in_step(
     now = clock()
     wanted = {each.client_id: each.client(resources, custom_redirects, now) for each in declared}
     for client in wanted.values():
-        stored = await store.client(client.client_id)
+        stored = await clients.get(client.client_id)
         if stored is not None and not stored.is_configured:
             log.error("client_not_configured", client_id=client.client_id, meaning="it is registered by other means")
             continue
-        await _put(client, stored, store, now, matters_for)
-    for stored in await store.configured_clients():
+        await _put(client, stored, clients, now, matters_for)
+    for stored in await clients.configured():
         if stored.client_id not in wanted and stored.disabled_at is None:
-            await _put(replace(stored, disabled_at=now), stored, store, now, matters_for)
+            await _put(replace(stored, disabled_at=now), stored, clients, now, matters_for)
 
 
-async def _put(client: Client, stored: Client | None, store: Store, now: datetime, matters_for: timedelta) -> None:
+async def _put(client: Client, stored: Client | None, clients: Clients, now: datetime, matters_for: timedelta) -> None:
     if stored is not None:
         still_disabled = stored.disabled_at if client.disabled_at is not None else None
         # Keys that were fetched from its address since are newer than none.
@@ -136,7 +136,7 @@ async def _put(client: Client, stored: Client | None, store: Store, now: datetim
         )
     if client == stored:
         return
-    await store.put_client(client)
+    await clients.put(client)
     log.info("client_configured", client_id=client.client_id, is_disabled=client.disabled_at is not None)
     if client.disabled_at is not None:
-        await store.end_client(client.client_id, now, now + matters_for)
+        await clients.end(client.client_id, now, now + matters_for)

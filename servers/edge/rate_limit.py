@@ -24,11 +24,11 @@ _SHARED_FROM = 0.1
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-class Counts(Protocol):
-    """Where processes and nodes add up what they counted."""
+class SharedCounts(Protocol):
+    """The part of the port Attempts in which processes and nodes add up their counts."""
 
-    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
-        """Add to each key. → what all have added to it. until: when it may be forgotten."""
+    async def add(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+        """Add to the counts of keys whose window ends at `until`. → the new counts."""
         ...
 
 
@@ -91,14 +91,14 @@ class RateLimiter:
         if caller is not None:
             self._charge(caller, network)
 
-    async def exchange(self, counts: Counts) -> None:
+    async def exchange(self, attempts: SharedCounts) -> None:
         """Tell the others of the busy clients, and hear of theirs. Raises StoreUnavailable."""
         self._turn()
         if not self._shared:
             return
         began = self._began
         now = {key: self._current[key] for key in self._shared}
-        totals = await counts.add_attempts(
+        totals = await attempts.add(
             {shared: now[key] - self._told.get(key, 0) for key, shared in self._shared.items()}, began + WINDOW
         )
         if self._began == began:

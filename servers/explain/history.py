@@ -9,7 +9,7 @@ from datetime import datetime
 
 from oauth.flow_history.correlation import TOGETHER
 from oauth.flow_history.events import FlowStep, Step
-from oauth.stores.ports import FlowsSought, SoughtBy, Store
+from oauth.stores.ports import FlowHistory, FlowStepQuery, FlowStepQueryField
 
 MOST_TOLD = 10
 MOST_STEPS = 500  # that one question to the store is answered with
@@ -66,85 +66,85 @@ class Stories:
     are_counted: bool = True
 
 
-async def stories_of(name: str, store: Store) -> Stories:
+async def stories_of(name: str, history: FlowHistory) -> Stories:
     """Of the flow, grant, client or request that is called so: one, unless several had to do with it."""
-    flow_ids, are_counted = await _flows_called(name, store)
+    flow_ids, are_counted = await _flows_called(name, history)
     told: list[Story] = []
     covered: set[str] = set()
     for flow_id in flow_ids:
         if flow_id not in covered and len(told) < MOST_TOLD:
-            told.append(await _story_of(flow_id, store))
+            told.append(await _story_of(flow_id, history))
             covered |= told[-1].flow_ids
     return Stories(tuple(told), sum(flow_id not in covered for flow_id in flow_ids), are_counted)
 
 
-async def _flows_called(name: str, store: Store) -> tuple[Sequence[str], bool]:
+async def _flows_called(name: str, history: FlowHistory) -> tuple[Sequence[str], bool]:
     """→ their ids, newest first, and whether those are all.
 
     Ours: who sends us somebody's flow or grant id, as a client's or a request's, gets into no story with it."""
     for by in _MADE_HERE:
-        steps = await store.flow_steps(FlowsSought(by, name), MOST_STEPS)
+        steps = await history.find(FlowStepQuery(by, name), MOST_STEPS)
         if steps:
             return _newest_first(steps), True
-    of_client = await store.flow_steps(FlowsSought("client_id", name), MOST_STEPS)
-    of_request = await store.flow_steps(FlowsSought("request_id", name), MOST_STEPS)
+    of_client = await history.find(FlowStepQuery("client_id", name), MOST_STEPS)
+    of_request = await history.find(FlowStepQuery("request_id", name), MOST_STEPS)
     are_all = max(len(of_client), len(of_request)) < MOST_STEPS
     return _newest_first(sorted([*of_client, *of_request], key=lambda step: step.recorded_at)), are_all
 
 
-_MADE_HERE: tuple[SoughtBy, ...] = ("flow_id", "grant_id")
+_MADE_HERE: tuple[FlowStepQueryField, ...] = ("flow_id", "grant_id")
 
 
 def _newest_first(steps: Sequence[FlowStep]) -> Sequence[str]:
     return list(dict.fromkeys(step.flow_id for step in reversed(steps)))
 
 
-async def _story_of(flow_id: str, store: Store) -> Story:
-    own = await _steps_of(flow_id, store)
-    later = await _went_on(own, store)
+async def _story_of(flow_id: str, history: FlowHistory) -> Story:
+    own = await _steps_of(flow_id, history)
+    later = await _went_on(own, history)
     if later is not None:
-        whole = await _beginning_with(later, await _steps_of(later, store), store)
+        whole = await _beginning_with(later, await _steps_of(later, history), history)
         if flow_id in whole.flow_ids:
             return whole
-    return await _beginning_with(flow_id, own, store)
+    return await _beginning_with(flow_id, own, history)
 
 
-async def _steps_of(flow_id: str, store: Store) -> Sequence[FlowStep]:
-    return await store.flow_steps(FlowsSought("flow_id", flow_id), MOST_STEPS)
+async def _steps_of(flow_id: str, history: FlowHistory) -> Sequence[FlowStep]:
+    return await history.find(FlowStepQuery("flow_id", flow_id), MOST_STEPS)
 
 
-async def _beginning_with(flow_id: str, own: Sequence[FlowStep], store: Store) -> Story:
+async def _beginning_with(flow_id: str, own: Sequence[FlowStep], history: FlowHistory) -> Story:
     """With what led to it at other nodes."""
-    steps = [*await _registration(own, store), *own]
-    likely = await _likely(steps, store)
+    steps = [*await _registration(own, history), *own]
+    likely = await _likely(steps, history)
     told = sorted([*likely, *steps], key=lambda step: step.recorded_at)
     return Story(flow_id, tuple(told), frozenset(likely), is_cut=len(own) == MOST_STEPS)
 
 
-async def _went_on(own: Sequence[FlowStep], store: Store) -> str | None:
+async def _went_on(own: Sequence[FlowStep], history: FlowHistory) -> str | None:
     """The flow in which the browser came for a client that registered in this one, at another node."""
     registered = next((step for step in reversed(own) if _is_registration(step)), None)
     if registered is None or _is_under_way(own):
         return None
     since = registered.recorded_at
-    of_client = await _of_client(registered.client_id or "", since, since + TOGETHER, store)
+    of_client = await _of_client(registered.client_id or "", since, since + TOGETHER, history)
     return next((step.flow_id for step in of_client if step.step is Step.AUTHORIZATION_REQUESTED), None)
 
 
-async def _registration(own: Sequence[FlowStep], store: Store) -> Sequence[FlowStep]:
+async def _registration(own: Sequence[FlowStep], history: FlowHistory) -> Sequence[FlowStep]:
     """What was done at another node until a client had registered that then came here."""
     client_id, start = _client_of(own), own[0].recorded_at
     if client_id is None or any(step.step is Step.REGISTERED for step in own):
         return ()
-    of_client = await _of_client(client_id, start - TOGETHER, start, store)
+    of_client = await _of_client(client_id, start - TOGETHER, start, history)
     registered = next((step for step in reversed(of_client) if _is_registration(step)), None)
     if registered is None:
         return ()
-    steps = await _steps_of(registered.flow_id, store)
+    steps = await _steps_of(registered.flow_id, history)
     return () if _is_under_way(steps) else [step for step in steps if step.recorded_at <= start]
 
 
-async def _likely(steps: Sequence[FlowStep], store: Store) -> Sequence[FlowStep]:
+async def _likely(steps: Sequence[FlowStep], history: FlowHistory) -> Sequence[FlowStep]:
     """What came from the same network shortly before, of an app that is not known to be another."""
     if any(step.step is Step.CHALLENGED for step in steps):
         return ()
@@ -155,16 +155,16 @@ async def _likely(steps: Sequence[FlowStep], store: Store) -> Sequence[FlowStep]
     for network in networks:
         if network is None:
             continue
-        before = await store.flow_steps(FlowsSought("network", network, start - TOGETHER, start), MOST_STEPS)
+        before = await history.find(FlowStepQuery("network", network, start - TOGETHER, start), MOST_STEPS)
         for flow_id in [each for each in _newest_first(before) if each not in own][:_MOST_LIKELY_FLOWS]:
-            whole = await _steps_of(flow_id, store)
+            whole = await _steps_of(flow_id, history)
             if not _is_under_way(whole) and _clients(whole) <= {client_id}:
                 likely += [step for step in before if step.flow_id == flow_id]
     return likely
 
 
-async def _of_client(client_id: str, since: datetime, until: datetime, store: Store) -> Sequence[FlowStep]:
-    return await store.flow_steps(FlowsSought("client_id", client_id, since, until), MOST_STEPS)
+async def _of_client(client_id: str, since: datetime, until: datetime, history: FlowHistory) -> Sequence[FlowStep]:
+    return await history.find(FlowStepQuery("client_id", client_id, since, until), MOST_STEPS)
 
 
 def _is_registration(step: FlowStep) -> bool:

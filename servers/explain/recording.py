@@ -14,7 +14,7 @@ from oauth.protocol import access_token, server_metadata
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.models import Grant
 from oauth.protocol.resources import Resource, Resources
-from oauth.stores.ports import Store
+from oauth.stores.ports import FlowHistory, Grants
 from servers.configuration.resources import ADMIN_PATH, API_PATH, USER_PATH
 from servers.observability.log import current_scope
 
@@ -52,10 +52,11 @@ def kept_out(flows: Flows, scope: Scope, reason: str) -> None:
 class FlowNotes:
     """Between the resources, the flows and the store."""
 
-    def __init__(self, flows: Flows, resources: Resources, store: Store) -> None:
+    def __init__(self, flows: Flows, resources: Resources, history: FlowHistory, grants: Grants) -> None:
         self._flows = flows
         self._resources = resources
-        self._store = store
+        self._history = history
+        self._grants = grants
 
     def turned_away(self, scope: Scope, resource: Resource, rejection: Rejection | None) -> None:
         """A request without a good token."""
@@ -93,7 +94,7 @@ class FlowNotes:
         """What has been noted since; what an outage keeps from it waits."""
         steps = self._flows.take()
         try:
-            await self._store.add_flow_steps(await self._with_flows_of_grants(steps))
+            await self._history.add(await self._with_flows_of_grants(steps))
         except Outage:
             self._flows.give_back(steps)
             raise
@@ -103,7 +104,7 @@ class FlowNotes:
         grants: dict[str, Grant | None] = {}
         for step in steps:
             if not step.flow_id and step.grant_id is not None and step.grant_id not in grants:
-                grants[step.grant_id] = await self._store.grant(GrantId(step.grant_id))
+                grants[step.grant_id] = await self._grants.get(GrantId(step.grant_id))
         return [step if step.flow_id else self._placed(step, grants.get(step.grant_id or "")) for step in steps]
 
     def _placed(self, step: FlowStep, grant: Grant | None) -> FlowStep:

@@ -9,7 +9,7 @@ from mcp_auth.supabase.client import SupabaseClient
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import Outage
 from oauth.key_ring import KeyRing
-from oauth.stores.ports import Store
+from oauth.stores.ports import Upkeep
 
 
 class Health(StrEnum):
@@ -39,8 +39,8 @@ class Status:
 class StatusProbe:
     """Asks each component; what Supabase said is remembered for a few seconds, so that nobody can ask it often."""
 
-    def __init__(self, store: Store, key_ring: KeyRing, supabase: SupabaseClient, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, upkeep: Upkeep, key_ring: KeyRing, supabase: SupabaseClient, clock: Clock) -> None:
+        self._upkeep = upkeep
         self._key_ring = key_ring
         self._supabase = supabase
         self._clock = clock
@@ -51,7 +51,7 @@ class StatusProbe:
     async def local(self) -> tuple[Health, Health]:
         """Database and keys: what readiness needs."""
         try:
-            await self._store.check()
+            await self._upkeep.check()
             database = Health.OPERATIONAL
         except Outage:
             database = Health.DOWN

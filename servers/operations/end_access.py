@@ -37,16 +37,16 @@ class StoredAccessEnd:
 
     async def of_links(self, subject: Subject) -> None:
         """See AccessEnd."""
-        await self._store.unlink_person(subject)
+        await self._store.people.unlink_all(subject)
 
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """See AccessEnd."""
-        return await self._store.subjects_with_access(subjects, self._clock())
+        return await self._store.grants.subjects_with_access(subjects, self._clock())
 
     async def _end(self, kind: RevocationKind, subject: Subject) -> None:
         now = self._clock()
         news = Revocation(kind, subject, now, now + self._matters_for)
-        await self._store.revoke_subject(subject, news)
+        await self._store.grants.revoke_subject(subject, news)
         self._announce(news)
         # Last: until then, whatever asks about the session finds out again.
         await self._held.forget(subject)

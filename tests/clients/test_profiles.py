@@ -306,7 +306,7 @@ def test_client_whose_registration_is_gone_gets_in_again_by_itself(acted: Acted,
     acted.become_known()
     acted.sign_in(gateway)
     now = gateway.clock()
-    gateway.store(lambda store: store.end_client(acted.client_id, now, now, remove=True))  # type: ignore[arg-type]
+    gateway.store(lambda store: store.clients.end(acted.client_id, now, now, remove=True))  # type: ignore[arg-type]
     gone = acted.refresh()
     assert (gone.status_code, gone.json()["error"]) == (401, "invalid_client")
     acted.become_known()

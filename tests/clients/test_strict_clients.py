@@ -140,4 +140,4 @@ def _with_keys(client_id: str, grants: frozenset[GrantType]) -> Client:
 
 
 async def _put(gateway: Gateway, client: Client) -> None:
-    await asyncio.to_thread(gateway.store, lambda store: store.put_client(client))
+    await asyncio.to_thread(gateway.store, lambda store: store.clients.put(client))

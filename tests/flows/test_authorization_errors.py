@@ -46,7 +46,7 @@ def preregistered(gateway: Gateway) -> RawClient:
         frozenset(),
         gateway.clock(),
     )
-    gateway.store(lambda store: store.put_client(known))
+    gateway.store(lambda store: store.clients.put(known))
     return client
 
 
@@ -169,7 +169,7 @@ def test_request_is_kept_without_what_has_no_meaning_here(sqlite_gateway: Gatewa
     client = sqlite_gateway.registered()
     answer = client.http.get(client.authorization_url(foo="x" * 4000, prompt="consent"))
     handle = str(answer.headers["location"]).partition("=")[2]
-    kept = sqlite_gateway.store(lambda store: store.authorization_request(digest(handle)))
+    kept = sqlite_gateway.store(lambda store: store.requests.get(digest(handle)))
     assert kept is not None
     assert "state=some-state" in kept.query
     assert "foo" not in kept.query

@@ -248,7 +248,7 @@ def test_assertion_counts_once_over_nodes_and_restarts_for_as_long_as_it_would_b
         assert not is_good(other, token)
         assert is_good(other, assertion(gateway))
     clock.advance(seconds=359)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     with running_gateway(url, supabase, clock, as_node_of=gateway, clients=[declared]) as restarted:
         for node in (gateway, restarted):
             assert not is_good(node, token)

@@ -303,9 +303,9 @@ def test_grants_of_machines_go_when_their_token_has_expired(
     token = ask(client).json()["access_token"]
     clock.advance(minutes=31)
     assert client.call_tool(token).status_code == 401
-    gateway.store(lambda store: store.sweep(clock(), 100))
-    assert gateway.store(lambda store: store.grant(claims_of(token)["gid"])) is None
-    stored = gateway.store(lambda store: store.client(ClientId(client.client_id)))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.grants.get(claims_of(token)["gid"])) is None
+    stored = gateway.store(lambda store: store.clients.get(ClientId(client.client_id)))
     assert stored is not None
     assert stored.expires_at is None
 

@@ -327,8 +327,8 @@ def test_document_that_nobody_used_is_forgotten_after_a_day_and_a_used_one_is_ke
     gateway.tokens(published(gateway))
 
     async def clients(store: Store) -> list[bool]:
-        await store.sweep(gateway.clock(), 100)
-        return [await store.client(ClientId(URL)) is not None]
+        await store.upkeep.sweep(gateway.clock(), 100)
+        return [await store.clients.get(ClientId(URL)) is not None]
 
     gateway.clock.advance(days=2)
     assert gateway.store(clients) == [True]
@@ -338,8 +338,8 @@ def test_document_of_which_nothing_came_is_forgotten_after_a_day(gateway: Gatewa
     assert authorize(gateway, published(gateway)).status_code == 303
 
     async def is_known(store: Store) -> bool:
-        await store.sweep(gateway.clock(), 100)
-        return await store.client(ClientId(URL)) is not None
+        await store.upkeep.sweep(gateway.clock(), 100)
+        return await store.clients.get(ClientId(URL)) is not None
 
     assert gateway.store(is_known) is True
     gateway.clock.advance(days=2)
@@ -494,7 +494,7 @@ def test_client_that_is_switched_off_while_its_document_is_fetched_stays_off(
         gateway.store(lambda store: _switch_off(store, clock))
         released.set()
         assert page.result().status_code == 403
-    stored = gateway.store(lambda store: store.client(ClientId(URL)))
+    stored = gateway.store(lambda store: store.clients.get(ClientId(URL)))
     assert stored is not None
     assert stored.disabled_at is not None
 
@@ -538,14 +538,14 @@ def test_client_whose_description_is_asked_for_again_lasts_as_long_as_a_new_one(
     for _ in range(2):
         assert gateway.browser().get(client.authorization_url()).status_code == 200
         clock.advance(hours=23)
-    gateway.store(lambda store: store.sweep(clock(), 100))
-    assert gateway.store(lambda store: store.client(ClientId(URL))) is not None
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.clients.get(ClientId(URL))) is not None
     clock.advance(hours=2)
-    gateway.store(lambda store: store.sweep(clock(), 100))
-    assert gateway.store(lambda store: store.client(ClientId(URL))) is None
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.clients.get(ClientId(URL))) is None
 
 
 async def _switch_off(store: Store, clock: SettableClock) -> None:
-    client = await store.client(ClientId(URL))
+    client = await store.clients.get(ClientId(URL))
     assert client is not None
-    await store.put_client(replace(client, disabled_at=clock()))
+    await store.clients.put(replace(client, disabled_at=clock()))

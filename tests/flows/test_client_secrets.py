@@ -91,9 +91,9 @@ def test_secret_that_was_stored_as_a_plain_digest_is_still_good(gateway: Gateway
     secret = client.client_secret or ""
 
     async def as_before(store: object) -> None:
-        stored: Client | None = await store.client(ClientId(client.client_id))  # type: ignore[attr-defined]
+        stored: Client | None = await store.clients.get(ClientId(client.client_id))  # type: ignore[attr-defined]
         assert stored is not None
-        await store.put_client(replace(stored, secret_digest=digest(secret)))  # type: ignore[attr-defined]
+        await store.clients.put(replace(stored, secret_digest=digest(secret)))  # type: ignore[attr-defined]
 
     gateway.store(as_before)
     assert guess(gateway, client, sent=secret) == 400

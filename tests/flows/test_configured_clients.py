@@ -74,7 +74,7 @@ def test_end_of_a_declared_client_is_known_as_long_as_a_slow_clock_takes_its_tok
         expires = claims_of(gateway.tokens(partner(gateway))["access_token"])["exp"]
     with declaring(sqlite_url, supabase, clock) as gateway:
         long_ago = clock() - timedelta(days=1)
-        (news,) = gateway.store(lambda store: store.revocations(long_ago, clock()))
+        (news,) = gateway.store(lambda store: store.revocations.recorded_after(long_ago, clock()))
     assert news.expires_at.timestamp() >= expires + 120
 
 
@@ -105,11 +105,11 @@ def test_start_that_changes_nothing_writes_nothing(
 ) -> None:
     off = {**PARTNER, "client_id": "off", "disabled": True}
     with declaring(sqlite_url, supabase, clock, PARTNER, off) as gateway:
-        before = gateway.store(lambda store: store.clients(10))
+        before = gateway.store(lambda store: store.clients.newest(10))
     assert capfd.readouterr().out.count("client_configured") == 2
     clock.advance(hours=1)
     with declaring(sqlite_url, supabase, clock, PARTNER, off) as gateway:
-        assert gateway.store(lambda store: store.clients(10)) == before
+        assert gateway.store(lambda store: store.clients.newest(10)) == before
     assert "client_configured" not in capfd.readouterr().out
 
 
@@ -132,10 +132,10 @@ def test_client_that_is_registered_by_other_means_is_left_as_it_is(
 ) -> None:
     with declaring(sqlite_url, supabase, clock) as gateway:
         client_id = gateway.registered().client_id
-        stored = gateway.store(lambda store: store.client(ClientId(client_id)))
+        stored = gateway.store(lambda store: store.clients.get(ClientId(client_id)))
     assert stored is not None
     with declaring(sqlite_url, supabase, clock, {**PARTNER, "client_id": "dynamic-one"}) as gateway:
-        assert gateway.store(lambda store: store.client(ClientId(client_id))) == stored
+        assert gateway.store(lambda store: store.clients.get(ClientId(client_id))) == stored
     assert "client_not_configured" not in capfd.readouterr().out
 
 

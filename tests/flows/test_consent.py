@@ -8,7 +8,7 @@ import pytest
 
 from oauth.foundation.credentials import digest
 from oauth.foundation.vocabulary import ClientId, Subject
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from tests.support.browser import forms
 from tests.support.clock import SettableClock
 from tests.support.gateway import ADMIN, AGENT, USER, Gateway
@@ -242,9 +242,9 @@ def test_abandoned_pages_are_swept_away(gateway: Gateway, clock: SettableClock) 
     client = gateway.registered()
     request = digest(str(client.http.get(client.authorization_url()).headers["location"]).partition("=")[2])
     clock.advance(days=2)
-    gateway.store(lambda store: store.sweep(clock(), 100))
-    assert gateway.store(lambda store: store.authorization_request(request)) is None
-    assert gateway.store(lambda store: store.client(ClientId(client.client_id))) is None
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
+    assert gateway.store(lambda store: store.requests.get(request)) is None
+    assert gateway.store(lambda store: store.clients.get(ClientId(client.client_id))) is None
 
 
 # -- people who do several things at once, and those who would rather be somebody else
@@ -304,10 +304,10 @@ def test_client_that_is_switched_off_meanwhile_gets_no_answer(sqlite_gateway: Ga
     client, browser = sqlite_gateway.registered(), sqlite_gateway.browser()
     page = browser.sign_in(browser.get(client.authorization_url()), USER.email, USER.password)
 
-    async def switch(store: SqlStore, at: datetime | None) -> None:
-        stored = await store.client(ClientId(client.client_id))
+    async def switch(store: Store, at: datetime | None) -> None:
+        stored = await store.clients.get(ClientId(client.client_id))
         assert stored is not None
-        await store.put_client(replace(stored, disabled_at=at))
+        await store.clients.put(replace(stored, disabled_at=at))
 
     sqlite_gateway.store(lambda store: switch(store, sqlite_gateway.clock()))
     for decision in ("allow", "deny"):

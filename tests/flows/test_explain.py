@@ -211,7 +211,7 @@ def test_outage_of_the_database_is_no_outage_of_the_notes(
     page = gateway.browser().get(gateway.client().authorization_url(client_id="client_unknown"))
     written(gateway, flow_id_on(page), Step.AUTHORIZATION_REQUESTED, eventually, "client_unknown")
     clock.advance(days=8)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     assert count(gateway) == 0
 
 

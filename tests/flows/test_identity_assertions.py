@@ -340,7 +340,7 @@ def test_assertion_counts_once_on_all_nodes_and_across_restarts(
         )
         assert again.json()["error"] == "invalid_grant"
     clock.advance(seconds=329)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     assert exchange(gateway, token).json()["error"] == "invalid_grant"
 
 
@@ -354,7 +354,7 @@ def test_of_many_uses_at_once_one_counts(gateway: Gateway) -> None:
 
 # STD-219: an id is its issuer's own.
 def test_same_id_of_another_issuer_is_another_assertion(gateway: Gateway) -> None:
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
     for issuer, key in ((ISSUER, KEY), (OTHER, OTHER_KEY)):
         assert exchange(gateway, assertion(gateway, iss=issuer, key=key, jti="the same")).status_code == 200
         again = exchange(gateway, assertion(gateway, iss=issuer, key=key, jti="the same"))
@@ -405,7 +405,7 @@ def test_token_is_for_the_resource_of_the_assertion(gateway_of_module: Gateway) 
 # STD-223
 def test_same_subject_of_another_provider_is_another_person(gateway: Gateway) -> None:
     gateway.tokens(gateway.registered(), AGENT)
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(AGENT.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|1", Subject(AGENT.id), gateway.clock()))
     for issuer, key, person in ((ISSUER, KEY, USER), (OTHER, OTHER_KEY, AGENT)):
         token = exchange(gateway, assertion(gateway, key=key, iss=issuer)).json()["access_token"]
         assert whoami(gateway, token)["subject"] == person.id
@@ -420,7 +420,7 @@ def test_an_email_address_links_nobody(gateway_of_module: Gateway) -> None:
 
 
 def test_operator_can_bound_what_a_provider_gives(gateway: Gateway) -> None:
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
     assert exchange(gateway, assertion(gateway, key=OTHER_KEY, iss=OTHER)).json()["scope"] == "mcp:read"
 
 
@@ -433,7 +433,7 @@ def test_public_client_brings_assertions_only_where_the_operator_names_it(gatewa
         secret_digest=None,
     )
     _put(gateway, public)
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
     named = assertion(gateway, key=OTHER_KEY, iss=OTHER, client_id="public-partner")
     unnamed = assertion(gateway, client_id="public-partner")
     asked = {"client_id": "public-partner", "client_secret": None}
@@ -574,7 +574,7 @@ def told_by_the_project(gateway: Gateway) -> None:
 
 
 def linked(gateway: Gateway, issuer: str, issuer_subject: str = "okta|1") -> Subject | None:
-    return gateway.store(lambda store: store.linked_subject(issuer, issuer_subject))
+    return gateway.store(lambda store: store.people.linked(issuer, issuer_subject))
 
 
 @pytest.mark.parametrize("delete", [here, at_supabase, partial(at_supabase, softly=True), told_by_the_project])
@@ -582,8 +582,8 @@ def test_links_of_an_account_go_with_it_and_leave_room_for_a_new_one(
     gateway: Gateway, run: Run, delete: Callable[[Gateway], None]
 ) -> None:
     gateway.tokens(gateway.registered(), AGENT)
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
-    gateway.store(lambda store: store.link_subject(OTHER, "okta|2", Subject(AGENT.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(OTHER, "okta|2", Subject(AGENT.id), gateway.clock()))
     delete(gateway)
     assert [linked(gateway, issuer) for issuer in (ISSUER, OTHER)] == [None, None]
     refused = exchange(gateway, assertion(gateway)).json()
@@ -637,4 +637,4 @@ def test_operator_links_and_unlinks_people(gateway: Gateway, run: Run) -> None:
 
 
 def _put(gateway: Gateway, client: Client) -> None:
-    gateway.store(lambda store: store.put_client(client))
+    gateway.store(lambda store: store.clients.put(client))

@@ -60,7 +60,7 @@ def trusting(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, h
         ) as gateway:
             introduce(gateway)
             gateway.set_role(ADMIN, Role.ADMIN)
-            gateway.store(lambda store: store.link_subject(ISSUER, "okta|admin", Subject(ADMIN.id), clock()))
+            gateway.store(lambda store: store.people.link(ISSUER, "okta|admin", Subject(ADMIN.id), clock()))
             yield gateway
 
     return run

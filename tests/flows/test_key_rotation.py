@@ -28,7 +28,7 @@ def published(node: Gateway) -> set[str]:
 def another_node(gateway: Gateway, supabase: RunningSupabase, clock: SettableClock) -> Iterator[Gateway]:
     """One that starts after the rotation."""
     encryption = KeyEncryption((SECRET,), os.urandom)
-    gateway.store(lambda store: KeyRing(store, encryption, timedelta(minutes=30)).rotate(clock()))
+    gateway.store(lambda store: KeyRing(store.signing_keys, encryption, timedelta(minutes=30)).rotate(clock()))
     database_url = gateway.settings.database_url
     with running_gateway(database_url, supabase, clock, as_node_of=gateway) as node:
         yield node

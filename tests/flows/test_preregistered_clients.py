@@ -97,7 +97,7 @@ def test_removed_client_is_gone_with_its_tokens(gateway: Gateway, clients: Comma
 def test_client_that_the_operator_added_never_expires(gateway: Gateway, clients: Command) -> None:
     client = client_of(gateway, clients("add", "Partner", CALLBACK))
     gateway.clock.advance(days=400)
-    gateway.store(lambda store: store.sweep(gateway.clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(gateway.clock(), 100))
     assert client.client_id in clients("list")
 
 

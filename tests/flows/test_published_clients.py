@@ -192,7 +192,7 @@ def test_document_cannot_take_the_place_of_a_client_that_registered(gateway: Gat
     registered = gateway.registered()
     hosts.publish(URL, document(client_id=registered.client_id))
     assert authorize(gateway).status_code == 400
-    stored = gateway.store(lambda store: store.client(ClientId(registered.client_id)))
+    stored = gateway.store(lambda store: store.clients.get(ClientId(registered.client_id)))
     assert stored is not None
     assert stored.name != "An assistant"
 

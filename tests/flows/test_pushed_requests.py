@@ -67,7 +67,7 @@ def test_it_expires(gateway: Gateway, clock: SettableClock) -> None:
     url = pushed_url(gateway.registered())
     clock.advance(seconds=91)
     assert gateway.browser().get(url).status_code == 400
-    assert gateway.store(lambda store: store.sweep(clock(), 100)) >= 1
+    assert gateway.store(lambda store: store.upkeep.sweep(clock(), 100)) >= 1
 
 
 # STD-174, STD-175, STD-176
@@ -99,7 +99,7 @@ def test_client_with_a_secret_has_to_send_it_and_it_is_not_kept(gateway: Gateway
     client = gateway.registered(token_endpoint_auth_method="client_secret_post")
     assert client.push(client_secret=None).json()["error"] == "invalid_client"
     secret = client.push().json()["request_uri"].rpartition(":")[2]
-    kept = gateway.store(lambda store: store.pushed_request(digest(secret), client.client_id, gateway.clock()))  # type: ignore[arg-type]
+    kept = gateway.store(lambda store: store.requests.pushed(digest(secret), client.client_id, gateway.clock()))  # type: ignore[arg-type]
     assert kept is not None
     assert "code_challenge=" in kept.query
     assert "client_secret" not in kept.query

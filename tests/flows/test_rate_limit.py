@@ -100,7 +100,7 @@ def test_resource_server_may_ask_as_often_as_it_is_called(limited: Gateway, cloc
     secret, method = "cs_of-a-resource-server", ClientAuthenticationMethod.CLIENT_SECRET_BASIC
     server = make_client(client_id="elsewhere", method=method, secret=secret, registration=Registration.PREREGISTERED)
     asking = replace(server, introspects=frozenset({ResourceIndicator(f"{limited.url}/mcp")}))
-    limited.store(lambda store: store.put_client(asking))
+    limited.store(lambda store: store.clients.put(asking))
     token = limited.tokens(limited.registered())["access_token"]
     clock.advance(minutes=2)
     asked = [

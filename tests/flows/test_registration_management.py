@@ -17,7 +17,7 @@ import pytest
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import Client, Registration
 from oauth.stores.opening import open_database, store_on
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from tests.support.builders import make_client
 from tests.support.clock import SettableClock
 from tests.support.gateway import Gateway, RunningSupabase, running_gateway
@@ -33,7 +33,7 @@ METADATA = {
 
 
 @pytest.fixture
-async def stored(database_url: str) -> AsyncIterator[SqlStore]:
+async def stored(database_url: str) -> AsyncIterator[Store]:
     database = await open_database(database_url)
     yield store_on(database)
     await database.close()
@@ -150,18 +150,18 @@ def test_client_that_was_switched_off_cannot_switch_itself_on(gateway: Gateway) 
     gateway.store(lambda store: _disable(store, client_id, gateway.clock))
     for method in ("GET", "PUT", "DELETE"):
         assert managed.send(method, json=METADATA if method == "PUT" else None).status_code == 403
-    stored = gateway.store(lambda store: store.client(client_id))
+    stored = gateway.store(lambda store: store.clients.get(client_id))
     assert stored is not None
     assert stored.disabled_at is not None
 
 
-async def test_change_loses_against_being_switched_off_meanwhile(stored: SqlStore, clock: SettableClock) -> None:
+async def test_change_loses_against_being_switched_off_meanwhile(stored: Store, clock: SettableClock) -> None:
     client = make_client(secret=None)
     token = Digest(b"t" * 32)
     managed = _with(client, registration_token_digest=token)
-    await stored.put_client(_with(managed, disabled_at=clock()))
-    assert not await stored.change_registration(_with(managed, name="Renamed"), token)
-    found = await stored.client(client.client_id)
+    await stored.clients.put(_with(managed, disabled_at=clock()))
+    assert not await stored.clients.change_registration(_with(managed, name="Renamed"), token)
+    found = await stored.clients.get(client.client_id)
     assert found is not None
     assert (found.name, found.disabled_at) == (client.name, clock())
 
@@ -197,7 +197,7 @@ def test_client_that_comes_to_need_a_secret_is_given_one_and_keeps_it(gateway: G
 # STD-134
 def test_registration_token_is_stored_as_a_digest(gateway: Gateway) -> None:
     managed = Managed(gateway)
-    stored = gateway.store(lambda store: store.client(ClientId(managed.registered["client_id"])))
+    stored = gateway.store(lambda store: store.clients.get(ClientId(managed.registered["client_id"])))
     assert stored is not None
     assert stored.registration_token_digest is not None
     assert managed.registered["registration_access_token"].encode() not in stored.registration_token_digest
@@ -208,7 +208,7 @@ def test_same_client_from_the_same_source_is_registered_once(gateway: Gateway) -
     first, second = (gateway.client().register(**METADATA) for _ in range(2))
     assert (first.status_code, second.status_code) == (201, 201)
     assert second.json()["client_id"] == first.json()["client_id"]
-    assert len(gateway.store(lambda store: store.clients(10))) == 1
+    assert len(gateway.store(lambda store: store.clients.newest(10))) == 1
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_unused_registration_that_is_asked_for_again_lasts_as_long_as_a_new_one(
     clock.advance(hours=23)
     gateway.client().register(**METADATA)
     clock.advance(hours=23)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     assert gateway.client().register(**METADATA).json()["client_id"] == first
 
 
@@ -275,19 +275,19 @@ def test_registration_in_use_does_not_begin_to_expire_when_it_is_asked_for_again
     tokens = gateway.tokens(client)
     gateway.client().register(**METADATA)
     clock.advance(days=2)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 
-async def test_of_many_registrations_of_one_client_at_once_one_is_kept(stored: SqlStore, clock: SettableClock) -> None:
+async def test_of_many_registrations_of_one_client_at_once_one_is_kept(stored: Store, clock: SettableClock) -> None:
     clients = [_with(make_client(client_id=f"client_{n}"), registered_as=Digest(b"f" * 32)) for n in range(20)]
-    added = await asyncio.gather(*(stored.add_registration(each, 100, clock()) for each in clients))
+    added = await asyncio.gather(*(stored.clients.register(each, 100, clock()) for each in clients))
     assert len({client.client_id for client in added if client is not None}) == 1
-    assert len(await stored.clients(100)) == 1
+    assert len(await stored.clients.newest(100)) == 1
 
 
 # STD-133
-async def test_one_too_many_unused_clients_costs_the_oldest_its_place(stored: SqlStore, clock: SettableClock) -> None:
+async def test_one_too_many_unused_clients_costs_the_oldest_its_place(stored: Store, clock: SettableClock) -> None:
     now = clock()
     for number in range(3):
         unused = _with(
@@ -295,49 +295,49 @@ async def test_one_too_many_unused_clients_costs_the_oldest_its_place(stored: Sq
             created_at=now - timedelta(hours=3 - number),
             expires_at=now + timedelta(hours=number + 1),
         )
-        assert await stored.add_registration(unused, 3, now) is not None
+        assert await stored.clients.register(unused, 3, now) is not None
     newest = _with(make_client(client_id="client_new"), created_at=now, expires_at=now + timedelta(hours=24))
-    assert await stored.add_registration(newest, 3, now - timedelta(minutes=15)) is not None
-    assert {client.client_id for client in await stored.clients(10)} == {"client_1", "client_2", "client_new"}
+    assert await stored.clients.register(newest, 3, now - timedelta(minutes=15)) is not None
+    assert {client.client_id for client in await stored.clients.newest(10)} == {"client_1", "client_2", "client_new"}
 
 
 # STD-133
-async def test_fresh_registrations_are_not_pushed_out_and_used_ones_never(
-    stored: SqlStore, clock: SettableClock
-) -> None:
+async def test_fresh_registrations_are_not_pushed_out_and_used_ones_never(stored: Store, clock: SettableClock) -> None:
     now = clock()
     used = _with(make_client(client_id="client_used"), created_at=now - timedelta(days=9))
     fresh = _with(make_client(client_id="client_fresh"), created_at=now, expires_at=now + timedelta(hours=24))
-    assert await stored.add_registration(used, 1, now) is not None
-    assert await stored.add_registration(fresh, 1, now) is not None
+    assert await stored.clients.register(used, 1, now) is not None
+    assert await stored.clients.register(fresh, 1, now) is not None
     later = _with(fresh, client_id=ClientId("client_later"))
-    assert await stored.add_registration(later, 1, now - timedelta(minutes=15)) is None
-    assert {client.client_id for client in await stored.clients(10)} == {"client_used", "client_fresh"}
+    assert await stored.clients.register(later, 1, now - timedelta(minutes=15)) is None
+    assert {client.client_id for client in await stored.clients.newest(10)} == {"client_used", "client_fresh"}
 
 
 # STD-133
-async def test_where_all_are_fresh_a_client_goes_whose_last_grant_has_gone(
-    stored: SqlStore, clock: SettableClock
-) -> None:
+async def test_where_all_are_fresh_a_client_goes_whose_last_grant_has_gone(stored: Store, clock: SettableClock) -> None:
     now = clock()
     for name, until in (("former", timedelta(days=29)), ("fresh", timedelta(hours=24)), ("latest", timedelta(days=30))):
         unused = _with(make_client(client_id=f"client_{name}"), created_at=now, expires_at=now + until)
-        assert await stored.add_registration(unused, 3, now) is not None
+        assert await stored.clients.register(unused, 3, now) is not None
     newest = _with(make_client(client_id="client_new"), created_at=now, expires_at=now + timedelta(hours=24))
-    assert await stored.add_registration(newest, 3, now - timedelta(minutes=15)) is not None
-    assert {client.client_id for client in await stored.clients(10)} == {"client_fresh", "client_latest", "client_new"}
+    assert await stored.clients.register(newest, 3, now - timedelta(minutes=15)) is not None
+    assert {client.client_id for client in await stored.clients.newest(10)} == {
+        "client_fresh",
+        "client_latest",
+        "client_new",
+    }
 
 
 # STD-133
-async def test_that_too_many_came_in_one_moment_is_made_up_for(stored: SqlStore, clock: SettableClock) -> None:
+async def test_that_too_many_came_in_one_moment_is_made_up_for(stored: Store, clock: SettableClock) -> None:
     now, lifetime = clock(), timedelta(hours=24)
     before = now - timedelta(hours=1)
     for number in range(5):
         old = _with(make_client(client_id=f"client_{number}"), created_at=before, expires_at=before + lifetime)
-        assert await stored.add_registration(old, 5, now) is not None
+        assert await stored.clients.register(old, 5, now) is not None
     newest = _with(make_client(client_id="client_new"), created_at=now, expires_at=now + lifetime)
-    assert await stored.add_registration(newest, 3, now - timedelta(minutes=15)) is not None
-    assert len(await stored.clients(10)) == 3
+    assert await stored.clients.register(newest, 3, now - timedelta(minutes=15)) is not None
+    assert len(await stored.clients.newest(10)) == 3
 
 
 def test_full_house_asks_to_come_back_later(sqlite_url: str, supabase: RunningSupabase, clock: SettableClock) -> None:
@@ -347,7 +347,7 @@ def test_full_house_asks_to_come_back_later(sqlite_url: str, supabase: RunningSu
         assert answers[-1].headers["retry-after"] == "900"
         clock.advance(minutes=16)
         assert gateway.client().register().status_code == 201
-        assert len(gateway.store(lambda store: store.clients(200))) == 100
+        assert len(gateway.store(lambda store: store.clients.newest(200))) == 100
 
 
 def test_registration_can_be_for_holders_of_an_initial_access_token_alone(
@@ -415,11 +415,11 @@ def _with(client: Client, **changed: object) -> Client:
     return replace(client, **changed)  # type: ignore[arg-type]
 
 
-async def _disable(store: SqlStore, client_id: ClientId, clock: SettableClock) -> None:
-    client = await store.client(client_id)
+async def _disable(store: Store, client_id: ClientId, clock: SettableClock) -> None:
+    client = await store.clients.get(client_id)
     assert client is not None
     assert client.registration is Registration.DYNAMIC
-    await store.put_client(_with(client, disabled_at=clock()))
+    await store.clients.put(_with(client, disabled_at=clock()))
 
 
 # -- registrations that go while something else happens

@@ -92,7 +92,7 @@ CODES = {"invalid_redirect_uri", "invalid_client_metadata"}
 
 
 def stored(gateway: Gateway, client_id: str) -> Client | None:
-    return gateway.store(lambda store: store.client(ClientId(client_id)))
+    return gateway.store(lambda store: store.clients.get(ClientId(client_id)))
 
 
 # STD-124 to STD-127, STD-132
@@ -157,7 +157,7 @@ def test_flood_of_registrations_leaves_the_rows_bounded_and_everybody_else_alone
             statuses = list(pool.map(register, range(150)))
         assert set(statuses) == {201, 429}
         # Those that came at once may have counted each other late; none of them stays uncounted.
-        assert len(gateway.store(lambda store: store.clients(10_000))) <= 100 + 16 + 1
+        assert len(gateway.store(lambda store: store.clients.newest(10_000))) <= 100 + 16 + 1
         renewed = settled.refresh(tokens["refresh_token"])
         assert renewed.status_code == 200
         assert settled.call_tool(renewed.json()["access_token"]).status_code == 200

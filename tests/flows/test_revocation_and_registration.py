@@ -106,7 +106,7 @@ def test_default_method_is_a_secret_that_is_shown_once_and_stored_as_a_digest(sq
     client = sqlite_gateway.client()
     body = client.register(token_endpoint_auth_method=None).json()
     assert body["token_endpoint_auth_method"] == "client_secret_basic"
-    stored = sqlite_gateway.store(lambda store: store.client(body["client_id"]))
+    stored = sqlite_gateway.store(lambda store: store.clients.get(body["client_id"]))
     assert stored is not None
     assert stored.secret_digest is not None
     assert body["client_secret"].encode() not in stored.secret_digest
@@ -171,7 +171,7 @@ def test_unused_registration_is_gone_after_a_day_and_the_client_is_told_to_regis
 ) -> None:
     client = gateway.registered()
     clock.advance(hours=25)
-    gateway.store(lambda store: store.sweep(clock(), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock(), 100))
     page = client.http.get(client.authorization_url())
     assert page.status_code == 400
     assert "not registered here" in page.text
@@ -182,7 +182,7 @@ def test_registration_with_a_live_grant_stays(gateway: Gateway, clock: SettableC
     client = gateway.registered()
     tokens = gateway.tokens(client)
     clock.advance(days=20)
-    gateway.store(lambda store: store.sweep(clock() + timedelta(seconds=1), 100))
+    gateway.store(lambda store: store.upkeep.sweep(clock() + timedelta(seconds=1), 100))
     assert client.refresh(tokens["refresh_token"]).status_code == 200
 
 

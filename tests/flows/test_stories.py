@@ -12,7 +12,7 @@ from oauth.flow_history.events import Step
 from oauth.flow_history.recorder import MOST_REPEATED
 from oauth.foundation.vocabulary import Scope
 from oauth.protocol.models import ClientAuthenticationMethod, GrantType, Registration
-from oauth.stores.ports import FlowsSought
+from oauth.stores.ports import FlowStepQuery
 from servers.explain.history import MOST_TOLD
 from tests.flows.test_pushed_requests import pushed_url
 from tests.support.app_person import AppPerson
@@ -69,7 +69,7 @@ def put_client(gateway: Gateway, client_id: str, registration: Registration) -> 
     """One that many people have in common."""
     fresh_until = gateway.clock() + timedelta(days=30) if registration is Registration.METADATA_DOCUMENT else None
     client = make_client(client_id=client_id, redirect_uris=(CALLBACK,), registration=registration)
-    gateway.store(lambda store: store.put_client(replace(client, fresh_until=fresh_until)))
+    gateway.store(lambda store: store.clients.put(replace(client, fresh_until=fresh_until)))
 
 
 def agree(browser: Browser, client: RawClient, account: object = USER) -> str:
@@ -141,7 +141,7 @@ def test_machine_that_calls_at_another_node_has_one_story_for_each_token(
         registration=Registration.PREREGISTERED,
         redirect_uris=(),
     )
-    gateway.store(lambda store: store.put_client(replace(machine, scope=frozenset({Scope("mcp:read")}))))
+    gateway.store(lambda store: store.clients.put(replace(machine, scope=frozenset({Scope("mcp:read")}))))
     asked = {"grant_type": "client_credentials", "client_secret": "cs_right", "resource": f"{gateway.url}/mcp"}
     client = app(gateway, HOME, "nightly")
     with node_of(gateway) as other:
@@ -409,11 +409,14 @@ def test_question_about_what_a_flood_has_left_reads_a_bounded_part_of_it(
         replace(step, flow_id=f"fl_{number}", recorded_at=step.recorded_at + timedelta(seconds=number), reason="x")
         for number in range(3000)
     ]
-    gateway.store(lambda store: store.add_flow_steps(flood))
+    gateway.store(lambda store: store.flow_history.add(flood))
     status, out, _ = run("explain", client.client_id, database_url=gateway.settings.database_url)
     assert status == 0
     assert "There are at least 490 more." in out
-    assert len(gateway.store(lambda store: store.flow_steps(FlowsSought("client_id", client.client_id), 10))) == 10
+    assert (
+        len(gateway.store(lambda store: store.flow_history.find(FlowStepQuery("client_id", client.client_id), 10)))
+        == 10
+    )
 
 
 # -- outages

@@ -5,7 +5,6 @@ import hashlib
 import json
 import secrets
 from datetime import datetime, timedelta
-from typing import cast
 
 import pytest
 
@@ -13,7 +12,7 @@ from oauth.foundation.credentials import KeyEncryption
 from oauth.jose import jws
 from oauth.jose.jws import UnverifiedToken
 from oauth.key_ring import PUBLISHED_BEFORE_SIGNING, KeyRing, Keys, SigningKey, UnreadableKeys
-from oauth.stores.ports import Store, StoredSigningKey
+from oauth.stores.ports import StoredSigningKey
 from tests.support.builders import NOW
 from tests.support.forging import ec_key, es256, public_jwk
 from tests.support.forging import jws as forge
@@ -27,18 +26,18 @@ class SigningKeysInMemory:
     def __init__(self) -> None:
         self.keys: list[StoredSigningKey] = []
 
-    async def signing_keys(self) -> list[StoredSigningKey]:
+    async def all(self) -> list[StoredSigningKey]:
         return list(self.keys)
 
-    async def add_signing_key(self, key: StoredSigningKey) -> bool:
+    async def add(self, key: StoredSigningKey) -> bool:
         if any(known.number == key.number for known in self.keys):
             return False
         self.keys.append(key)
         return True
 
 
-def make_ring(store: SigningKeysInMemory, *root_secrets: str) -> KeyRing:
-    return KeyRing(cast("Store", store), KeyEncryption(root_secrets or ("root",), secrets.token_bytes), LIFETIME)
+def make_ring(stored: SigningKeysInMemory, *root_secrets: str) -> KeyRing:
+    return KeyRing(stored, KeyEncryption(root_secrets or ("root",), secrets.token_bytes), LIFETIME)
 
 
 @pytest.fixture

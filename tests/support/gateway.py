@@ -18,7 +18,7 @@ from oauth.foundation.vocabulary import Role, Subject
 from oauth.protocol.models import Revocation, RevocationKind
 from oauth.remote.fetching import INTERNET, Network
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from servers.app import create_app
 from servers.commands.worker import load_routes, load_tools
 from servers.composition.background import Intervals
@@ -137,7 +137,7 @@ class Gateway:
 
         return asyncio.run(run())
 
-    def store(self, work: Callable[[SqlStore], Awaitable[T]]) -> T:
+    def store(self, work: Callable[[Store], Awaitable[T]]) -> T:
         return self.database(lambda database: work(store_on(database)))
 
     def set_role(self, account: Any, role: Role) -> None:  # noqa: ANN401
@@ -148,7 +148,7 @@ class Gateway:
             # The clock may stand still, and what is not newer is no news.
             recorded_at = now + timedelta(microseconds=next(self._roles_set))
             news = Revocation(RevocationKind.STANDING, account.id, recorded_at, now + timedelta(minutes=10))
-            await store_on(database).add_revocation(news)
+            await store_on(database).revocations.add(news)
 
         self.database(work)
 
@@ -159,7 +159,7 @@ class Gateway:
             now, subject = self.clock(), Subject(account.id)
             await UserStore(database).set_active(subject, now, active=False)
             news = Revocation(RevocationKind.SUBJECT, account.id, now, now + timedelta(hours=1))
-            await store_on(database).revoke_subject(subject, news)
+            await store_on(database).grants.revoke_subject(subject, news)
 
         self.database(work)
 

@@ -69,9 +69,9 @@ def exchange(gateway: Gateway, assertion: str, **changed: str | None) -> httpx.R
 
 def introduce(gateway: Gateway, issuer: str = ISSUER) -> None:
     """The client is registered; the person has an account here, and is okta|1 to the issuer."""
-    gateway.store(lambda store: store.put_client(CLIENT))
+    gateway.store(lambda store: store.clients.put(CLIENT))
     gateway.tokens(gateway.registered())
-    gateway.store(lambda store: store.link_subject(issuer, "okta|1", Subject(USER.id), gateway.clock()))
+    gateway.store(lambda store: store.people.link(issuer, "okta|1", Subject(USER.id), gateway.clock()))
 
 
 def _given(members: dict[str, Any]) -> dict[str, Any]:

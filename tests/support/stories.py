@@ -41,7 +41,7 @@ def at_network(caller: RawClient | Browser, address: str) -> None:
 
 
 def stories(gateway: Gateway, name: str) -> tuple[Story, ...]:
-    return gateway.store(lambda store: stories_of(name, store)).told
+    return gateway.store(lambda store: stories_of(name, store.flow_history)).told
 
 
 def story(gateway: Gateway, name: str) -> Story | None:

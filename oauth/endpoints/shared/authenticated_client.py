@@ -34,7 +34,7 @@ async def presented(
     caller = TWO_WAYS if len(sent) > 1 else client_authentication.parse(params, next(iter(sent), None))
     if isinstance(caller, OAuthError):
         return caller
-    find = find or server.store.client
+    find = find or server.store.clients.get
     if caller.secret is not None:
         checked = await _with_secret_checked(caller, caller.secret, request, server, find)
     else:
@@ -50,7 +50,7 @@ async def authenticated(
     if isinstance(found, OAuthError):
         return found
     params, caller = found
-    client = await (find or server.store.client)(caller.client_id)
+    client = await (find or server.store.clients.get)(caller.client_id)
     if isinstance(client, OAuthError):
         return client
     proven = client_authentication.authenticate(client, caller)

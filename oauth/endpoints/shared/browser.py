@@ -88,7 +88,7 @@ async def current_session(request: Request, server: AuthorizationServer) -> Sign
     secret = request.cookies.get(_name(_SESSION, server.settings))
     if secret is None:
         return None
-    session = await server.store.sign_in_session(digest(secret))
+    session = await server.store.people.session(digest(secret))
     return session if session is not None and server.clock() < session.expires_at else None
 
 
@@ -99,7 +99,7 @@ async def begin_session(
     await end_session(request, response, server)
     secret = credentials.new_secret("ss_", server.entropy)
     lifetime = server.settings.sign_in_session_lifetime
-    await server.store.add_sign_in_session(
+    await server.store.people.add_session(
         SignInSession(
             digest(secret), owner.subject, owner.account, owner.auth_time, owner.acr, server.clock() + lifetime
         )
@@ -111,7 +111,7 @@ async def end_session(request: Request, response: Response, server: Authorizatio
     """Sign the browser out."""
     secret = request.cookies.get(_name(_SESSION, server.settings))
     if secret is not None:
-        await server.store.remove_sign_in_session(digest(secret))
+        await server.store.people.remove_session(digest(secret))
         _set_cookie(response, _SESSION, "", server.settings, max_age=0)
 
 

@@ -12,7 +12,7 @@ from oauth.protocol.models import Client
 
 async def find(client_id: ClientId, request: Request, server: AuthorizationServer) -> Client | OAuthError | None:
     """The client of an id, or None; of one that is a URL, what is published there, or why that does not count."""
-    known = await server.store.client(client_id)
+    known = await server.store.clients.get(client_id)
     if not id_url.is_url(client_id):
         return known
     if known is None:

@@ -65,14 +65,14 @@ async def find(params: Parameters, request: Request, server: AuthorizationServer
     handle = params.get("request")
     if handle is None:
         return message_page(request, server, _NOT_STARTED)
-    asked = await server.store.authorization_request(digest(handle))
+    asked = await server.store.requests.get(digest(handle))
     if asked is None:
         return message_page(request, server, _UNKNOWN)
     request.scope.update(flow_id=asked.flow_id, flow_client_id=asked.client_id)
     secret = browser_secret(request, server)
     if secret is None or not is_bound(asked, request, server):
         return message_page(request, server, _FOREIGN, status=403)
-    client = await server.store.client(asked.client_id)
+    client = await server.store.clients.get(asked.client_id)
     resource = server.resources.get(asked.resource)
     # The operator may have taken a resource or a scope away since.
     if client is None or resource is None or not asked.scope <= resource.scopes.keys() | {OFFLINE_ACCESS}:

@@ -33,7 +33,7 @@ async def count(
 
     method: what is guessed at, such as `password`. account: who is. most: per account, where it is not the usual."""
     limits, now = server.settings.attempts, server.clock()
-    counted = await server.store.count_attempts(
+    counted = await server.store.attempts.count(
         [_account_key(method, account), digest(f"address {_address(request)}"), digest("everybody")],
         now,
         limits.window,
@@ -51,31 +51,31 @@ async def count_registration(request: Request, server: AuthorizationServer) -> W
     """The same for a client that registers itself (F-3)."""
     now, settings = server.clock(), server.settings
     key = digest(f"registration {_address(request)}")
-    (counted,) = await server.store.count_attempts([key], now, settings.attempts.window)
+    (counted,) = await server.store.attempts.count([key], now, settings.attempts.window)
     return None if counted.count <= settings.registration.per_address else Wait(counted.seconds_left(now))
 
 
 async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Wait | None:
     """The same for a client secret that nobody has found to be right yet."""
     now, limits = server.clock(), server.settings.attempts
-    (counted,) = await server.store.count_attempts([secret_key(client_id, request)], now, limits.window)
+    (counted,) = await server.store.attempts.count([secret_key(client_id, request)], now, limits.window)
     return None if counted.count <= limits.per_client else Wait(counted.seconds_left(now))
 
 
 async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:
     """It was right: whoever is there knows the secret."""
-    await server.store.forget_attempts(secret_key(client_id, request))
+    await server.store.attempts.forget(secret_key(client_id, request))
 
 
 async def is_first(known_as: Digest, until: datetime, server: AuthorizationServer) -> bool:
     """Is it the first time, over all nodes, that this is used, which counts once? until: it is remembered so long."""
-    counted = await server.store.add_attempts({known_as: 1}, until)
+    counted = await server.store.attempts.add({known_as: 1}, until)
     return counted[known_as] == 1
 
 
 async def forget(method: str, account: str, server: AuthorizationServer) -> None:
     """The right one was among them: the account starts anew."""
-    await server.store.forget_attempts(_account_key(method, account))
+    await server.store.attempts.forget(_account_key(method, account))
 
 
 def _account_key(method: str, account: str) -> Digest:

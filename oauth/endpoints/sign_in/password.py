@@ -102,7 +102,7 @@ async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
     for identity in owner.identities:
         for trusted in server.settings.trusted_issuers:
             if trusted.provider == identity.provider:
-                await server.store.link_subject(trusted.issuer, identity.subject, owner.subject, server.clock())
+                await server.store.people.link(trusted.issuer, identity.subject, owner.subject, server.clock())
 
 
 async def form(

@@ -48,13 +48,13 @@ Progress = CodeSent | SentAway | FactorAsked
 async def keep(progress: Progress, pending: Pending, server: AuthorizationServer) -> None:
     """Remember it for the next page."""
     value = json.dumps({"step": type(progress).__name__, **asdict(progress)})
-    await server.store.keep_progress(pending.asked.digest, seal_state(pending.handle, value, server.entropy))
+    await server.store.requests.keep_progress(pending.asked.digest, seal_state(pending.handle, value, server.entropy))
 
 
 async def forget(pending: Pending, server: AuthorizationServer) -> None:
     """The sign-in is over."""
     if pending.asked.sealed_progress is not None:
-        await server.store.keep_progress(pending.asked.digest, None)
+        await server.store.requests.keep_progress(pending.asked.digest, None)
 
 
 def of(pending: Pending) -> Progress | None:

@@ -1,4 +1,4 @@
-"""What the parts of the Store on a Database have in common."""
+"""What the ports in SQL have in common."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from oauth.stores.sql import rows
 UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-class SqlPart:
-    """On one database."""
+class SqlPort:
+    """A port on one database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The clients of the Store: see there for what each promises."""
+"""The port Clients in SQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from oauth.database.timestamps import to_micros
 from oauth.foundation.vocabulary import ClientId, Digest, GrantId
 from oauth.protocol.models import Client, Revocation, RevocationKind
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import UPSERTS, SqlPart
+from oauth.stores.sql.base import UPSERTS, SqlPort
 from oauth.stores.sql.tables import clients, grants, revocations
 
 # What a client says of itself, and what follows from it; not what has become of it here.
@@ -44,14 +44,14 @@ _PUBLISHED = (
 )
 
 
-class ClientsInSql(SqlPart):
-    """Clients, however they came to be known."""
+class SqlClients(SqlPort):
+    """See Clients."""
 
-    async def client(self, client_id: ClientId) -> Client | None:
+    async def get(self, client_id: ClientId) -> Client | None:
         row = await self._first(select(clients).where(clients.c.client_id == client_id))
         return None if row is None else rows.client_of(row)
 
-    async def put_client(self, client: Client) -> None:
+    async def put(self, client: Client) -> None:
         values = rows.client_values(client)
 
         def work(connection: Connection) -> None:
@@ -60,7 +60,7 @@ class ClientsInSql(SqlPart):
 
         await self._database.write(work)
 
-    async def add_registration(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
+    async def register(self, client: Client, most_unused: int, evict_before: datetime) -> Client | None:
         # Counted beside the writer, which has others to serve: whoever comes in the same moment is one too many, and
         # makes room for as many the next time.
         too_many = await self._database.read(lambda connection: _unused(connection, most_unused)) - most_unused + 1
@@ -121,14 +121,14 @@ class ClientsInSql(SqlPart):
         )
         return await self._database.write(lambda connection: connection.execute(changed).rowcount == 1)
 
-    async def clients(self, limit: int) -> Sequence[Client]:
+    async def newest(self, limit: int) -> Sequence[Client]:
         query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
         return [rows.client_of(row) for row in await self._all(query)]
 
-    async def configured_clients(self) -> Sequence[Client]:
+    async def configured(self) -> Sequence[Client]:
         return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]
 
-    async def end_client(
+    async def end(
         self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
     ) -> Sequence[GrantId]:
         mine = grants.c.client_id == client_id

@@ -1,22 +1,42 @@
-"""Grants of the Store, and what ends them: see there for what each promises."""
+"""The port Grants in SQL. Redeeming and refreshing are the token path, written per driver."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from operator import attrgetter
+from typing import Protocol
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from oauth.database.database import Database
 from oauth.database.timestamps import to_micros
-from oauth.foundation.vocabulary import Digest, GrantId, Subject
+from oauth.foundation.vocabulary import ClientId, Digest, GrantId, Subject
+from oauth.protocol.grant_types.decision import Issue, Refuse
 from oauth.protocol.models import AuthorizationCode, Grant, Revocation
-from oauth.stores.ports import Sighting
+from oauth.stores.ports import DecideCode, DecideRefresh, Sighting
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import SqlPart
+from oauth.stores.sql.base import SqlPort
 from oauth.stores.sql.tables import authorization_codes, clients, grants, refresh_tokens, revocations, sign_in_sessions
 
 
-class GrantsInSql(SqlPart):
-    """Grants with their codes and refresh tokens, but for the token path, and the news of what was revoked."""
+class TokenPath(Protocol):
+    """The two operations that are worth a driver's own code; see Grants."""
+
+    async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:
+        """See Grants."""
+        ...
+
+    async def refresh(self, client_id: ClientId, token: str, decide: DecideRefresh, now: datetime) -> Issue | Refuse:
+        """See Grants."""
+        ...
+
+
+class SqlGrants(SqlPort):
+    """See Grants."""
+
+    def __init__(self, database: Database, token_path: TokenPath) -> None:
+        super().__init__(database)
+        self.redeem_code = token_path.redeem_code
+        self.refresh = token_path.refresh
 
     async def authorization_code(self, digest: Digest) -> AuthorizationCode | None:
         row = await self._first(
@@ -29,7 +49,7 @@ class GrantsInSql(SqlPart):
         columns = len(authorization_codes.c)
         return rows.authorization_code_of(row[:columns], rows.grant_of(row[columns:]))
 
-    async def grant_of_refresh_token(self, digest: Digest) -> Grant | None:
+    async def of_refresh_token(self, digest: Digest) -> Grant | None:
         row = await self._first(
             select(*grants.c)
             .join(refresh_tokens, grants.c.grant_id == refresh_tokens.c.grant_id)
@@ -37,11 +57,11 @@ class GrantsInSql(SqlPart):
         )
         return None if row is None else rows.grant_of(row)
 
-    async def grant(self, grant_id: GrantId) -> Grant | None:
+    async def get(self, grant_id: GrantId) -> Grant | None:
         row = await self._first(select(grants).where(grants.c.grant_id == grant_id))
         return None if row is None else rows.grant_of(row)
 
-    async def add_grant(self, grant: Grant) -> bool:
+    async def add(self, grant: Grant) -> bool:
         def work(connection: Connection) -> bool:
             # Locked, so that who switches it off meanwhile sees this grant too.
             enabled = (
@@ -56,7 +76,7 @@ class GrantsInSql(SqlPart):
 
         return await self._database.write(work)
 
-    async def revoke_grant(self, grant_id: GrantId, revocation: Revocation) -> None:
+    async def revoke(self, grant_id: GrantId, revocation: Revocation) -> None:
         def work(connection: Connection) -> None:
             ended = connection.execute(
                 update(grants)
@@ -95,15 +115,6 @@ class GrantsInSql(SqlPart):
             return {Subject(subject) for query in (live, signed_in) for subject in connection.execute(query).scalars()}
 
         return await self._database.read(work)
-
-    async def add_revocation(self, revocation: Revocation) -> None:
-        await self._insert(revocations, rows.revocation_values(revocation))
-
-    async def revocations(self, recorded_after: datetime, now: datetime) -> Sequence[Revocation]:
-        query = select(revocations).where(
-            revocations.c.recorded_at > to_micros(recorded_after), revocations.c.expires_at > to_micros(now)
-        )
-        return [rows.revocation_of(row) for row in await self._all(query)]
 
     async def mark_seen(self, sightings: Collection[Sighting], now: datetime) -> None:
         def work(connection: Connection) -> None:

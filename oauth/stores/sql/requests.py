@@ -1,4 +1,4 @@
-"""Authorization requests of the Store, pushed ones included: see there for what each promises."""
+"""The port Requests in SQL."""
 
 from datetime import datetime
 
@@ -8,17 +8,17 @@ from oauth.database.timestamps import to_micros
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import AuthorizationCode, AuthorizationRequest, PushedRequest
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import SqlPart
+from oauth.stores.sql.base import SqlPort
 from oauth.stores.sql.tables import authorization_codes, authorization_requests, clients, grants, pushed_requests
 
 
-class RequestsInSql(SqlPart):
-    """What waits for the person's answer."""
+class SqlRequests(SqlPort):
+    """See Requests."""
 
-    async def add_pushed_request(self, request: PushedRequest) -> bool:
+    async def push(self, request: PushedRequest) -> bool:
         return await self._add(insert(pushed_requests).values(rows.pushed_request_values(request)))
 
-    async def pushed_request(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+    async def pushed(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
         row = await self._first(
             select(pushed_requests).where(
                 pushed_requests.c.digest == digest,
@@ -28,16 +28,16 @@ class RequestsInSql(SqlPart):
         )
         return None if row is None else rows.pushed_request_of(row)
 
-    async def add_authorization_request(self, request: AuthorizationRequest, pushed: Digest | None = None) -> bool:
+    async def add(self, request: AuthorizationRequest, pushed: Digest | None = None) -> bool:
         # The gate: of any number of requests one deletes the row.
         gate = None if pushed is None else delete(pushed_requests).where(pushed_requests.c.digest == pushed)
         return await self._add(insert(authorization_requests).values(rows.authorization_request_values(request)), gate)
 
-    async def authorization_request(self, digest: Digest) -> AuthorizationRequest | None:
+    async def get(self, digest: Digest) -> AuthorizationRequest | None:
         row = await self._first(select(authorization_requests).where(authorization_requests.c.digest == digest))
         return None if row is None else rows.authorization_request_of(row)
 
-    async def answer_authorization_request(
+    async def answer(
         self, digest: Digest, sealed_answer: bytes, code: AuthorizationCode | None, now: datetime
     ) -> AuthorizationRequest | None:
         claim = (

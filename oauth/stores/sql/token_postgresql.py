@@ -27,7 +27,7 @@ _MOST = 100  # of a batch
 
 
 class PostgresqlTokenPath:
-    """See Store for what the two operations promise."""
+    """See Grants."""
 
     def __init__(self, database: PostgresqlDatabase) -> None:
         driver = dialect()  # type: ignore[no-untyped-call] # SQLAlchemy leaves it untyped

@@ -20,7 +20,7 @@ from oauth.stores.sql.token_statements import Statement, compiled
 
 
 class SqliteTokenPath:
-    """See Store for what the two operations promise."""
+    """See Grants."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database

@@ -21,7 +21,7 @@ from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import Digest, Subject
 from oauth.protocol.models import SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from tests.oauth.stores.tokens import add_codes
 from tests.support.builders import NOW
 from tests.support.clock import SettableClock
@@ -55,7 +55,7 @@ HERE = user()
 class AccessEnd:
     """Notes whose access ends."""
 
-    def __init__(self, store: SqlStore, clock: SettableClock) -> None:
+    def __init__(self, store: Store, clock: SettableClock) -> None:
         self.store = store
         self.clock = clock
         self.ended: list[tuple[str, Subject]] = []
@@ -73,7 +73,7 @@ class AccessEnd:
         self.ended.append(("links", subject))
 
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
-        return await self.store.subjects_with_access(subjects, self.clock())
+        return await self.store.grants.subjects_with_access(subjects, self.clock())
 
 
 class World:
@@ -404,7 +404,7 @@ async def test_round_in_an_outage_ends_nothing_and_goes_on_later(world: World) -
 async def sign_in_browser(world: World, subject: Subject) -> None:
     later = world.clock() + timedelta(hours=8)
     session = SignInSession(Digest(subject.encode()), subject, "ada@example.com", world.clock(), "aal1", later)
-    await store_on(world.database).add_sign_in_session(session)
+    await store_on(world.database).people.add_session(session)
 
 
 class Reads:

@@ -34,7 +34,7 @@ async def database(database_url: str) -> AsyncIterator[OpenDatabase]:
 
 def documents(database: OpenDatabase, hosts: DocumentServer, clock: SettableClock) -> ClientDocuments:
     settings, known = Settings(PUBLIC_URL), known_clients.load()
-    return ClientDocuments(store_on(database), hosts.network(), settings, known, RESOURCES.scopes, clock)
+    return ClientDocuments(store_on(database).clients, hosts.network(), settings, known, RESOURCES.scopes, clock)
 
 
 # STD-213

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 
 
 @pytest.fixture
@@ -15,12 +15,12 @@ async def database(database_url: str) -> AsyncIterator[OpenDatabase]:
 
 
 @pytest.fixture
-def store(database: OpenDatabase) -> SqlStore:
+def store(database: OpenDatabase) -> Store:
     return store_on(database)
 
 
 @pytest.fixture
-async def other_store(database_url: str) -> AsyncIterator[SqlStore]:
+async def other_store(database_url: str) -> AsyncIterator[Store]:
     """What another node has: the same database, opened by itself."""
     opened = await open_database(database_url)
     yield store_on(opened)

@@ -78,8 +78,8 @@ async def refresh_at_once(store: Store, token: str, times: int) -> list[str | No
 
 async def issue_for_ever(store: Store, at_once: int) -> None:
     """People sign in, clients redeem and refresh. What is acknowledged is said at once: [code, token, its head]."""
-    if await store.client(CLIENT) is None:
-        await store.put_client(make_client())
+    if await store.clients.get(CLIENT) is None:
+        await store.clients.put(make_client())
 
     async def one_after_another() -> None:
         while True:

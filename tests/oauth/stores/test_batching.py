@@ -17,8 +17,8 @@ from oauth.protocol.errors import invalid_grant
 from oauth.protocol.grant_types.decision import CodeDecision, Issue, Redeem, Refuse
 from oauth.protocol.models import AuthorizationCode, Client
 from oauth.stores.opening import OpenDatabase, open_database, store_on
+from oauth.stores.ports import Store
 from oauth.stores.sql import rows
-from oauth.stores.sql.store import SqlStore
 from oauth.stores.sql.tables import sign_in_sessions
 from tests.oauth.stores.postgresql import watching
 from tests.oauth.stores.test_round_trips import make_session
@@ -45,11 +45,11 @@ async def sqlite(sqlite_url: str) -> AsyncIterator[SqliteDatabase]:
 # -- failures
 
 
-async def test_decision_that_raises_fails_alone(store: SqlStore) -> None:
+async def test_decision_that_raises_fails_alone(store: Store) -> None:
     codes = await add_codes(store, "1", "2", "3")
     first, mistake, last = await asyncio.gather(
         redeem(store, codes[0], fresh="rt_1"),
-        store.redeem_code(CLIENT, codes[1], raising, NOW),
+        store.grants.redeem_code(CLIENT, codes[1], raising, NOW),
         redeem(store, codes[2], fresh="rt_3"),
         return_exceptions=True,
     )
@@ -61,7 +61,7 @@ async def test_decision_that_raises_fails_alone(store: SqlStore) -> None:
 
 
 @pytest.mark.parametrize("client_id", ["nul\0", "half of a character \ud83d"])
-async def test_client_id_that_a_database_cannot_hold_fails_alone(store: SqlStore, client_id: str) -> None:
+async def test_client_id_that_a_database_cannot_hold_fails_alone(store: Store, client_id: str) -> None:
     codes = await add_codes(store, "1", "2")
 
     def refuse(client: Client | None, _code: AuthorizationCode | None) -> Refuse:
@@ -70,7 +70,7 @@ async def test_client_id_that_a_database_cannot_hold_fails_alone(store: SqlStore
 
     outcomes = await asyncio.gather(
         redeem(store, codes[0], fresh="rt_1"),
-        store.redeem_code(ClientId(client_id), "ac_x", refuse, NOW),
+        store.grants.redeem_code(ClientId(client_id), "ac_x", refuse, NOW),
         redeem(store, codes[1], fresh="rt_2"),
         return_exceptions=True,
     )
@@ -79,7 +79,7 @@ async def test_client_id_that_a_database_cannot_hold_fails_alone(store: SqlStore
     assert issued(await refresh(store, "rt_2", fresh="rt_next")) == "rt_next"
 
 
-async def test_token_that_exists_already_fails_the_claim_that_brings_it_and_that_one_alone(store: SqlStore) -> None:
+async def test_token_that_exists_already_fails_the_claim_that_brings_it_and_that_one_alone(store: Store) -> None:
     codes = await add_codes(store, "1", "2", "3", "taken")
     await redeem(store, "ac_taken", fresh="rt_taken")
     fresh = ["rt_1", "rt_taken", "rt_3"]
@@ -88,7 +88,7 @@ async def test_token_that_exists_already_fails_the_claim_that_brings_it_and_that
     )
     assert [isinstance(each, Issue) for each in outcomes] == [True, False, True]
     # Nothing half-written: the code whose token could not be added is unredeemed.
-    code = await store.authorization_code(digest(codes[1]))
+    code = await store.grants.authorization_code(digest(codes[1]))
     assert code is not None
     assert code.redeemed_at is None
     assert issued(await redeem(store, codes[1], fresh="rt_2")) == "rt_2"
@@ -97,22 +97,22 @@ async def test_token_that_exists_already_fails_the_claim_that_brings_it_and_that
 
 
 async def test_write_that_breaks_a_constraint_fails_alone_and_leaves_nothing(
-    database: OpenDatabase, store: SqlStore
+    database: OpenDatabase, store: Store
 ) -> None:
-    await store.add_sign_in_session(make_session("taken"))
+    await store.people.add_session(make_session("taken"))
 
     def half_a_write(connection: Connection) -> None:
         for cookie in ("half", "taken"):
             connection.execute(insert(sign_in_sessions).values(rows.sign_in_session_values(make_session(cookie))))
 
     outcomes = await asyncio.gather(
-        store.add_sign_in_session(make_session("before")),
+        store.people.add_session(make_session("before")),
         database.write(half_a_write),
-        store.add_sign_in_session(make_session("after")),
+        store.people.add_session(make_session("after")),
         return_exceptions=True,
     )
     assert [type(each) for each in outcomes] == [type(None), exc.IntegrityError, type(None)]
-    found = {cookie: await store.sign_in_session(digest(cookie)) for cookie in ("before", "half", "taken", "after")}
+    found = {cookie: await store.people.session(digest(cookie)) for cookie in ("before", "half", "taken", "after")}
     assert found == {
         "before": make_session("before"),
         "half": None,
@@ -121,16 +121,16 @@ async def test_write_that_breaks_a_constraint_fails_alone_and_leaves_nothing(
     }
 
 
-async def test_mistake_in_the_sql_is_not_an_outage(database: OpenDatabase, store: SqlStore) -> None:
+async def test_mistake_in_the_sql_is_not_an_outage(database: OpenDatabase, store: Store) -> None:
     with pytest.raises(exc.DBAPIError):
         await database.write(lambda connection: connection.execute(text("SELECT 'x' FROM clients WHERE nothing = 1")))
-    await store.check()
+    await store.upkeep.check()
 
 
 # -- callers that go away
 
 
-async def test_caller_that_goes_away_loses_nobody_else_s_work(store: SqlStore) -> None:
+async def test_caller_that_goes_away_loses_nobody_else_s_work(store: Store) -> None:
     names = [str(number) for number in range(20)]
     codes = await add_codes(store, *names)
     asked = [asyncio.ensure_future(redeem(store, code, fresh=f"rt_{code}")) for code in codes]
@@ -144,10 +144,10 @@ async def test_caller_that_goes_away_loses_nobody_else_s_work(store: SqlStore) -
             assert issued(await refresh(store, f"rt_{code}", fresh=f"rt_next_{code}")) == f"rt_next_{code}"
         else:
             assert isinstance(outcome, asyncio.CancelledError)
-    await store.check()
+    await store.upkeep.check()
 
 
-async def test_code_of_a_caller_that_went_away_was_redeemed_or_was_not(store: SqlStore) -> None:
+async def test_code_of_a_caller_that_went_away_was_redeemed_or_was_not(store: Store) -> None:
     for turns in range(6):
         (code,) = await add_codes(store, f"left_{turns}")
         leaving = asyncio.ensure_future(redeem(store, code, fresh=f"rt_{turns}"))
@@ -155,10 +155,10 @@ async def test_code_of_a_caller_that_went_away_was_redeemed_or_was_not(store: Sq
             await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        await store.add_sign_in_session(make_session(str(turns)))  # by now the work of the one that left is done
-        stored = await store.authorization_code(digest(code))
+        await store.people.add_session(make_session(str(turns)))  # by now the work of the one that left is done
+        stored = await store.grants.authorization_code(digest(code))
         assert stored is not None
-        token = await store.grant_of_refresh_token(digest(f"rt_{turns}"))
+        token = await store.grants.of_refresh_token(digest(f"rt_{turns}"))
         assert (stored.redeemed_at is None) == (token is None)
 
 
@@ -194,7 +194,7 @@ async def test_group_is_committed_before_anyone_in_it_is_told(sqlite: SqliteData
     looking = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
 
     async def write_and_look(number: int) -> int:
-        await store.add_sign_in_session(make_session(str(number)))
+        await store.people.add_session(make_session(str(number)))
         query = "SELECT count(*) FROM sign_in_sessions WHERE digest = ?"
         return int(looking.execute(query, (digest(str(number)),)).fetchone()[0])
 
@@ -207,7 +207,7 @@ async def test_writes_of_one_turn_share_a_commit(sqlite: SqliteDatabase) -> None
     store = store_on(sqlite)
     statements: list[str] = []
     await sqlite.write_on_driver(lambda connection: connection.set_trace_callback(statements.append))
-    await asyncio.gather(*(store.add_sign_in_session(make_session(str(number))) for number in range(50)))
+    await asyncio.gather(*(store.people.add_session(make_session(str(number))) for number in range(50)))
     await sqlite.write_on_driver(lambda connection: connection.set_trace_callback(None))
     # One that ends the group in which tracing began, one for all fifty.
     assert statements.count("COMMIT") == 2
@@ -222,15 +222,15 @@ async def test_whoever_waits_behind_too_many_is_told_to_come_back(
     store = store_on(sqlite)
     held_up = asyncio.ensure_future(sqlite.write_on_driver(lambda _: going_on.wait(10)))
     await asyncio.sleep(0)
-    waiting = [asyncio.ensure_future(store.add_sign_in_session(make_session(name))) for name in ("a", "b")]
+    waiting = [asyncio.ensure_future(store.people.add_session(make_session(name))) for name in ("a", "b")]
     await asyncio.sleep(0)
     with pytest.raises(StoreUnavailable, match="too many"):
-        await store.add_sign_in_session(make_session("c"))
+        await store.people.add_session(make_session("c"))
     going_on.set()
     assert await held_up
     await asyncio.gather(*waiting)
-    await store.add_sign_in_session(make_session("d"))
-    found = [await store.sign_in_session(digest(name)) is not None for name in "abcd"]
+    await store.people.add_session(make_session("d"))
+    found = [await store.people.session(digest(name)) is not None for name in "abcd"]
     assert found == [True, True, False, True]
 
 
@@ -238,7 +238,7 @@ async def test_closed_sqlite_says_so_instead_of_keeping_its_caller_waiting(sqlit
     opened = await open_database(sqlite_url)
     await opened.close()
     with pytest.raises(StoreUnavailable, match="closed"):
-        await asyncio.wait_for(store_on(opened).add_sign_in_session(make_session()), 5)
+        await asyncio.wait_for(store_on(opened).people.add_session(make_session()), 5)
 
 
 async def test_group_of_which_the_last_fails_runs_again_without_it(sqlite: SqliteDatabase) -> None:
@@ -253,8 +253,8 @@ async def test_group_of_which_the_last_fails_runs_again_without_it(sqlite: Sqlit
         return Redeem(Issue(make_grant(), frozenset(), 0, None), NOW)
 
     outcomes = await asyncio.gather(
-        store.redeem_code(CLIENT, codes[0], decide, NOW),
-        store.redeem_code(CLIENT, codes[1], raising, NOW),
+        store.grants.redeem_code(CLIENT, codes[0], decide, NOW),
+        store.grants.redeem_code(CLIENT, codes[1], raising, NOW),
         return_exceptions=True,
     )
     assert isinstance(outcomes[0], Issue)

@@ -22,7 +22,7 @@ from oauth.foundation.vocabulary import GrantId
 from oauth.protocol.grant_types.decision import Issue
 from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from oauth.stores.sql.tables import grants, refresh_tokens
 from tests.oauth.stores.postgresql import BUSY, WAITING_FOR_A_LOCK, Watcher, terminate_behind_the_loop_s_back, watching
 from tests.oauth.stores.test_round_trips import make_session
@@ -46,47 +46,47 @@ NOBODY = 65534
 WAITING = digest("handle_waiting")
 
 
-async def prepare(store: SqlStore) -> None:
+async def prepare(store: Store) -> None:
     """`ac_unused`, `rt_unused` and a request `handle_waiting`: what works before a fault has to work after it."""
     await add_codes(store, "unused")
     await add_refresh_token(store, "old")
-    await store.add_authorization_request(make_request("waiting"))
+    await store.requests.add(make_request("waiting"))
 
 
-async def check_that_all_is_refused(store: SqlStore) -> None:
+async def check_that_all_is_refused(store: Store) -> None:
     """Every kind of write is an outage."""
     revocation = Revocation(RevocationKind.GRANT, "grant_old", NOW, NOW)
     calls: tuple[Callable[[], Awaitable[object]], ...] = (
         lambda: redeem(store, "ac_unused", fresh="rt_never"),
         lambda: refresh(store, "rt_old", fresh="rt_never_2"),
-        lambda: store.answer_authorization_request(WAITING, b"sealed", named_code("waiting"), NOW),
-        lambda: store.revoke_grant(GrantId("grant_old"), revocation),
-        lambda: store.put_client(make_client(client_id="client_2")),
-        lambda: store.add_sign_in_session(make_session()),
-        lambda: store.sweep(NOW, 10),
+        lambda: store.requests.answer(WAITING, b"sealed", named_code("waiting"), NOW),
+        lambda: store.grants.revoke(GrantId("grant_old"), revocation),
+        lambda: store.clients.put(make_client(client_id="client_2")),
+        lambda: store.people.add_session(make_session()),
+        lambda: store.upkeep.sweep(NOW, 10),
     )
     for call in calls:
         with pytest.raises(StoreUnavailable):
             await call()
 
 
-async def check_that_nothing_was_lost_or_half_written(store: SqlStore) -> None:
+async def check_that_nothing_was_lost_or_half_written(store: Store) -> None:
     for token in ("rt_never", "rt_never_2"):
-        assert await store.grant_of_refresh_token(digest(token)) is None
-    assert await store.client(make_client(client_id="client_2").client_id) is None
-    assert await store.sign_in_session(make_session().digest) is None
-    assert await store.authorization_code(named_code("waiting").digest) is None
-    assert await store.grant(named_grant("waiting").grant_id) is None
-    assert await store.authorization_request(WAITING) == make_request("waiting")
-    assert await store.grant(GrantId("grant_old")) == named_grant("old")
+        assert await store.grants.of_refresh_token(digest(token)) is None
+    assert await store.clients.get(make_client(client_id="client_2").client_id) is None
+    assert await store.people.session(make_session().digest) is None
+    assert await store.grants.authorization_code(named_code("waiting").digest) is None
+    assert await store.grants.get(named_grant("waiting").grant_id) is None
+    assert await store.requests.get(WAITING) == make_request("waiting")
+    assert await store.grants.get(GrantId("grant_old")) == named_grant("old")
 
     assert issued(await redeem(store, "ac_unused", fresh="rt_unused")) == "rt_unused"
     assert issued(await refresh(store, "rt_old", fresh="rt_head")) == "rt_head"
     assert issued(await refresh(store, "rt_head", fresh="rt_next")) == "rt_next"
-    answered = await store.answer_authorization_request(WAITING, b"sealed", named_code("waiting"), NOW)
+    answered = await store.requests.answer(WAITING, b"sealed", named_code("waiting"), NOW)
     assert answered is not None
     assert issued(await redeem(store, "ac_waiting", fresh="rt_waiting")) == "rt_waiting"
-    await store.check()
+    await store.upkeep.check()
 
 
 # -- SQLite
@@ -122,8 +122,8 @@ async def test_sqlite_that_another_process_keeps_locked(sqlite: SqliteDatabase, 
     await prepare(store)
     with locked(path_of(sqlite_url)):
         await check_that_all_is_refused(store)
-        assert await store.client(CLIENT) == make_client()  # WAL: readers do not wait
-        await store.check()
+        assert await store.clients.get(CLIENT) == make_client()  # WAL: readers do not wait
+        await store.upkeep.check()
     await check_that_nothing_was_lost_or_half_written(store)
 
 
@@ -170,11 +170,11 @@ async def test_sqlite_on_a_full_disk_keeps_what_it_acknowledged_and_nothing_else
     assert {str(outcome) for outcome in refused} == {"OperationalError SQLITE_FULL"}
     assert {type(outcome) for outcome in refused} == {StoreUnavailable}
     for code, outcome in zip(codes, outcomes, strict=True):
-        stored = await store.authorization_code(digest(code))
+        stored = await store.grants.authorization_code(digest(code))
         assert stored is not None
         acknowledged = isinstance(outcome, Issue)
         assert (stored.redeemed_at is not None) == acknowledged
-        assert (await store.grant_of_refresh_token(digest(f"rt_{code}")) is not None) == acknowledged
+        assert (await store.grants.of_refresh_token(digest(f"rt_{code}")) is not None) == acknowledged
     await sqlite.write_on_driver(lambda connection: connection.execute("PRAGMA max_page_count = 100000").fetchall())
     for code, outcome in zip(codes, outcomes, strict=True):
         if not isinstance(outcome, Issue):
@@ -188,7 +188,7 @@ async def test_full_disk_in_the_middle_of_an_answer_leaves_the_request_unanswere
     await sqlite.write_on_driver(lambda connection: connection.execute("PRAGMA max_page_count = 1").fetchall())
     big = named_code("waiting", named_grant("waiting", subject="s" * 20_000))
     with pytest.raises(StoreUnavailable, match="SQLITE_FULL"):
-        await store.answer_authorization_request(WAITING, b"sealed", big, NOW)
+        await store.requests.answer(WAITING, b"sealed", big, NOW)
     await sqlite.write_on_driver(lambda connection: connection.execute("PRAGMA max_page_count = 100000").fetchall())
     await check_that_nothing_was_lost_or_half_written(store)
 
@@ -201,7 +201,7 @@ async def test_sqlite_file_that_is_gone_is_never_written_to_and_no_other_takes_i
     away = path.with_name("away.sqlite")
     path.rename(away)
     await check_that_all_is_refused(store)
-    outcomes = await asyncio.gather(*(store.client(CLIENT) for _ in range(4)), return_exceptions=True)
+    outcomes = await asyncio.gather(*(store.clients.get(CLIENT) for _ in range(4)), return_exceptions=True)
     assert StoreUnavailable in map(type, outcomes)  # readers that are not open yet cannot be opened
     assert not path.exists()
     away.rename(path)
@@ -306,7 +306,7 @@ async def test_server_that_cannot_be_reached_for_a_while(
     with postgresql_template.unreachable(postgresql_url):
         await check_that_all_is_refused(store)
         with pytest.raises(StoreUnavailable):
-            await store.check()
+            await store.upkeep.check()
     await check_that_nothing_was_lost_or_half_written(store)
 
 
@@ -328,7 +328,7 @@ async def test_connections_that_broke_while_idle_cost_one_answer_at_most(
             outcome = await redeem(store, code, fresh=f"rt_{code}")
         assert issued(outcome) == f"rt_{code}"
     assert outages <= 1
-    assert await store.client(CLIENT) == make_client()
+    assert await store.clients.get(CLIENT) == make_client()
 
 
 @pytest.mark.parametrize("table", ["authorization_codes", "refresh_tokens"])
@@ -365,9 +365,7 @@ async def test_server_process_that_ends_in_the_middle_of_an_answer(
     store = store_on(server)
     await prepare(store)
     async with watcher.holding("SELECT * FROM clients FOR UPDATE"):
-        asked = asyncio.ensure_future(
-            store.answer_authorization_request(WAITING, b"sealed", named_code("waiting"), NOW)
-        )
+        asked = asyncio.ensure_future(store.requests.answer(WAITING, b"sealed", named_code("waiting"), NOW))
         await watcher.until_some(WAITING_FOR_A_LOCK)
         await watcher.terminate(WAITING_FOR_A_LOCK)
         with pytest.raises(StoreUnavailable):
@@ -389,8 +387,8 @@ async def test_statement_that_takes_too_long_is_not_carried_out_later(
         outcomes = await asyncio.gather(
             redeem(store, "ac_unused", fresh="rt_never"),
             refresh(store, "rt_old", fresh="rt_never_2"),
-            store.answer_authorization_request(WAITING, b"sealed", named_code("waiting"), NOW),
-            store.put_client(make_client()),
+            store.requests.answer(WAITING, b"sealed", named_code("waiting"), NOW),
+            store.clients.put(make_client()),
             return_exceptions=True,
         )
         assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}
@@ -417,7 +415,7 @@ async def test_no_connection_left(narrow: PostgresqlDatabase) -> None:
         with pytest.raises(StoreUnavailable, match="busy"):
             await redeem(store, "ac_unused")
         with pytest.raises(StoreUnavailable, match="exhausted"):
-            await store.check()
+            await store.upkeep.check()
     await check_that_nothing_was_lost_or_half_written(store)
 
 
@@ -429,7 +427,7 @@ async def test_connection_that_comes_back_in_time_is_waited_for(narrow: Postgres
     assert [issued(outcome) for outcome in outcomes] == [f"rt_{code}" for code in codes]
 
 
-async def add_codes_in_turn(store: SqlStore, names: list[str]) -> list[str]:
+async def add_codes_in_turn(store: Store, names: list[str]) -> list[str]:
     return [code for name in names for code in await add_codes(store, name)]
 
 
@@ -471,7 +469,7 @@ async def test_outage_says_what_the_driver_said_and_quotes_no_row(database: Open
     assert await database.read(lambda c: c.execute(select(func.count()).select_from(refresh_tokens)).scalar()) == 0
 
 
-async def test_token_of_a_refresh_during_an_outage_is_still_the_head(store: SqlStore, database: OpenDatabase) -> None:
+async def test_token_of_a_refresh_during_an_outage_is_still_the_head(store: Store, database: OpenDatabase) -> None:
     token = await add_refresh_token(store)
 
     def work(_: object) -> None:

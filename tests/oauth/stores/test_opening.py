@@ -74,8 +74,8 @@ async def test_query_of_a_sqlite_url_makes_nothing_forgetful(tmp_path: Path) -> 
     """SQLite's own spelling of a database in memory: we open the file of that name."""
     await migrations.upgrade(parse_url(f"sqlite:///{tmp_path}/x.sqlite"))
     opened = await open_database(f"sqlite:///{tmp_path}/x.sqlite?mode=memory&cache=shared&uri=true")
-    await store_on(opened).put_client(make_client())
-    assert await store_on(opened).client(make_client().client_id) == make_client()
+    await store_on(opened).clients.put(make_client())
+    assert await store_on(opened).clients.get(make_client().client_id) == make_client()
     await opened.close()
 
 
@@ -109,8 +109,8 @@ async def test_new_sqlite_file_and_what_stands_beside_it_are_its_owner_s_alone(t
         await migrations.upgrade(parse_url(url))
         assert modes(tmp_path) == {"new.sqlite": "-rw-------"}
         opened = await open_database(url)
-        await store_on(opened).put_client(make_client())
-        assert await store_on(opened).client(make_client().client_id) is not None
+        await store_on(opened).clients.put(make_client())
+        assert await store_on(opened).clients.get(make_client().client_id) is not None
         assert modes(tmp_path) == dict.fromkeys(["new.sqlite", "new.sqlite-wal", "new.sqlite-shm"], "-rw-------")
         await opened.close()
 
@@ -138,8 +138,8 @@ async def test_any_file_name_is_read_and_written_alike(tmp_path: Path, name: str
     url = URL.create("sqlite", database=str(tmp_path / name))
     await migrations.upgrade(parse_url(url.render_as_string()))
     opened = await open_database(url.render_as_string())
-    await store_on(opened).put_client(make_client())
-    assert await store_on(opened).client(make_client().client_id) == make_client()
+    await store_on(opened).clients.put(make_client())
+    assert await store_on(opened).clients.get(make_client().client_id) == make_client()
     assert {each.split("-")[0] for each in modes(tmp_path)} == {name.split("-", maxsplit=1)[0]}
     await opened.close()
 
@@ -151,8 +151,8 @@ async def test_relative_path_means_the_folder_in_which_the_program_began(
     await migrations.upgrade(parse_url("sqlite:///here.sqlite"))
     opened = await open_database("sqlite:///here.sqlite")
     monkeypatch.chdir("/")
-    await store_on(opened).put_client(make_client())
-    assert await store_on(opened).client(make_client().client_id) == make_client()
+    await store_on(opened).clients.put(make_client())
+    assert await store_on(opened).clients.get(make_client().client_id) == make_client()
     await opened.close()
 
 

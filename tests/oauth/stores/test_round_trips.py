@@ -23,8 +23,7 @@ from oauth.protocol.models import (
 )
 from oauth.protocol.redirect_uri import RedirectTarget
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import Attempts, Sighting, StoredSigningKey
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import AttemptCount, Sighting, Store, StoredSigningKey
 from tests.oauth.stores.tokens import (
     CLIENT,
     add_code,
@@ -63,22 +62,22 @@ CLIENTS = {
 }
 
 
-async def test_every_client_comes_back_as_it_was_put(store: SqlStore) -> None:
+async def test_every_client_comes_back_as_it_was_put(store: Store) -> None:
     put = {what: replace(client, client_id=ClientId(what)) for what, client in CLIENTS.items()}
     for client in put.values():
-        await store.put_client(client)
-    assert {what: await store.client(ClientId(what)) for what in put} == put
+        await store.clients.put(client)
+    assert {what: await store.clients.get(ClientId(what)) for what in put} == put
 
 
-async def test_client_that_is_put_again_is_replaced_by_whatever_it_is_now(store: SqlStore) -> None:
+async def test_client_that_is_put_again_is_replaced_by_whatever_it_is_now(store: Store) -> None:
     for client in CLIENTS.values():
-        await store.put_client(client)
-        assert await store.client(CLIENT) == client
+        await store.clients.put(client)
+        assert await store.clients.get(CLIENT) == client
 
 
-async def test_client_ids_differ_by_a_letter_s_case(store: SqlStore) -> None:
-    await store.put_client(make_client())
-    assert await store.client(ClientId("Client_1")) is None
+async def test_client_ids_differ_by_a_letter_s_case(store: Store) -> None:
+    await store.clients.put(make_client())
+    assert await store.clients.get(ClientId("Client_1")) is None
 
 
 # -- authorization requests
@@ -93,26 +92,26 @@ REQUESTS = {
 }
 
 
-async def test_every_authorization_request_comes_back_as_it_was_added(store: SqlStore) -> None:
-    await store.put_client(make_client())
+async def test_every_authorization_request_comes_back_as_it_was_added(store: Store) -> None:
+    await store.clients.put(make_client())
     added = {what: replace(request, digest=digest(what)) for what, request in REQUESTS.items()}
     for request in added.values():
-        await store.add_authorization_request(request)
-    assert {what: await store.authorization_request(digest(what)) for what in added} == added
+        await store.requests.add(request)
+    assert {what: await store.requests.get(digest(what)) for what in added} == added
 
 
 # RFC 9126 §2.2, D-16: who is told to reload the page finds the link as good as it was.
-async def test_pushed_request_is_used_up_with_the_request_that_it_becomes_and_not_before(store: SqlStore) -> None:
-    await store.put_client(make_client())
+async def test_pushed_request_is_used_up_with_the_request_that_it_becomes_and_not_before(store: Store) -> None:
+    await store.clients.put(make_client())
     pushed, former = PushedRequest(digest("pr_1"), CLIENT, "scope=a", LATER), make_request("former")
-    assert await store.add_pushed_request(pushed)
-    assert await store.add_authorization_request(former)
-    assert not await store.add_authorization_request(former, pushed.digest)  # there is one of that digest
-    assert await store.pushed_request(pushed.digest, CLIENT, NOW) == pushed
-    assert await store.add_authorization_request(make_request("1"), pushed.digest)
-    assert await store.pushed_request(pushed.digest, CLIENT, NOW) is None
-    assert not await store.add_authorization_request(make_request("2"), pushed.digest)
-    assert await store.authorization_request(make_request("2").digest) is None
+    assert await store.requests.push(pushed)
+    assert await store.requests.add(former)
+    assert not await store.requests.add(former, pushed.digest)  # there is one of that digest
+    assert await store.requests.pushed(pushed.digest, CLIENT, NOW) == pushed
+    assert await store.requests.add(make_request("1"), pushed.digest)
+    assert await store.requests.pushed(pushed.digest, CLIENT, NOW) is None
+    assert not await store.requests.add(make_request("2"), pushed.digest)
+    assert await store.requests.get(make_request("2").digest) is None
 
 
 # D-17: what a row is about may be personal, and what failed is logged.
@@ -124,109 +123,109 @@ async def test_error_of_the_database_says_nothing_of_what_was_written_or_sought(
         assert "ada" not in str(failed.value)
 
 
-async def test_progress_is_kept_and_forgotten(store: SqlStore) -> None:
-    await store.put_client(make_client())
+async def test_progress_is_kept_and_forgotten(store: Store) -> None:
+    await store.clients.put(make_client())
     waiting = make_request()
-    await store.add_authorization_request(waiting)
-    await store.keep_progress(waiting.digest, b"\0half way\xff")
-    assert await store.authorization_request(waiting.digest) == replace(waiting, sealed_progress=b"\0half way\xff")
-    await store.keep_progress(waiting.digest, None)
-    assert await store.authorization_request(waiting.digest) == waiting
-    await store.keep_progress(UNKNOWN, b"of nobody")
-    assert await store.authorization_request(UNKNOWN) is None
+    await store.requests.add(waiting)
+    await store.requests.keep_progress(waiting.digest, b"\0half way\xff")
+    assert await store.requests.get(waiting.digest) == replace(waiting, sealed_progress=b"\0half way\xff")
+    await store.requests.keep_progress(waiting.digest, None)
+    assert await store.requests.get(waiting.digest) == waiting
+    await store.requests.keep_progress(UNKNOWN, b"of nobody")
+    assert await store.requests.get(UNKNOWN) is None
 
 
-async def test_yes_adds_the_code_with_its_grant_and_the_client_is_in_use(store: SqlStore) -> None:
-    await store.put_client(CLIENTS["expiring"])
+async def test_yes_adds_the_code_with_its_grant_and_the_client_is_in_use(store: Store) -> None:
+    await store.clients.put(CLIENTS["expiring"])
     waiting, code = make_request(), named_code()
-    await store.add_authorization_request(waiting)
-    answered = await store.answer_authorization_request(waiting.digest, b"sealed \0", code, PRECISE)
+    await store.requests.add(waiting)
+    answered = await store.requests.answer(waiting.digest, b"sealed \0", code, PRECISE)
     assert answered == replace(waiting, decided_at=PRECISE, sealed_answer=b"sealed \0")
-    assert await store.authorization_request(waiting.digest) == answered
-    assert await store.authorization_code(code.digest) == code
-    assert await store.grant(code.grant.grant_id) == code.grant
-    assert await store.client(CLIENT) == replace(CLIENTS["expiring"], expires_at=None)
+    assert await store.requests.get(waiting.digest) == answered
+    assert await store.grants.authorization_code(code.digest) == code
+    assert await store.grants.get(code.grant.grant_id) == code.grant
+    assert await store.clients.get(CLIENT) == replace(CLIENTS["expiring"], expires_at=None)
 
 
-async def test_no_adds_nothing_and_leaves_the_registration_to_expire(store: SqlStore) -> None:
-    await store.put_client(CLIENTS["expiring"])
+async def test_no_adds_nothing_and_leaves_the_registration_to_expire(store: Store) -> None:
+    await store.clients.put(CLIENTS["expiring"])
     waiting = make_request()
-    await store.add_authorization_request(waiting)
-    answered = await store.answer_authorization_request(waiting.digest, b"denied", None, NOW)
+    await store.requests.add(waiting)
+    answered = await store.requests.answer(waiting.digest, b"denied", None, NOW)
     assert answered == replace(waiting, decided_at=NOW, sealed_answer=b"denied")
-    assert await store.client(CLIENT) == CLIENTS["expiring"]
-    assert await store.authorization_code(named_code().digest) is None
+    assert await store.clients.get(CLIENT) == CLIENTS["expiring"]
+    assert await store.grants.authorization_code(named_code().digest) is None
 
 
 @pytest.mark.parametrize("first_code", [named_code("first"), None], ids=["after yes", "after no"])
-async def test_request_is_answered_once(store: SqlStore, first_code: AuthorizationCode | None) -> None:
-    await store.put_client(make_client())
+async def test_request_is_answered_once(store: Store, first_code: AuthorizationCode | None) -> None:
+    await store.clients.put(make_client())
     waiting = make_request()
-    await store.add_authorization_request(waiting)
-    first = await store.answer_authorization_request(waiting.digest, b"first", first_code, NOW)
-    second = await store.answer_authorization_request(waiting.digest, b"second", named_code("second"), LATER)
+    await store.requests.add(waiting)
+    first = await store.requests.answer(waiting.digest, b"first", first_code, NOW)
+    second = await store.requests.answer(waiting.digest, b"second", named_code("second"), LATER)
     assert second == first == replace(waiting, decided_at=NOW, sealed_answer=b"first")
-    assert await store.authorization_code(named_code("second").digest) is None
-    assert await store.grant(GrantId("grant_second")) is None
+    assert await store.grants.authorization_code(named_code("second").digest) is None
+    assert await store.grants.get(GrantId("grant_second")) is None
 
 
-async def test_answering_a_request_that_is_gone_adds_nothing(store: SqlStore) -> None:
-    await store.put_client(make_client())
-    assert await store.answer_authorization_request(UNKNOWN, b"sealed", named_code(), NOW) is None
-    assert await store.authorization_code(named_code().digest) is None
-    assert await store.grant(named_grant().grant_id) is None
+async def test_answering_a_request_that_is_gone_adds_nothing(store: Store) -> None:
+    await store.clients.put(make_client())
+    assert await store.requests.answer(UNKNOWN, b"sealed", named_code(), NOW) is None
+    assert await store.grants.authorization_code(named_code().digest) is None
+    assert await store.grants.get(named_grant().grant_id) is None
 
 
-async def test_answering_for_a_client_that_is_gone_adds_nothing_and_answers_nothing(store: SqlStore) -> None:
-    await store.put_client(make_client())
+async def test_answering_for_a_client_that_is_gone_adds_nothing_and_answers_nothing(store: Store) -> None:
+    await store.clients.put(make_client())
     waiting = make_request()
-    await store.add_authorization_request(waiting)
+    await store.requests.add(waiting)
     orphan = named_code(grant=replace(named_grant(), client_id=ClientId("gone")))
-    assert await store.answer_authorization_request(waiting.digest, b"sealed", orphan, NOW) is None
-    assert await store.authorization_code(orphan.digest) is None
-    assert await store.grant(orphan.grant.grant_id) is None
-    assert await store.authorization_request(waiting.digest) == waiting
+    assert await store.requests.answer(waiting.digest, b"sealed", orphan, NOW) is None
+    assert await store.grants.authorization_code(orphan.digest) is None
+    assert await store.grants.get(orphan.grant.grant_id) is None
+    assert await store.requests.get(waiting.digest) == waiting
 
 
 # -- codes
 
 
-async def test_code_is_redeemed_once(store: SqlStore) -> None:
+async def test_code_is_redeemed_once(store: Store) -> None:
     (code,) = await add_codes(store, "1")
     outcome = await redeem(store, code, fresh="rt_0", now=PRECISE)
     assert outcome == Issue(named_grant(), named_grant().scope, 0, "rt_0")
-    assert await store.authorization_code(digest(code)) == replace(named_code(), redeemed_at=PRECISE)
-    assert await store.grant_of_refresh_token(digest("rt_0")) == named_grant()
+    assert await store.grants.authorization_code(digest(code)) == replace(named_code(), redeemed_at=PRECISE)
+    assert await store.grants.of_refresh_token(digest("rt_0")) == named_grant()
 
     again = await redeem(store, code, fresh="rt_forked", now=LATER)
     assert refused(again) == ("invalid_grant", "code_replayed")
     assert isinstance(again, Refuse)
     assert again.revoke == named_grant()
-    assert await store.grant(named_grant().grant_id) == named_grant()  # revoking is left to the caller
-    assert await store.authorization_code(digest(code)) == replace(named_code(), redeemed_at=PRECISE)
-    assert await store.grant_of_refresh_token(digest("rt_forked")) is None
+    assert await store.grants.get(named_grant().grant_id) == named_grant()  # revoking is left to the caller
+    assert await store.grants.authorization_code(digest(code)) == replace(named_code(), redeemed_at=PRECISE)
+    assert await store.grants.of_refresh_token(digest("rt_forked")) is None
 
 
-async def test_refused_redemption_leaves_the_code_as_it_was(store: SqlStore) -> None:
+async def test_refused_redemption_leaves_the_code_as_it_was(store: Store) -> None:
     (code,) = await add_codes(store, "1")
     assert isinstance(await redeem(store, code, verifier="w" * 43, fresh="rt_forked"), Refuse)
-    assert await store.authorization_code(digest(code)) == named_code()
-    assert await store.grant_of_refresh_token(digest("rt_forked")) is None
+    assert await store.grants.authorization_code(digest(code)) == named_code()
+    assert await store.grants.of_refresh_token(digest("rt_forked")) is None
     assert issued(await redeem(store, code, fresh="rt_0")) == "rt_0"
 
 
-async def test_client_that_does_not_refresh_gets_no_refresh_token(store: SqlStore) -> None:
-    await store.put_client(CLIENTS["pre-registered, without refresh"])
+async def test_client_that_does_not_refresh_gets_no_refresh_token(store: Store) -> None:
+    await store.clients.put(CLIENTS["pre-registered, without refresh"])
     code = await add_code(store)
     assert await redeem(store, code, fresh="rt_0") == Issue(named_grant(), named_grant().scope, 0, None)
-    assert await store.grant_of_refresh_token(digest("rt_0")) is None
+    assert await store.grants.of_refresh_token(digest("rt_0")) is None
     assert refused(await redeem(store, code)) == ("invalid_grant", "code_replayed")
 
 
-async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_another(store: SqlStore) -> None:
+async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_another(store: Store) -> None:
     (code,) = await add_codes(store, "1")
     other = make_client(client_id="client_2")
-    await store.put_client(other)
+    await store.clients.put(other)
     seen: list[tuple[Client | None, AuthorizationCode | None]] = []
     refusal = Refuse(invalid_grant("Only looking.", "looked"))
 
@@ -235,7 +234,7 @@ async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_anot
         return refusal
 
     for client_id, plain in ((CLIENT, code), ("client_2", code), ("nobody", code), (CLIENT, "ac_x"), ("nobody", "x")):
-        assert await store.redeem_code(ClientId(client_id), plain, look, NOW) == Refuse(
+        assert await store.grants.redeem_code(ClientId(client_id), plain, look, NOW) == Refuse(
             invalid_grant("Only looking.", "looked")
         )
     assert seen == [
@@ -250,7 +249,7 @@ async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_anot
 # -- refresh tokens
 
 
-async def test_refresh_supersedes_and_the_successor_can_be_found_again(store: SqlStore) -> None:
+async def test_refresh_supersedes_and_the_successor_can_be_found_again(store: Store) -> None:
     first = await add_refresh_token(store)
     outcome = await refresh(store, first, fresh="rt_next", now=PRECISE)
     assert outcome == Issue(named_grant(), named_grant().scope, 1, "rt_next")
@@ -262,28 +261,28 @@ async def test_refresh_supersedes_and_the_successor_can_be_found_again(store: Sq
         "rt_next", generation=1, expires_at=PRECISE + lifetime
     )
     for token in (first, "rt_next"):
-        assert await store.grant_of_refresh_token(digest(token)) == named_grant()
+        assert await store.grants.of_refresh_token(digest(token)) == named_grant()
 
     retried = await refresh(store, first, fresh="rt_forked", now=LATER)
     assert retried == outcome
-    assert await store.grant_of_refresh_token(digest("rt_forked")) is None
+    assert await store.grants.of_refresh_token(digest("rt_forked")) is None
 
 
-async def test_retry_follows_any_number_of_generations_to_the_head(store: SqlStore) -> None:
+async def test_retry_follows_any_number_of_generations_to_the_head(store: Store) -> None:
     token = first = await add_refresh_token(store)
     for generation in range(1, 6):
         token = issued(await refresh(store, token, fresh=f"rt_next_{generation}"))
     assert await refresh(store, first, fresh="rt_forked") == Issue(named_grant(), named_grant().scope, 5, token)
 
 
-async def test_successor_that_was_seen_or_used_tells_of_itself(store: SqlStore) -> None:
+async def test_successor_that_was_seen_or_used_tells_of_itself(store: Store) -> None:
     first = await add_refresh_token(store)
     await refresh(store, first, fresh="rt_next")
-    await store.mark_seen({Sighting(named_grant().grant_id, 0), Sighting(GrantId("unknown"), 1)}, NOW)
+    await store.grants.mark_seen({Sighting(named_grant().grant_id, 0), Sighting(GrantId("unknown"), 1)}, NOW)
     stored = await stored_refresh_token(store, first)
     assert stored is not None
     assert not stored.successor_seen
-    await store.mark_seen([Sighting(named_grant().grant_id, 1)], NOW)
+    await store.grants.mark_seen([Sighting(named_grant().grant_id, 1)], NOW)
     assert await stored_refresh_token(store, first) == replace(stored, successor_seen=True)
 
     second = await add_refresh_token(store, "2")
@@ -292,20 +291,20 @@ async def test_successor_that_was_seen_or_used_tells_of_itself(store: SqlStore) 
     used = await stored_refresh_token(store, second)
     assert used is not None
     assert used.successor_seen
-    await store.mark_seen([], NOW)
+    await store.grants.mark_seen([], NOW)
 
 
-async def test_unknown_tokens_lead_nowhere(store: SqlStore) -> None:
+async def test_unknown_tokens_lead_nowhere(store: Store) -> None:
     await add_refresh_token(store)
     assert refused(await refresh(store, "rt_x", fresh="rt_y")) == ("invalid_grant", "refresh_token_unknown")
     assert refused(await redeem(store, "ac_x")) == ("invalid_grant", "code_unknown")
     assert await stored_refresh_token(store, "rt_x") is None
-    assert await store.grant_of_refresh_token(UNKNOWN) is None
-    assert await store.authorization_code(UNKNOWN) is None
-    assert await store.grant(GrantId("grant_x")) is None
-    assert await store.client(ClientId("client_x")) is None
-    assert await store.authorization_request(UNKNOWN) is None
-    assert await store.sign_in_session(UNKNOWN) is None
+    assert await store.grants.of_refresh_token(UNKNOWN) is None
+    assert await store.grants.authorization_code(UNKNOWN) is None
+    assert await store.grants.get(GrantId("grant_x")) is None
+    assert await store.clients.get(ClientId("client_x")) is None
+    assert await store.requests.get(UNKNOWN) is None
+    assert await store.people.session(UNKNOWN) is None
 
 
 # -- what ends grants
@@ -317,33 +316,33 @@ def revocation(
     return Revocation(kind, value, at, expires_at)
 
 
-async def all_revocations(store: SqlStore) -> list[Revocation]:
-    return list(await store.revocations(datetime.min.replace(tzinfo=UTC), NOW))
+async def all_revocations(store: Store) -> list[Revocation]:
+    return list(await store.revocations.recorded_after(datetime.min.replace(tzinfo=UTC), NOW))
 
 
-async def test_grant_is_revoked_once_and_every_node_is_told_once(store: SqlStore, other_store: SqlStore) -> None:
+async def test_grant_is_revoked_once_and_every_node_is_told_once(store: Store, other_store: Store) -> None:
     token = await add_refresh_token(store)
     await add_codes(store, "unused")
     news = revocation(RevocationKind.GRANT, "grant_1")
-    await store.revoke_grant(GrantId("grant_1"), news)
-    await store.revoke_grant(GrantId("grant_1"), replace(news, recorded_at=LATER))
-    assert await other_store.grant(GrantId("grant_1")) == replace(named_grant(), revoked_at=PRECISE)
+    await store.grants.revoke(GrantId("grant_1"), news)
+    await store.grants.revoke(GrantId("grant_1"), replace(news, recorded_at=LATER))
+    assert await other_store.grants.get(GrantId("grant_1")) == replace(named_grant(), revoked_at=PRECISE)
     assert await all_revocations(other_store) == [news]
     assert refused(await refresh(other_store, token, fresh="rt_x")) == ("invalid_grant", "grant_revoked")
     assert isinstance(await redeem(other_store, "ac_unused", fresh="rt_unused"), Issue)
 
 
-async def test_code_of_a_revoked_grant_stays_unredeemed(store: SqlStore) -> None:
+async def test_code_of_a_revoked_grant_stays_unredeemed(store: Store) -> None:
     (code,) = await add_codes(store, "1")
-    await store.revoke_grant(GrantId("grant_1"), revocation(RevocationKind.GRANT, "grant_1"))
+    await store.grants.revoke(GrantId("grant_1"), revocation(RevocationKind.GRANT, "grant_1"))
     assert refused(await redeem(store, code)) == ("invalid_grant", "grant_revoked")
-    stored = await store.authorization_code(digest(code))
+    stored = await store.grants.authorization_code(digest(code))
     assert stored is not None
     assert stored.redeemed_at is None
 
 
-async def test_revoking_a_grant_that_is_gone_is_no_news(store: SqlStore) -> None:
-    await store.revoke_grant(GrantId("grant_x"), revocation(RevocationKind.GRANT, "grant_x"))
+async def test_revoking_a_grant_that_is_gone_is_no_news(store: Store) -> None:
+    await store.grants.revoke(GrantId("grant_x"), revocation(RevocationKind.GRANT, "grant_x"))
     assert await all_revocations(store) == []
 
 
@@ -351,73 +350,76 @@ def make_session(cookie: str = "session_1", subject: str = "subject_1") -> SignI
     return SignInSession(digest(cookie), Subject(subject), "ada+☃@example.com", PRECISE, "aal2", LATER)
 
 
-async def test_revoking_a_person_ends_all_their_grants_and_sessions_and_nobody_else_s(store: SqlStore) -> None:
+async def test_revoking_a_person_ends_all_their_grants_and_sessions_and_nobody_else_s(store: Store) -> None:
     await add_codes(store, "1", "2", "ended")
     await add_code(store, "bob", named_code("bob", named_grant("bob", "bob")))
-    await store.add_sign_in_session(make_session("a"))
-    await store.add_sign_in_session(make_session("b"))
-    await store.add_sign_in_session(make_session("bob", "bob"))
+    await store.people.add_session(make_session("a"))
+    await store.people.add_session(make_session("b"))
+    await store.people.add_session(make_session("bob", "bob"))
     earlier = revocation(RevocationKind.GRANT, "grant_ended", NOW)
-    await store.revoke_grant(GrantId("grant_ended"), earlier)
+    await store.grants.revoke(GrantId("grant_ended"), earlier)
 
     news = revocation(RevocationKind.SUBJECT, "subject_1")
-    assert set(await store.revoke_subject(Subject("subject_1"), news)) == {"grant_1", "grant_2"}
+    assert set(await store.grants.revoke_subject(Subject("subject_1"), news)) == {"grant_1", "grant_2"}
     for name, at in (("1", PRECISE), ("2", PRECISE), ("ended", NOW)):
-        assert await store.grant(GrantId(f"grant_{name}")) == replace(named_grant(name), revoked_at=at)
-    assert await store.grant(GrantId("grant_bob")) == named_grant("bob", "bob")
-    assert [await store.sign_in_session(digest(cookie)) for cookie in "ab"] == [None, None]
-    assert await store.sign_in_session(digest("bob")) == make_session("bob", "bob")
+        assert await store.grants.get(GrantId(f"grant_{name}")) == replace(named_grant(name), revoked_at=at)
+    assert await store.grants.get(GrantId("grant_bob")) == named_grant("bob", "bob")
+    assert [await store.people.session(digest(cookie)) for cookie in "ab"] == [None, None]
+    assert await store.people.session(digest("bob")) == make_session("bob", "bob")
     assert await all_revocations(store) == [earlier, news]
-    assert await store.revoke_subject(Subject("subject_1"), news) == []
+    assert await store.grants.revoke_subject(Subject("subject_1"), news) == []
 
 
-async def test_revocations_of_every_kind_come_back_until_they_are_read_or_expire(store: SqlStore) -> None:
+async def test_revocations_of_every_kind_come_back_until_they_are_read_or_expire(store: Store) -> None:
     every = [revocation(kind, f"of {kind}") for kind in RevocationKind]
     for each in every:
-        await store.add_revocation(each)
+        await store.revocations.add(each)
     expired = revocation(RevocationKind.ACCESS_TOKEN, "expired", expires_at=NOW)
-    await store.add_revocation(expired)
+    await store.revocations.add(expired)
     microsecond = timedelta(microseconds=1)
-    assert set(await store.revocations(PRECISE - microsecond, NOW)) == set(every)
-    assert set(await store.revocations(PRECISE - microsecond, NOW - microsecond)) == {*every, expired}
-    assert await store.revocations(PRECISE, NOW) == []
+    assert set(await store.revocations.recorded_after(PRECISE - microsecond, NOW)) == set(every)
+    assert set(await store.revocations.recorded_after(PRECISE - microsecond, NOW - microsecond)) == {*every, expired}
+    assert await store.revocations.recorded_after(PRECISE, NOW) == []
 
 
 # -- sign-in sessions
 
 
-async def test_sign_in_session_comes_back_until_it_is_removed(store: SqlStore) -> None:
-    await store.add_sign_in_session(make_session())
-    await store.add_sign_in_session(make_session("other"))
-    assert await store.sign_in_session(digest("session_1")) == make_session()
-    await store.remove_sign_in_session(digest("session_1"))
-    await store.remove_sign_in_session(digest("session_1"))
-    assert await store.sign_in_session(digest("session_1")) is None
-    assert await store.sign_in_session(digest("other")) == make_session("other")
+async def test_sign_in_session_comes_back_until_it_is_removed(store: Store) -> None:
+    await store.people.add_session(make_session())
+    await store.people.add_session(make_session("other"))
+    assert await store.people.session(digest("session_1")) == make_session()
+    await store.people.remove_session(digest("session_1"))
+    await store.people.remove_session(digest("session_1"))
+    assert await store.people.session(digest("session_1")) is None
+    assert await store.people.session(digest("other")) == make_session("other")
 
 
 # -- attempts
 
 
-async def test_attempts_are_counted_by_key_within_a_window_that_begins_with_the_first(store: SqlStore) -> None:
+async def test_attempts_are_counted_by_key_within_a_window_that_begins_with_the_first(store: Store) -> None:
     ada, bob = digest("ada"), digest("bob")
     window, until = timedelta(minutes=10), NOW + timedelta(minutes=10)
-    assert await store.count_attempts([ada], NOW, window) == [Attempts(1, until)]
-    assert await store.count_attempts([bob, ada], LATER, window) == [Attempts(1, LATER + window), Attempts(2, until)]
-    assert await store.count_attempts([ada], until - timedelta(microseconds=1), window) == [Attempts(3, until)]
-    assert await store.count_attempts([ada, bob], until, window) == [
-        Attempts(1, until + window),
-        Attempts(2, LATER + window),
+    assert await store.attempts.count([ada], NOW, window) == [AttemptCount(1, until)]
+    assert await store.attempts.count([bob, ada], LATER, window) == [
+        AttemptCount(1, LATER + window),
+        AttemptCount(2, until),
+    ]
+    assert await store.attempts.count([ada], until - timedelta(microseconds=1), window) == [AttemptCount(3, until)]
+    assert await store.attempts.count([ada, bob], until, window) == [
+        AttemptCount(1, until + window),
+        AttemptCount(2, LATER + window),
     ]
 
 
-async def test_forgotten_attempts_begin_anew(store: SqlStore) -> None:
+async def test_forgotten_attempts_begin_anew(store: Store) -> None:
     ada, bob = digest("ada"), digest("bob")
     window = timedelta(minutes=10)
-    await store.count_attempts([ada, bob], NOW, window)
-    await store.forget_attempts(ada)
-    await store.forget_attempts(UNKNOWN)
-    assert [each.count for each in await store.count_attempts([ada, bob], LATER, window)] == [1, 2]
+    await store.attempts.count([ada, bob], NOW, window)
+    await store.attempts.forget(ada)
+    await store.attempts.forget(UNKNOWN)
+    assert [each.count for each in await store.attempts.count([ada, bob], LATER, window)] == [1, 2]
 
 
 # -- signing keys
@@ -427,13 +429,13 @@ def make_key(number: int, kid: str) -> StoredSigningKey:
     return StoredSigningKey(number, kid, "ES256", '{"kty":"EC"}', bytes(range(256)), PRECISE, LATER)
 
 
-async def test_signing_keys_come_back_oldest_first_and_a_number_is_given_once(store: SqlStore) -> None:
-    assert await store.signing_keys() == []
-    assert await store.add_signing_key(make_key(2, "second"))
-    assert await store.add_signing_key(make_key(1, "first"))
-    assert not await store.add_signing_key(make_key(2, "another node's"))
-    assert not await store.add_signing_key(make_key(3, "first"))
-    assert await store.signing_keys() == [make_key(1, "first"), make_key(2, "second")]
+async def test_signing_keys_come_back_oldest_first_and_a_number_is_given_once(store: Store) -> None:
+    assert await store.signing_keys.all() == []
+    assert await store.signing_keys.add(make_key(2, "second"))
+    assert await store.signing_keys.add(make_key(1, "first"))
+    assert not await store.signing_keys.add(make_key(2, "another node's"))
+    assert not await store.signing_keys.add(make_key(3, "first"))
+    assert await store.signing_keys.all() == [make_key(1, "first"), make_key(2, "second")]
 
 
 # -- all of it
@@ -444,19 +446,19 @@ async def test_all_of_it_is_there_after_reopening(database_url: str) -> None:
     store = store_on(opened)
     token = await add_refresh_token(store)
     head = issued(await refresh(store, token, fresh="rt_head"))
-    await store.add_sign_in_session(make_session())
-    await store.add_signing_key(make_key(1, "first"))
+    await store.people.add_session(make_session())
+    await store.signing_keys.add(make_key(1, "first"))
     news = revocation(RevocationKind.ACCESS_TOKEN, "0.jti")
-    await store.add_revocation(news)
+    await store.revocations.add(news)
     await opened.close()
 
     opened = await open_database(database_url)
     store = store_on(opened)
-    await store.check()
-    assert await store.client(CLIENT) == make_client()
-    assert await store.authorization_code(named_code().digest) == replace(named_code(), redeemed_at=NOW)
-    assert await store.sign_in_session(digest("session_1")) == make_session()
-    assert await store.signing_keys() == [make_key(1, "first")]
+    await store.upkeep.check()
+    assert await store.clients.get(CLIENT) == make_client()
+    assert await store.grants.authorization_code(named_code().digest) == replace(named_code(), redeemed_at=NOW)
+    assert await store.people.session(digest("session_1")) == make_session()
+    assert await store.signing_keys.all() == [make_key(1, "first")]
     assert await all_revocations(store) == [news]
     assert issued(await refresh(store, token, fresh="rt_forked")) == head
     assert issued(await refresh(store, head, fresh="rt_after")) == "rt_after"

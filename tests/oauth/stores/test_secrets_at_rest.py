@@ -17,7 +17,7 @@ import pytest
 
 from oauth.foundation.credentials import KeyEncryption, digest
 from oauth.key_ring import KeyRing
-from oauth.stores.sql.store import SqlStore
+from oauth.stores.ports import Store
 from tests.support.clock import SettableClock
 from tests.support.gateway import SECRET, USER, Gateway, running_gateway, running_supabase
 from tests.support.raw_client import answer_of
@@ -104,12 +104,12 @@ def life(gateway: Gateway, clock: SettableClock) -> Life:
     return Life({name: secret.encode() for name, secret in secrets.items()} | private, kept)
 
 
-async def private_keys(store: SqlStore, clock: SettableClock) -> dict[str, bytes]:
+async def private_keys(store: Store, clock: SettableClock) -> dict[str, bytes]:
     """The private parts of the signing keys, as DER and as the bare number."""
     encryption = KeyEncryption((SECRET,), os.urandom)
-    ring = KeyRing(store, encryption, timedelta(minutes=30))
+    ring = KeyRing(store.signing_keys, encryption, timedelta(minutes=30))
     await ring.load(clock())
-    opened = {key.kid: encryption.decrypt(key.sealed_private_key, key.kid) for key in await store.signing_keys()}
+    opened = {key.kid: encryption.decrypt(key.sealed_private_key, key.kid) for key in await store.signing_keys.all()}
     der = {f"private key {kid}": each for kid, each in opened.items() if each is not None}
     numbers = {
         f"number of {key.kid}": key.private_key.private_numbers().private_value.to_bytes(32) for key in ring.keys.all

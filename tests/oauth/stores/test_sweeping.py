@@ -17,9 +17,8 @@ from oauth.foundation.outages import StoreUnavailable
 from oauth.foundation.vocabulary import ClientId, GrantId, Subject
 from oauth.protocol.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import StoredSigningKey
+from oauth.stores.ports import Store, StoredSigningKey
 from oauth.stores.sql import sweeping
-from oauth.stores.sql.store import SqlStore
 from tests.oauth.stores.postgresql import WAITING_FOR_A_LOCK, watching
 from tests.oauth.stores.tokens import (
     CLIENT,
@@ -63,10 +62,10 @@ async def rows_of(database: OpenDatabase) -> dict[str, int]:
     return await database.read(count)
 
 
-async def sweep_all(store: SqlStore, now: datetime) -> int:
+async def sweep_all(store: Store, now: datetime) -> int:
     """As often as there is something to sweep."""
     swept = 0
-    while gone := await store.sweep(now, LIMIT):
+    while gone := await store.upkeep.sweep(now, LIMIT):
         swept += gone
     return swept
 
@@ -74,64 +73,64 @@ async def sweep_all(store: SqlStore, now: datetime) -> int:
 # -- when each kind goes
 
 
-async def test_authorization_request_goes_a_day_after_it_expired(store: SqlStore) -> None:
-    await store.put_client(make_client())
+async def test_authorization_request_goes_a_day_after_it_expired(store: Store) -> None:
+    await store.clients.put(make_client())
     request = make_request(expires_at=NOW)
-    await store.add_authorization_request(request)
-    assert await store.sweep(NOW + DAY, LIMIT) == 0
-    assert await store.authorization_request(request.digest) == request
-    assert await store.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
-    assert await store.authorization_request(request.digest) is None
+    await store.requests.add(request)
+    assert await store.upkeep.sweep(NOW + DAY, LIMIT) == 0
+    assert await store.requests.get(request.digest) == request
+    assert await store.upkeep.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
+    assert await store.requests.get(request.digest) is None
 
 
-async def test_sign_in_session_goes_when_it_expired(store: SqlStore) -> None:
-    await store.add_sign_in_session(make_session("a", NOW))
-    await store.add_sign_in_session(make_session("b", NOW + MICROSECOND))
-    assert await store.sweep(NOW, LIMIT) == 0
-    assert await store.sweep(NOW + MICROSECOND, LIMIT) == 1
-    assert await store.sign_in_session(digest("a")) is None
-    assert await store.sign_in_session(digest("b")) is not None
+async def test_sign_in_session_goes_when_it_expired(store: Store) -> None:
+    await store.people.add_session(make_session("a", NOW))
+    await store.people.add_session(make_session("b", NOW + MICROSECOND))
+    assert await store.upkeep.sweep(NOW, LIMIT) == 0
+    assert await store.upkeep.sweep(NOW + MICROSECOND, LIMIT) == 1
+    assert await store.people.session(digest("a")) is None
+    assert await store.people.session(digest("b")) is not None
 
 
-async def test_attempts_go_when_their_window_ended(store: SqlStore) -> None:
+async def test_attempts_go_when_their_window_ended(store: Store) -> None:
     window = timedelta(minutes=10)
-    await store.count_attempts([digest("ada")], NOW - MICROSECOND, window)
-    await store.count_attempts([digest("bob")], NOW, window)
-    assert await store.sweep(NOW + window, LIMIT) == 1
-    assert [each.count for each in await store.count_attempts([digest("bob")], NOW, window)] == [2]
+    await store.attempts.count([digest("ada")], NOW - MICROSECOND, window)
+    await store.attempts.count([digest("bob")], NOW, window)
+    assert await store.upkeep.sweep(NOW + window, LIMIT) == 1
+    assert [each.count for each in await store.attempts.count([digest("bob")], NOW, window)] == [2]
 
 
-async def test_revocation_goes_when_nobody_need_know_any_more(store: SqlStore) -> None:
-    await store.add_revocation(make_revocation("over", NOW - MICROSECOND))
+async def test_revocation_goes_when_nobody_need_know_any_more(store: Store) -> None:
+    await store.revocations.add(make_revocation("over", NOW - MICROSECOND))
     lasting = make_revocation("lasting", NOW)
-    await store.add_revocation(lasting)
-    assert await store.sweep(NOW, LIMIT) == 1
-    assert await store.revocations(NOW - DAY, NOW - MICROSECOND) == [lasting]
+    await store.revocations.add(lasting)
+    assert await store.upkeep.sweep(NOW, LIMIT) == 1
+    assert await store.revocations.recorded_after(NOW - DAY, NOW - MICROSECOND) == [lasting]
 
 
-async def test_code_is_known_for_thirty_days_and_its_grant_as_long(store: SqlStore) -> None:
+async def test_code_is_known_for_thirty_days_and_its_grant_as_long(store: Store) -> None:
     """So long a replay is known for what it is; a client without refresh tokens keeps its grant until then."""
     await add_codes(store, "1")
     expired = named_code().expires_at
     await sweep_all(store, expired + timedelta(days=30))
-    assert await store.authorization_code(digest("ac_1")) == named_code()
-    await store.sweep(expired + timedelta(days=30) + MICROSECOND, LIMIT)
-    assert await store.authorization_code(digest("ac_1")) is None
-    assert await store.grant(GrantId("grant_1")) is None
+    assert await store.grants.authorization_code(digest("ac_1")) == named_code()
+    await store.upkeep.sweep(expired + timedelta(days=30) + MICROSECOND, LIMIT)
+    assert await store.grants.authorization_code(digest("ac_1")) is None
+    assert await store.grants.get(GrantId("grant_1")) is None
 
 
-async def test_grant_outlives_its_code_while_it_can_be_refreshed(store: SqlStore) -> None:
+async def test_grant_outlives_its_code_while_it_can_be_refreshed(store: Store) -> None:
     token = await add_refresh_token(store)
     used_at = NOW + timedelta(days=25)
     head = issued(await refresh(store, token, fresh="rt_head", now=used_at))
     now = NOW + timedelta(days=40)
     await sweep_all(store, now)
-    assert await store.authorization_code(digest("ac_1")) is None
-    assert await store.grant(GrantId("grant_1")) == named_grant()
+    assert await store.grants.authorization_code(digest("ac_1")) is None
+    assert await store.grants.get(GrantId("grant_1")) == named_grant()
     assert issued(await refresh(store, head, fresh="rt_next", now=now)) == "rt_next"
 
 
-async def test_superseded_token_is_known_as_long_as_its_successor(store: SqlStore) -> None:
+async def test_superseded_token_is_known_as_long_as_its_successor(store: Store) -> None:
     """A lost reply can be asked for again, however long the grant has been idle (D-8)."""
     token = await add_refresh_token(store)
     used_at = NOW + timedelta(days=29)
@@ -141,105 +140,103 @@ async def test_superseded_token_is_known_as_long_as_its_successor(store: SqlStor
     assert issued(await refresh(store, token, fresh="rt_forked", now=now)) == head
 
 
-async def test_last_refresh_token_takes_its_grant_with_it(store: SqlStore, database: OpenDatabase) -> None:
+async def test_last_refresh_token_takes_its_grant_with_it(store: Store, database: OpenDatabase) -> None:
     await add_refresh_token(store)
     expired = NOW + SETTINGS.refresh_token_lifetime
     await sweep_all(store, expired)
-    assert await store.grant_of_refresh_token(digest("rt_1")) == named_grant()
-    assert await store.sweep(expired + MICROSECOND, LIMIT) > 0
+    assert await store.grants.of_refresh_token(digest("rt_1")) == named_grant()
+    assert await store.upkeep.sweep(expired + MICROSECOND, LIMIT) > 0
     assert await rows_of(database) == {"clients": 1}
 
 
-async def test_grant_goes_with_all_that_belongs_to_it_at_its_absolute_end(
-    store: SqlStore, database: OpenDatabase
-) -> None:
+async def test_grant_goes_with_all_that_belongs_to_it_at_its_absolute_end(store: Store, database: OpenDatabase) -> None:
     ends = NOW + timedelta(hours=1)
-    await store.put_client(make_client())
+    await store.clients.put(make_client())
     await add_code(store, "1", named_code("1", replace(make_grant(expires_at=ends), grant_id=GrantId("grant_1"))))
     await redeem(store, "ac_1", fresh="rt_1")
-    assert await store.sweep(ends, LIMIT) == 0
-    await store.sweep(ends + MICROSECOND, LIMIT)
+    assert await store.upkeep.sweep(ends, LIMIT) == 0
+    await store.upkeep.sweep(ends + MICROSECOND, LIMIT)
     assert await rows_of(database) == {"clients": 1, "authorization_requests": 1}
 
 
-async def test_revoked_grant_goes_after_a_day(store: SqlStore) -> None:
+async def test_revoked_grant_goes_after_a_day(store: Store) -> None:
     await add_refresh_token(store)
     revocation = Revocation(RevocationKind.GRANT, "grant_1", NOW, NOW + timedelta(days=9))
-    await store.revoke_grant(GrantId("grant_1"), revocation)
-    assert await store.sweep(NOW + DAY, LIMIT) == 0
-    assert await store.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
-    assert await store.grant(GrantId("grant_1")) is None
-    assert await store.grant_of_refresh_token(digest("rt_1")) is None
+    await store.grants.revoke(GrantId("grant_1"), revocation)
+    assert await store.upkeep.sweep(NOW + DAY, LIMIT) == 0
+    assert await store.upkeep.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
+    assert await store.grants.get(GrantId("grant_1")) is None
+    assert await store.grants.of_refresh_token(digest("rt_1")) is None
 
 
-async def test_signing_keys_and_users_are_never_swept(store: SqlStore) -> None:
+async def test_signing_keys_and_users_are_never_swept(store: Store) -> None:
     key = StoredSigningKey(1, "kid", "ES256", "{}", b"sealed", NOW, NOW)
-    await store.add_signing_key(key)
+    await store.signing_keys.add(key)
     assert await sweep_all(store, NOW + timedelta(days=10_000)) == 0
-    assert await store.signing_keys() == [key]
+    assert await store.signing_keys.all() == [key]
 
 
 # -- clients, which D-19 is about
 
 
-async def test_registration_that_was_never_used_expires(store: SqlStore) -> None:
-    await store.put_client(unused("never_used"))
-    await store.put_client(unused("later", NOW + DAY + MICROSECOND))
-    await store.put_client(unused("in_use", None))
-    assert await store.sweep(NOW + DAY, LIMIT) == 0
-    assert await store.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
-    found = [await store.client(ClientId(name)) is not None for name in ("never_used", "later", "in_use")]
+async def test_registration_that_was_never_used_expires(store: Store) -> None:
+    await store.clients.put(unused("never_used"))
+    await store.clients.put(unused("later", NOW + DAY + MICROSECOND))
+    await store.clients.put(unused("in_use", None))
+    assert await store.upkeep.sweep(NOW + DAY, LIMIT) == 0
+    assert await store.upkeep.sweep(NOW + DAY + MICROSECOND, LIMIT) == 1
+    found = [await store.clients.get(ClientId(name)) is not None for name in ("never_used", "later", "in_use")]
     assert found == [False, True, True]
 
 
-async def test_client_of_the_operator_never_expires(store: SqlStore) -> None:
+async def test_client_of_the_operator_never_expires(store: Store) -> None:
     ours = replace(unused("ours"), registration=Registration.PREREGISTERED)
-    await store.put_client(ours)
-    await store.sweep(NOW + timedelta(days=10_000), LIMIT)
-    assert await store.client(ours.client_id) == ours
+    await store.clients.put(ours)
+    await store.upkeep.sweep(NOW + timedelta(days=10_000), LIMIT)
+    assert await store.clients.get(ours.client_id) == ours
 
 
-async def test_client_of_the_operator_stays_after_its_last_grant(store: SqlStore) -> None:
+async def test_client_of_the_operator_stays_after_its_last_grant(store: Store) -> None:
     ours = make_client(registration=Registration.PREREGISTERED)
-    await store.put_client(ours)
+    await store.clients.put(ours)
     await add_code(store)
     await sweep_all(store, NOW + timedelta(days=10_000))
-    assert await store.grant(GrantId("grant_1")) is None
-    assert await store.client(CLIENT) == ours
+    assert await store.grants.get(GrantId("grant_1")) is None
+    assert await store.clients.get(CLIENT) == ours
 
 
-async def test_client_with_a_live_grant_is_never_deleted(store: SqlStore) -> None:
+async def test_client_with_a_live_grant_is_never_deleted(store: Store) -> None:
     token = await add_refresh_token(store)
-    await store.put_client(unused(CLIENT, NOW - DAY))  # even if it is said to have expired
+    await store.clients.put(unused(CLIENT, NOW - DAY))  # even if it is said to have expired
     await sweep_all(store, NOW + DAY)
-    assert await store.client(CLIENT) is not None
+    assert await store.clients.get(CLIENT) is not None
     assert issued(await refresh(store, token, fresh="rt_next", now=NOW + DAY)) == "rt_next"
 
 
-async def test_client_may_come_back_for_thirty_days_after_its_last_grant(store: SqlStore) -> None:
+async def test_client_may_come_back_for_thirty_days_after_its_last_grant(store: Store) -> None:
     await add_refresh_token(store)
     ended = NOW + SETTINGS.refresh_token_lifetime + MICROSECOND
-    await store.sweep(ended, LIMIT)
-    assert await store.client(CLIENT) == unused(CLIENT, ended + timedelta(days=30))
+    await store.upkeep.sweep(ended, LIMIT)
+    assert await store.clients.get(CLIENT) == unused(CLIENT, ended + timedelta(days=30))
     await sweep_all(store, ended + timedelta(days=30))
-    assert await store.client(CLIENT) is not None
+    assert await store.clients.get(CLIENT) is not None
     assert await sweep_all(store, ended + timedelta(days=30) + MICROSECOND) == 1
-    assert await store.client(CLIENT) is None
+    assert await store.clients.get(CLIENT) is None
 
 
-async def test_client_that_has_another_grant_does_not_begin_to_expire(store: SqlStore) -> None:
+async def test_client_that_has_another_grant_does_not_begin_to_expire(store: Store) -> None:
     await add_refresh_token(store, "1")
     await add_refresh_token(store, "2")
-    await store.revoke_grant(GrantId("grant_1"), Revocation(RevocationKind.GRANT, "grant_1", NOW, NOW))
+    await store.grants.revoke(GrantId("grant_1"), Revocation(RevocationKind.GRANT, "grant_1", NOW, NOW))
     await sweep_all(store, NOW + DAY + MICROSECOND)
-    assert await store.grant(GrantId("grant_1")) is None
-    assert await store.client(CLIENT) == make_client()
+    assert await store.grants.get(GrantId("grant_1")) is None
+    assert await store.clients.get(CLIENT) == make_client()
 
 
-async def test_requests_of_a_client_go_with_it(store: SqlStore, database: OpenDatabase) -> None:
-    await store.put_client(unused(CLIENT, NOW))
-    await store.add_authorization_request(make_request())
-    await store.sweep(NOW + MICROSECOND, LIMIT)
+async def test_requests_of_a_client_go_with_it(store: Store, database: OpenDatabase) -> None:
+    await store.clients.put(unused(CLIENT, NOW))
+    await store.requests.add(make_request())
+    await store.upkeep.sweep(NOW + MICROSECOND, LIMIT)
     assert await rows_of(database) == {}
 
 
@@ -250,21 +247,21 @@ def make_step(flow_id: str) -> FlowStep:
     return FlowStep(flow_id, NOW, Step.CHALLENGED, None, None, None, None, "/mcp", digest("here"), "r-1", None)
 
 
-async def put_many(store: SqlStore, count: int) -> None:
+async def put_many(store: Store, count: int) -> None:
     """So many of each kind, all long gone 100 days from now."""
     names = [str(number) for number in range(count)]
     for code in await add_codes(store, *names):
         await redeem(store, code, fresh=code.replace("ac_", "rt_"))
     for name in names:
-        await store.add_sign_in_session(make_session(name, NOW))
-        await store.add_revocation(make_revocation(name, NOW))
-        await store.put_client(unused(f"unused_{name}"))
-        await store.add_pushed_request(PushedRequest(digest(name), CLIENT, "scope=a", NOW))
-        await store.add_flow_steps([make_step(name)])
-        await store.count_attempts([digest(name)], NOW, timedelta(minutes=10))
+        await store.people.add_session(make_session(name, NOW))
+        await store.revocations.add(make_revocation(name, NOW))
+        await store.clients.put(unused(f"unused_{name}"))
+        await store.requests.push(PushedRequest(digest(name), CLIENT, "scope=a", NOW))
+        await store.flow_history.add([make_step(name)])
+        await store.attempts.count([digest(name)], NOW, timedelta(minutes=10))
 
 
-async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, database: OpenDatabase) -> None:
+async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: Store, database: OpenDatabase) -> None:
     await put_many(store, 7)
     before = await rows_of(database)
     assert before == {
@@ -279,7 +276,7 @@ async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, dat
         "revocations": 7,
         "sign_in_sessions": 7,
     }
-    await store.sweep(NOW + timedelta(days=100), 3)
+    await store.upkeep.sweep(NOW + timedelta(days=100), 3)
     after = await rows_of(database)
     kinds = (
         "authorization_requests",
@@ -296,11 +293,11 @@ async def test_sweep_takes_so_many_of_each_kind_and_no_more(store: SqlStore, dat
     assert await rows_of(database) == {"clients": 1}  # the one that was in use until now
 
 
-async def test_two_nodes_sweep_at_once(store: SqlStore, other_store: SqlStore, database: OpenDatabase) -> None:
+async def test_two_nodes_sweep_at_once(store: Store, other_store: Store, database: OpenDatabase) -> None:
     await put_many(store, 40)
     now = NOW + timedelta(days=100)
 
-    async def sweep_as_a_node_does(node: SqlStore) -> None:
+    async def sweep_as_a_node_does(node: Store) -> None:
         """One that meets the other in a deadlock tries again (servers.background)."""
         for _ in range(3):
             with contextlib.suppress(StoreUnavailable):
@@ -310,10 +307,10 @@ async def test_two_nodes_sweep_at_once(store: SqlStore, other_store: SqlStore, d
     assert await rows_of(database) == {"clients": 1}
 
 
-async def test_sweep_reads_no_table_from_end_to_end(database: OpenDatabase, store: SqlStore) -> None:
+async def test_sweep_reads_no_table_from_end_to_end(database: OpenDatabase, store: Store) -> None:
     await put_many(store, 8)
     for name in ("grant_0", "grant_1", "grant_2"):
-        await store.revoke_grant(GrantId(name), Revocation(RevocationKind.GRANT, name, NOW, NOW))
+        await store.grants.revoke(GrantId(name), Revocation(RevocationKind.GRANT, name, NOW, NOW))
     plans: list[tuple[str, str]] = []
     for step in sweeping.STEPS:
         plans += await database.write(partial(plans_of, step=step))
@@ -374,15 +371,15 @@ async def test_every_reference_has_an_index_so_that_a_deletion_finds_what_belong
 async def test_client_that_comes_into_use_while_the_sweep_waits_for_it_stays(postgresql_url: str) -> None:
     database = await open_database(postgresql_url)
     store = store_on(database)
-    await store.put_client(unused(CLIENT, NOW))
+    await store.clients.put(unused(CLIENT, NOW))
     use = "UPDATE clients SET expires_at = NULL"
     grant = "INSERT INTO grants VALUES ('grant_1', 'subject_1', 'client_1', 'r', 's', 0, 'aal1', 0, 9000000000000000)"
     async with watching(postgresql_url) as watcher, watcher.holding(use, grant) as consent:
-        sweeping_ = asyncio.ensure_future(store.sweep(NOW + DAY, LIMIT))
+        sweeping_ = asyncio.ensure_future(store.upkeep.sweep(NOW + DAY, LIMIT))
         await watcher.until_some(WAITING_FOR_A_LOCK)
         await consent.execute("COMMIT")
         assert await sweeping_ == 0
-    assert await store.client(CLIENT) == make_client()
+    assert await store.clients.get(CLIENT) == make_client()
     await database.close()
 
 
@@ -390,12 +387,12 @@ async def test_attempts_that_begin_anew_while_the_sweep_waits_for_them_are_count
     database = await open_database(postgresql_url)
     store = store_on(database)
     window = timedelta(minutes=10)
-    await store.count_attempts([digest("ada")], NOW - DAY, window)
+    await store.attempts.count([digest("ada")], NOW - DAY, window)
     begin_anew = f"UPDATE attempts SET count = 5, expires_at = {to_micros(NOW + window)}"  # noqa: S608
     async with watching(postgresql_url) as watcher, watcher.holding(begin_anew) as other_node:
-        sweeping_ = asyncio.ensure_future(store.sweep(NOW, LIMIT))
+        sweeping_ = asyncio.ensure_future(store.upkeep.sweep(NOW, LIMIT))
         await watcher.until_some(WAITING_FOR_A_LOCK)
         await other_node.execute("COMMIT")
         assert await sweeping_ == 0
-    assert [each.count for each in await store.count_attempts([digest("ada")], NOW, window)] == [6]
+    assert [each.count for each in await store.attempts.count([digest("ada")], NOW, window)] == [6]
     await database.close()

@@ -43,14 +43,14 @@ def named_code(name: str = "1", grant: Grant | None = None) -> AuthorizationCode
 async def add_code(store: Store, name: str = "1", code: AuthorizationCode | None = None) -> str:
     """Somebody agreed. → the plain code."""
     request = make_request(name)
-    await store.add_authorization_request(request)
-    assert await store.answer_authorization_request(request.digest, b"sealed", code or named_code(name), NOW)
+    await store.requests.add(request)
+    assert await store.requests.answer(request.digest, b"sealed", code or named_code(name), NOW)
     return f"ac_{name}"
 
 
 async def add_codes(store: Store, *names: str) -> list[str]:
     """The same for many, of one client that is registered first. → the plain codes."""
-    await store.put_client(make_client())
+    await store.clients.put(make_client())
     return list(await asyncio.gather(*(add_code(store, name) for name in names)))
 
 
@@ -76,7 +76,7 @@ async def redeem(
         assert client is not None
         return authorization_code.decide(asked, client, stored, refresh_token=fresh, settings=SETTINGS, now=now)
 
-    return await store.redeem_code(client_id, code, decide, now)
+    return await store.grants.redeem_code(client_id, code, decide, now)
 
 
 async def refresh(
@@ -88,7 +88,7 @@ async def refresh(
         assert client is not None
         return refresh_token.decide(asked, client, presented, stored, successor=fresh, settings=SETTINGS, now=now)
 
-    return await store.refresh(client_id, token, decide, now)
+    return await store.grants.refresh(client_id, token, decide, now)
 
 
 async def stored_refresh_token(store: Store, plain: str) -> RefreshToken | None:
@@ -99,7 +99,7 @@ async def stored_refresh_token(store: Store, plain: str) -> RefreshToken | None:
         shown.append(stored)
         return Refuse(invalid_grant("Only looking.", "looked"))
 
-    await store.refresh(CLIENT, plain, look, NOW)
+    await store.grants.refresh(CLIENT, plain, look, NOW)
     return shown[-1]
 
 

@@ -70,5 +70,5 @@ def test_visits_leave_no_registration_behind(gateway: Gateway) -> None:
 
 
 def _dynamic_clients(gateway: Gateway) -> set[str]:
-    found = gateway.store(lambda store: store.clients(1000))
+    found = gateway.store(lambda store: store.clients.newest(1000))
     return {client.client_id for client in found if client.registration is Registration.DYNAMIC}

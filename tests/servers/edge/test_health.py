@@ -29,9 +29,9 @@ class Node:
 async def node(database_url: str, clock: SettableClock) -> AsyncIterator[Node]:
     database = await open_database(database_url)
     store = store_on(database)
-    ring = KeyRing(store, KeyEncryption(("a-root-secret",), os.urandom), timedelta(minutes=30))
+    ring = KeyRing(store.signing_keys, KeyEncryption(("a-root-secret",), os.urandom), timedelta(minutes=30))
     async with httpx.AsyncClient() as outbound:
-        probe = StatusProbe(store, ring, SupabaseClient("http://127.0.0.1:9", "key", outbound), clock)
+        probe = StatusProbe(store.upkeep, ring, SupabaseClient("http://127.0.0.1:9", "key", outbound), clock)
         transport = httpx.ASGITransport(Starlette(routes=health_routes(probe)))
         async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
             yield Node(ring, http)

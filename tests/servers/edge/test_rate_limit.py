@@ -166,7 +166,7 @@ class Board:
         self.counts: dict[Digest, int] = {}
         self.writes = 0
 
-    async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+    async def add(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
         del until
         self.writes += 1
         for key, count in counts.items():
@@ -224,8 +224,8 @@ async def test_quiet_clients_cost_nothing(clock: SettableClock) -> None:
 
 async def test_window_that_ends_during_the_exchange_is_over(others: list[RateLimiter], clock: SettableClock) -> None:
     class Slow(Board):
-        async def add_attempts(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
-            totals = await super().add_attempts(counts, until)
+        async def add(self, counts: Mapping[Digest, int], until: datetime) -> Mapping[Digest, int]:
+            totals = await super().add(counts, until)
             clock.advance(minutes=2)
             admitted(others[0], 1)
             return totals
@@ -239,9 +239,9 @@ async def test_counts_of_nodes_add_up_in_the_database(database_url: str, clock: 
     database = await open_database(database_url)
     store, until = store_on(database), clock() + timedelta(minutes=1)
     ours, theirs = digest("a"), digest("b")
-    assert await store.add_attempts({ours: 3, theirs: 0}, until) == {ours: 3, theirs: 0}
-    assert await store.add_attempts({ours: 2}, until) == {ours: 5}
-    both = await asyncio.gather(*(store.add_attempts({ours: 1, theirs: 1}, until) for _ in range(10)))
+    assert await store.attempts.add({ours: 3, theirs: 0}, until) == {ours: 3, theirs: 0}
+    assert await store.attempts.add({ours: 2}, until) == {ours: 5}
+    both = await asyncio.gather(*(store.attempts.add({ours: 1, theirs: 1}, until) for _ in range(10)))
     assert max(each[ours] for each in both) == 15
-    assert await store.sweep(until + timedelta(seconds=1), 10) == 2
+    assert await store.upkeep.sweep(until + timedelta(seconds=1), 10) == 2
     await database.close()

@@ -1,4 +1,4 @@
-"""Who is signed in, and who somebody is to identity providers, in the Store: see there for what each promises."""
+"""The port People in SQL."""
 
 from datetime import datetime
 
@@ -8,26 +8,26 @@ from oauth.database.timestamps import to_micros
 from oauth.foundation.vocabulary import Digest, Subject
 from oauth.protocol.models import SignInSession
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import UPSERTS, SqlPart
+from oauth.stores.sql.base import UPSERTS, SqlPort
 from oauth.stores.sql.tables import linked_subjects, sign_in_sessions
 
 
-class PeopleInSql(SqlPart):
-    """Browsers that are signed in, and links to identity providers."""
+class SqlPeople(SqlPort):
+    """See People."""
 
-    async def add_sign_in_session(self, session: SignInSession) -> None:
+    async def add_session(self, session: SignInSession) -> None:
         await self._insert(sign_in_sessions, rows.sign_in_session_values(session))
 
-    async def sign_in_session(self, digest: Digest) -> SignInSession | None:
+    async def session(self, digest: Digest) -> SignInSession | None:
         row = await self._first(select(sign_in_sessions).where(sign_in_sessions.c.digest == digest))
         return None if row is None else rows.sign_in_session_of(row)
 
-    async def remove_sign_in_session(self, digest: Digest) -> None:
+    async def remove_session(self, digest: Digest) -> None:
         await self._database.write(
             lambda connection: connection.execute(delete(sign_in_sessions).where(sign_in_sessions.c.digest == digest))
         )
 
-    async def link_subject(self, issuer: str, issuer_subject: str, subject: Subject, now: datetime) -> None:
+    async def link(self, issuer: str, issuer_subject: str, subject: Subject, now: datetime) -> None:
         values = {
             "issuer": issuer,
             "issuer_subject": issuer_subject,
@@ -42,17 +42,17 @@ class PeopleInSql(SqlPart):
 
         await self._database.write(work)
 
-    async def unlink_subject(self, issuer: str, issuer_subject: str) -> bool:
+    async def unlink(self, issuer: str, issuer_subject: str) -> bool:
         gone = delete(linked_subjects).where(
             linked_subjects.c.issuer == issuer, linked_subjects.c.issuer_subject == issuer_subject
         )
         return await self._database.write(lambda connection: connection.execute(gone).rowcount == 1)
 
-    async def unlink_person(self, subject: Subject) -> None:
+    async def unlink_all(self, subject: Subject) -> None:
         gone = delete(linked_subjects).where(linked_subjects.c.subject == subject)
         await self._database.write(lambda connection: connection.execute(gone))
 
-    async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
+    async def linked(self, issuer: str, issuer_subject: str) -> Subject | None:
         row = await self._first(
             select(linked_subjects.c.subject).where(
                 linked_subjects.c.issuer == issuer, linked_subjects.c.issuer_subject == issuer_subject
