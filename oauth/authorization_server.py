@@ -15,17 +15,17 @@ from oauth.key_ring import KeyRing
 from oauth.pages import Pages
 from oauth.protocol.clients.known import KnownClients
 from oauth.protocol.dpop import Nonces
-from oauth.protocol.models import Revocation
 from oauth.protocol.resource_owners import ResourceOwners
 from oauth.protocol.resources import Resources
 from oauth.protocol.settings import Settings
 from oauth.remote.issuer_keys import IssuerKeys
+from oauth.revocation import Revoker
 from oauth.stores.ports import Store
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationServer:
-    """announce: tells this process of a revocation at once; the store tells the others (D-6). confirms: would this
+    """confirms: would this
     resource take this access token now, whoever presents it? Raises Outage when nobody can tell. issuer_keys: of each
     trusted issuer, by its name."""
 
@@ -43,7 +43,7 @@ class AuthorizationServer:
     known_clients: KnownClients
     key_ring: KeyRing
     pages: Pages
-    announce: Callable[[Revocation], None]
+    revoker: Revoker
     confirms: Callable[[str, ResourceIndicator], Awaitable[bool]]
     clock: Clock
     entropy: Entropy

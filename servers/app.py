@@ -184,7 +184,7 @@ async def _open_routes(
             known_clients=known,
             key_ring=key_ring,
             pages=Pages(),
-            announce=people.revocations.add,
+            revoker=people.revoker,
             confirms=verifiers.confirm,
             clock=clock,
             entropy=entropy,

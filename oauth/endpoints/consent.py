@@ -11,7 +11,6 @@ from oauth.endpoints.shared import pending_request
 from oauth.endpoints.shared.browser import current_session, end_session
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import message_page, page, redirect
-from oauth.endpoints.shared.revocation import revoke_grant
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import CODE_PREFIX, digest, seal_under, unseal_under
@@ -89,7 +88,7 @@ async def _answered_before(
     code = await server.store.grants.authorization_code(digest(standing)) if standing != _DENIED else None
     if decision == "deny":
         if code is not None:
-            await revoke_grant(code.grant, "consent_withdrawn", server)
+            await server.revoker.end_grant(code.grant, "consent_withdrawn")
             _note_answer("consent_withdrawn", pending, request, server)
         return redirect(_answer_url(pending, _DENIED, server))
     if code is None or code.redeemed_at is not None or now >= code.expires_at:

@@ -16,7 +16,6 @@ from oauth.endpoints.register import (
     unauthorized,
 )
 from oauth.endpoints.shared.responses import json_response
-from oauth.endpoints.shared.revocation import remove_client
 from oauth.foundation.credentials import digest
 from oauth.foundation.vocabulary import ClientId, ErrorCode
 from oauth.protocol.clients import registration as client_registration
@@ -71,7 +70,7 @@ async def remove(request: Request, server: AuthorizationServer) -> Response:
     client = await _managed(request, server)
     if isinstance(client, Response):
         return client
-    await remove_client(client, server)
+    await server.revoker.end_client(client.client_id, remove=True)
     log.info("registration_removed", client_id=client.client_id)
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 

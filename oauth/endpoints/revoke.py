@@ -7,7 +7,6 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import authenticated_client
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.endpoints.shared.revocation import revoke_access_token, revoke_grant
 from oauth.foundation.credentials import digest
 from oauth.foundation.vocabulary import ClientId
 from oauth.jose import jws
@@ -33,11 +32,11 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     grant = await server.store.grants.of_refresh_token(digest(token))
     if grant is not None:
         if grant.client_id == client.client_id:
-            await revoke_grant(grant, "revoked_by_client", server)
+            await server.revoker.end_grant(grant, "revoked_by_client")
         return json_response({})
     token_id = _token_id(token, client.client_id, server)
     if token_id is not None:
-        await revoke_access_token(token_id, server)
+        await server.revoker.end_access_token(token_id)
     return json_response({})
 
 

@@ -11,7 +11,6 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import browserless_grants
 from oauth.endpoints.shared import authenticated_client, dpop_proof
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.endpoints.shared.revocation import revoke_grant
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials, request_context
 from oauth.foundation.credentials import REFRESH_TOKEN_PREFIX
@@ -51,7 +50,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     decision = await _decide(asked, presented, jkt, request.scope, server, now)
     if isinstance(decision, Refuse):
         if decision.revoke is not None:
-            await revoke_grant(decision.revoke, decision.error.reason, server)
+            await server.revoker.end_grant(decision.revoke, decision.error.reason)
         return _refused(decision.error, request, server, presented)
     if decision.generation == 0:
         server.flows.note(

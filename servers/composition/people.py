@@ -24,6 +24,7 @@ from mcp_auth.verifier import SupabaseSessions
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import KeyEncryption
 from oauth.protocol.models import Revocation
+from oauth.revocation import Revoker
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import Store
 from servers.composition.background import Intervals, repeating
@@ -42,6 +43,7 @@ class People:
     users: UserStore
     standings: Standings
     revocations: Revocations
+    revoker: Revoker
     access_end: AccessEnd
     liveness: Liveness
     sessions: SupabaseSessions
@@ -74,8 +76,8 @@ async def open_people(
             revocations.add(news)  # which need the standings, which need to know how access ends
 
         held = HeldSessions(supabase, database, encryption, clock)
-        matters_for = settings.authorization_server().revocations_matter_for
-        access_end = StoredAccessEnd(store, held, announce, clock, matters_for)
+        revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
+        access_end = StoredAccessEnd(revoker, held)
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,
@@ -94,6 +96,7 @@ async def open_people(
             users,
             standings,
             revocations,
+            revoker,
             access_end,
             liveness,
             SupabaseSessions(supabase.issuer, keys, introspection, admission, settings.follow_sessions),

@@ -1,31 +1,23 @@
 """When somebody's access ends: grants, sign-in sessions and tokens, here at once and elsewhere within 5 s (D-6)."""
 
-from collections.abc import Callable, Collection
-from datetime import timedelta
+from collections.abc import Collection
 
 from mcp_auth.supabase.session_vault import HeldSessions
-from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import Subject
-from oauth.protocol.models import Revocation, RevocationKind
-from oauth.stores.ports import Store
+from oauth.protocol.models import RevocationKind
+from oauth.revocation import Revoker
 
 
 class StoredAccessEnd:
-    """See AccessEnd. announce: told of each revocation, for this process. matters_for: how long a revocation does."""
+    """See AccessEnd."""
 
     def __init__(
         self,
-        store: Store,
+        revoker: Revoker,
         held: HeldSessions,
-        announce: Callable[[Revocation], None],
-        clock: Clock,
-        matters_for: timedelta,
     ) -> None:
-        self._store = store
+        self._revoker = revoker
         self._held = held
-        self._announce = announce
-        self._clock = clock
-        self._matters_for = matters_for
 
     async def of_everything(self, subject: Subject) -> None:
         """See AccessEnd."""
@@ -37,16 +29,14 @@ class StoredAccessEnd:
 
     async def of_links(self, subject: Subject) -> None:
         """See AccessEnd."""
-        await self._store.people.unlink_all(subject)
+        await self._revoker.store.people.unlink_all(subject)
 
     async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """See AccessEnd."""
-        return await self._store.grants.subjects_with_access(subjects, self._clock())
+        revoker = self._revoker
+        return await revoker.store.grants.subjects_with_access(subjects, revoker.clock())
 
     async def _end(self, kind: RevocationKind, subject: Subject) -> None:
-        now = self._clock()
-        news = Revocation(kind, subject, now, now + self._matters_for)
-        await self._store.grants.revoke_subject(subject, news)
-        self._announce(news)
+        await self._revoker.end_subject(subject, kind)
         # Last: until then, whatever asks about the session finds out again.
         await self._held.forget(subject)
