@@ -55,4 +55,6 @@ OTHER_KEY = "The DPoP proof is by another key than the access token is bound to.
 REPLAYED = "The DPoP proof was used before."
 NONCE = "The DPoP proof has to carry the nonce that this answer brings."
 NOT_BOUND = Rejection("dpop_token_not_bound", "The access token is not bound to a key: send it with the Bearer scheme.")
+USER_INACTIVE = "user_inactive"
+SCOPE_INSUFFICIENT = Rejection("scope_insufficient", "The access token lacks scope for this resource.")
 NOT_PERMITTED = "The person may no longer use this resource."

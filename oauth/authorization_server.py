@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from oauth.client_registry.metadata_documents import ClientDocuments
 from oauth.client_registry.resource_servers import ResourceServers
 from oauth.client_registry.secrets import ClientSecrets
-from oauth.flow_history.recorder import Flows
+from oauth.flow_history.recorder import FlowRecorder
 from oauth.foundation.admission_queue import BoundedQueue
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import Entropy
@@ -38,7 +38,7 @@ class AuthorizationServer:
     resource_servers: ResourceServers
     registering: BoundedQueue
     dpop_nonces: Nonces
-    flows: Flows
+    flow_recorder: FlowRecorder
     issuer_keys: Mapping[str, IssuerKeys]
     known_clients: KnownClients
     key_ring: KeyRing

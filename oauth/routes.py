@@ -17,6 +17,7 @@ from oauth.endpoints.sign_in import password as sign_in
 from oauth.endpoints.sign_in import provider as sign_in_return
 from oauth.flow_history.events import Step
 from oauth.foundation.outages import RETRY_AFTER_SECONDS, Outage
+from oauth.foundation.request_context import context_of
 from oauth.pages import Message
 from oauth.protocol import server_metadata
 from oauth.protocol.errors import OAuthError, invalid_request, temporarily_unavailable
@@ -127,7 +128,9 @@ def _noted(error: OAuthError, request: Request, server: AuthorizationServer, sta
     """Where it is a step of a connection, it is told in its story."""
     step = _STEPS.get(request.url.path)
     if step is not None:
-        server.flows.note(request.scope, step, reason=error.reason, error=error.code, description=error.description)
+        server.flow_recorder.record(
+            context_of(request.scope), step, reason=error.reason, error=error.code, description=error.description
+        )
     return error_response(error, status=status)
 
 

@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
-from mcp_auth.mcp_guard import BearerGuard
+from mcp_auth.authentication import Authenticator
+from mcp_auth.mcp_guard import McpGuard
 from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.supabase.identifier_sync import Filling
@@ -24,7 +25,7 @@ from oauth.client_registry.metadata_documents import ClientDocuments
 from oauth.client_registry.resource_servers import ResourceServers
 from oauth.client_registry.secrets import ClientSecrets
 from oauth.database.database import check_revision
-from oauth.flow_history.recorder import Flows
+from oauth.flow_history.recorder import FlowRecorder
 from oauth.foundation.admission_queue import BoundedQueue
 from oauth.foundation.clock import Clock, system_clock
 from oauth.foundation.credentials import Entropy, KeyEncryption, derive
@@ -108,7 +109,7 @@ def create_app(
             when_started()
             yield
 
-    flows = Flows(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
+    flows = FlowRecorder(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
     limiter = RateLimiter(settings.requests_per_minute, clock) if settings.requests_per_minute else None
     application = Starlette(lifespan=lifespan, exception_handlers=lost(settings.public_url))
     # D-1, F-32: Starlette would answer a path with a slash too many with a 307 to whatever Host and the proxy's scheme
@@ -123,7 +124,7 @@ async def _open_routes(
     settings: GatewaySettings,
     resources: Resources,
     limiter: RateLimiter | None,
-    flows: Flows,
+    flows: FlowRecorder,
     network: Network,
     clock: Clock,
     entropy: Entropy,
@@ -179,7 +180,7 @@ async def _open_routes(
             resource_servers=ResourceServers(store.clients, clock),
             registering=BoundedQueue("a registration", at_once=1, most=64),
             dpop_nonces=nonces,
-            flows=flows,
+            flow_recorder=flows,
             issuer_keys=trusted_issuers.keys_of(issuing.trusted_issuers, network, clock),
             known_clients=known,
             key_ring=key_ring,
@@ -201,22 +202,18 @@ async def _open_routes(
             app = http_app(server, path)
             await stack.enter_async_context(app.lifespan(app))
             verify = verifiers.of(by_path[path].identifier).verify
-            mcp += mcp_routes(
-                path, BearerGuard(PostOnly(app, path), by_path[path], verify, possession, notes.turned_away)
-            )
+            authenticator = Authenticator(by_path[path], verify, possession, notes.turned_away)
+            mcp += mcp_routes(path, McpGuard(PostOnly(app, path), authenticator))
 
         api_resource = by_path[API_PATH]
         api_verifier = verifiers.of(api_resource.identifier)
         authentication = RestAuthentication(
-            api_resource,
-            api_verifier.verify,
-            possession,
+            Authenticator(api_resource, api_verifier.verify, possession, notes.turned_away),
             api_verifier.watch,
             people.users,
             KnownIds(people.users),
             Filling(people.introspection, people.users, clock),
             StreamTickets(database, clock, entropy),
-            notes.turned_away,
             intervals.open_streams,
             settings.service_keys,
         )

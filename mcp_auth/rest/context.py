@@ -4,11 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from mcp_auth.mcp_guard import Notice, Verify
+from mcp_auth.authentication import Authenticator
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.service_keys import NO_SERVICES, ServiceKeys
 from mcp_auth.supabase.identifier_sync import Filling
-from mcp_auth.tokens.possession import Possession
 from mcp_auth.users.id_cache import KnownIds
 from mcp_auth.users.store import UserStore
 from oauth.foundation.vocabulary import Subject
@@ -20,19 +19,23 @@ Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 
 @dataclass(frozen=True, slots=True)
 class RestAuthentication:
-    """The REST resource, its verifier's `verify` and `watch`, what checks proofs of possession, and the people.
+    """What the dependencies need.
 
-    notice: told of each request that is turned away. look_every: how often a stream asks whether its person still has
-    access. service_keys: of other services (SEED-52)."""
+    authenticator: of the REST resource.
+    watch: asks again and again whether a person still has access, for streams.
+    look_every: how often a stream asks.
+    service_keys: of other services."""
 
-    resource: Resource
-    verify: Verify
-    possession: Possession
+    authenticator: Authenticator
     watch: Watch
     users: UserStore
     known_ids: KnownIds
     filling: Filling
     tickets: StreamTickets
-    notice: Notice
     look_every: timedelta
     service_keys: ServiceKeys = NO_SERVICES
+
+    @property
+    def resource(self) -> Resource:
+        """The REST resource."""
+        return self.authenticator.resource

@@ -6,17 +6,16 @@ import structlog
 from starlette.requests import HTTPConnection, Request
 
 from mcp_auth import challenge, rejection, service_keys
+from mcp_auth.authentication import Credentials, Denial, Unusable, read_credentials
 from mcp_auth.principal import Principal, TokenKind
-from mcp_auth.rejection import Rejection, failure_of
+from mcp_auth.rejection import USER_INACTIVE
 from mcp_auth.rest.context import RestAuthentication
-from mcp_auth.rest.errors import ApiError, of_outage
+from mcp_auth.rest.errors import UNAVAILABLE, ApiError, of_outage
 from mcp_auth.rest.openapi import with_api_key, with_bearer_token
 from mcp_auth.users.models import User
-from oauth.foundation import request_context
-from oauth.foundation.outages import Outage
+from oauth.foundation.outages import Outage, ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import AAL2, Role, Subject
-from oauth.protocol import dpop
-from oauth.protocol.resources import Resource, covers
+from oauth.protocol.resources import Resource
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ class UserSnapshot:
 async def get_current_principal(request: Request) -> Principal:
     """What the token proves. ApiError 401 without a good token, 403 without the scope or for somebody who is not
     active, 503 when nobody can tell (SEED-7)."""
-    return await authenticate(request, bearer_token(request))
+    return await authenticate(request, presented_token(request))
 
 
 @with_bearer_token
@@ -50,7 +49,7 @@ async def get_current_person(request: Request) -> Principal:
 @with_bearer_token
 async def get_current_user(request: Request) -> User:
     """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
-    return await user_of(request, bearer_token(request))
+    return await user_of(request, presented_token(request))
 
 
 @with_bearer_token
@@ -136,93 +135,42 @@ def authentication_of(connection: HTTPConnection) -> RestAuthentication:
     return authentication
 
 
-def bearer_token(connection: HTTPConnection) -> str:
-    """The token of the one Authorization header (RFC 6750 §2.1, RFC 9449 §7.1)."""
-    sent = connection.headers.getlist("authorization")
-    if not sent:
-        raise _unauthenticated(connection, "AUTH_HEADER_MISSING", "An Authorization header is required.")
-    scheme, _, rest = sent[0].partition(" ")
-    if len(sent) > 1 or not scheme:
-        raise _unauthenticated(connection, "INVALID_AUTH_HEADER", "There must be one Authorization header.")
-    if scheme.lower() not in {"bearer", "dpop"}:
-        raise _unauthenticated(connection, "INVALID_AUTH_SCHEME", "The Authorization header must use Bearer.")
-    token = rest.strip()
-    if not token or " " in token:
-        message = "The Authorization header must be: Bearer, a space, a token."
-        raise _unauthenticated(connection, "INVALID_AUTH_HEADER", message)
-    return token
+def presented_token(connection: HTTPConnection) -> Credentials | Unusable:
+    """What the Authorization header presents."""
+    presented = read_credentials(connection.scope["headers"])
+    is_split = isinstance(presented, Credentials) and " " in presented.token
+    return Unusable.MALFORMED if is_split else presented
 
 
-def _unauthenticated(connection: HTTPConnection, code: str, message: str) -> ApiError:
-    authentication = authentication_of(connection)
-    authentication.notice(connection.scope, authentication.resource, None)
-    header = challenge.unauthenticated(authentication.resource)
-    return ApiError(401, code, message, {"WWW-Authenticate": header})
-
-
-async def authenticate(connection: HTTPConnection, token: str) -> Principal:
+async def authenticate(connection: HTTPConnection, presented: Credentials | Unusable) -> Principal:
     """See get_current_principal."""
-    authentication = authentication_of(connection)
-    resource = authentication.resource
-    try:
-        principal = await authentication.verify(token)
-    except Outage as outage:
-        log.warning("outage", path=connection.url.path, failure=failure_of(outage), cause=str(outage))
-        unavailable = of_outage(outage)
-        authentication.notice(connection.scope, resource, Rejection(outage.reason, unavailable.message))
-        raise unavailable from outage
-    proofs = _proofs(connection)
-    if not isinstance(principal, Rejection) and (proofs is not None or principal.jkt is not None):
-        method = connection.scope.get("method", "GET")  # a WebSocket begins with one
-        wrong = authentication.possession.check(principal, token, proofs, method, connection.url.path)
-        principal = principal if wrong is None else wrong.of_grant(principal.grant_id)
-    if isinstance(principal, Rejection):
-        log.info("token_rejected", resource=resource.path, reason=principal.reason, failure=principal.failure)
-        authentication.notice(connection.scope, resource, principal)
-        if principal.reason == "user_inactive":
-            # The token is good: signing in again would not help.
-            raise _inactive()
-        if principal == rejection.SECOND_FACTOR:
-            raise _second_factor_required(resource)
-        raise (
-            invalid_token(resource, principal.description)
-            if proofs is None
-            else _proof_refused(authentication, principal)
-        )
-    if not covers(principal.scopes, resource.baseline):
-        message = "The access token lacks scope for the API."
-        too_little = Rejection("scope_insufficient", message, grant_id=principal.grant_id)
-        authentication.notice(connection.scope, resource, too_little)
-        header = challenge.insufficient_scope(resource, resource.baseline, message)
-        raise ApiError(403, "INSUFFICIENT_SCOPE", message, {"WWW-Authenticate": header})
-    request_context.prove(connection.scope, request_context.name(principal.subject, principal.client_id))
-    return principal
+    outcome = await authentication_of(connection).authenticator.authenticate(connection.scope, presented)
+    if isinstance(outcome, Denial):
+        raise _spell(outcome)
+    return outcome
 
 
-def _proofs(connection: HTTPConnection) -> list[str] | None:
-    """The DPoP headers, of a token that came with that scheme."""
-    scheme = connection.headers.get("authorization", "").partition(" ")[0]
-    return connection.headers.getlist(dpop.HEADER) if scheme.lower() == "dpop" else None
+def _spell(denial: Denial) -> ApiError:
+    """A denial with the codes of the REST API."""
+    if denial.reason == USER_INACTIVE:
+        # The token is good: signing in again would not help.
+        return _inactive()
+    code = _CODES.get(denial.reason) or _STATUS_CODES[denial.status]
+    headers: dict[str, str] = {}
+    for name, value in denial.headers:
+        # RFC 9110 §5.3: one line for both challenges; a client that knows only Bearer reads the first.
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return ApiError(denial.status, code, _MESSAGES.get(denial.reason, denial.description), headers)
 
 
-def _proof_refused(authentication: RestAuthentication, refused: Rejection) -> ApiError:
-    # One header line has both challenges: a client that knows only Bearer reads the first.
-    challenges = (
-        f"{challenge.invalid_token(authentication.resource, refused.description)}, {challenge.possession(refused)}"
-    )
-    nonce = authentication.possession.nonce()
-    headers = {"WWW-Authenticate": challenges, **({} if nonce is None else {"DPoP-Nonce": nonce})}
-    return ApiError(401, "TOKEN_INVALID", refused.description, headers)
-
-
-async def user_of(connection: HTTPConnection, token: str) -> User:
+async def user_of(connection: HTTPConnection, presented: Credentials | Unusable) -> User:
     """See get_current_user."""
-    principal = await authenticate(connection, token)
+    principal = await authenticate(connection, presented)
     if principal.is_machine:
         raise _person_required()
     user = await row_of(connection, principal.subject)
-    if principal.kind is TokenKind.SUPABASE:
-        user = await authentication_of(connection).filling.fill(user, token)
+    if principal.kind is TokenKind.SUPABASE and isinstance(presented, Credentials):
+        user = await authentication_of(connection).filling.fill(user, presented.token)
     return user
 
 
@@ -273,6 +221,24 @@ def _no_account(resource: Resource) -> ApiError:
 
 def _person_required() -> ApiError:
     return ApiError(403, "PERSON_REQUIRED", "This is for people: a client that acts for itself has no account.")
+
+
+_CODES = {
+    Unusable.MISSING: "AUTH_HEADER_MISSING",
+    Unusable.MALFORMED: "INVALID_AUTH_HEADER",
+    Unusable.SCHEME: "INVALID_AUTH_SCHEME",
+    rejection.SECOND_FACTOR.reason: "AAL2_REQUIRED",
+    rejection.SCOPE_INSUFFICIENT.reason: "INSUFFICIENT_SCOPE",
+    StoreUnavailable.reason: "AUTH_DB_UNAVAILABLE",
+}
+_MESSAGES = {
+    Unusable.MISSING: "An Authorization header is required.",
+    Unusable.MALFORMED: "There must be one Authorization header: Bearer, a space, a token.",
+    Unusable.SCHEME: "The Authorization header must use Bearer.",
+    StoreUnavailable.reason: UNAVAILABLE,
+    ProviderUnavailable.reason: UNAVAILABLE,
+}
+_STATUS_CODES = {401: "TOKEN_INVALID", 503: "AUTH_PROVIDER_UNREACHABLE"}
 
 
 def _inactive() -> ApiError:

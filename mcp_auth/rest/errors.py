@@ -13,8 +13,10 @@ from starlette.responses import JSONResponse
 
 from mcp_auth.rest.context import RestAuthentication
 from oauth.foundation.outages import RETRY_AFTER_SECONDS, Outage, StoreUnavailable
+from oauth.foundation.request_context import context_of
 
 _UNPROCESSABLE = 422
+UNAVAILABLE = "The request cannot be authenticated right now. Repeat it in a few seconds."
 
 
 class ApiError(Exception):
@@ -39,8 +41,7 @@ class ApiError(Exception):
 def of_outage(outage: Outage) -> ApiError:
     """Trouble that is nobody's fault (D-16, SEED-7)."""
     code = "AUTH_DB_UNAVAILABLE" if isinstance(outage, StoreUnavailable) else "AUTH_PROVIDER_UNREACHABLE"
-    message = "The request cannot be authenticated right now. Repeat it in a few seconds."
-    return ApiError(503, code, message, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return ApiError(503, code, UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def api_error_response(_: Request, error: Exception) -> JSONResponse:
@@ -66,9 +67,9 @@ async def api_error_response(_: Request, error: Exception) -> JSONResponse:
 
 async def broken_response(request: Request, _: Exception) -> JSONResponse:
     """The handler for what nobody foresaw. Starlette raises the error again, so that it is logged where all are."""
-    request_id = request.scope.get("request_id")
+    request_id = context_of(request.scope).request_id
     told = "Something went wrong here."
-    if request_id is not None:
+    if request_id:
         told += f" Tell the people who run this service the request id {request_id}."
     return await api_error_response(request, ApiError(500, "INTERNAL_SERVER_ERROR", told))
 

@@ -4,11 +4,12 @@ Every read and write takes a connection of the pool for itself and gives it back
 
 from starlette.requests import HTTPConnection, Request
 
+from mcp_auth.authentication import Credentials
 from mcp_auth.rest.dependencies import (
     authentication_of,
-    bearer_token,
     check_active,
     invalid_token,
+    presented_token,
     row_of,
     user_of,
 )
@@ -37,12 +38,12 @@ async def stream_user(connection: HTTPConnection, *, takes_access_token: bool) -
     """The active user whom the query or the header proves. Raises ApiError."""
     given = connection.query_params.getlist("token")
     if not given:
-        return check_active(await user_of(connection, bearer_token(connection)))
+        return check_active(await user_of(connection, presented_token(connection)))
     authentication = authentication_of(connection)
     if len(given) > 1:
         raise invalid_token(authentication.resource, "There must be one token.")
     if takes_access_token and not given[0].startswith(PREFIX):
-        return check_active(await user_of(connection, given[0]))
+        return check_active(await user_of(connection, Credentials(given[0])))
     try:
         subject = await authentication.tickets.redeem(given[0], connection.scope["path"])
     except Outage as outage:

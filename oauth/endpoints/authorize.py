@@ -12,6 +12,7 @@ from oauth.endpoints.shared.throttle import Wait
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import digest
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import ClientId
 from oauth.pages import Message
 from oauth.protocol import authorization_request, parameters, pushed_request, redirect_uri
@@ -36,7 +37,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     client = await _client(params.get("client_id", ""), request, server)
     if isinstance(client, Response):
         return client
-    request.scope["flow_client_id"] = client.client_id
+    context_of(request.scope).flow_client_id = client.client_id
     if client.disabled_at is not None:
         return pending_request.switched_off(client, request, server)
     pushed = await _pushed(params, client, request, server) if "request_uri" in params else None
@@ -58,8 +59,8 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
         return _refused(asked, client, target, request, server, signed_in=session is not None)
 
     resource = asked.resource
-    flow_id = server.flows.note(
-        request.scope, Step.AUTHORIZATION_REQUESTED, client_id=client.client_id, resource=resource.path
+    flow_id = server.flow_recorder.record(
+        context_of(request.scope), Step.AUTHORIZATION_REQUESTED, client_id=client.client_id, resource=resource.path
     )
     handle = credentials.new_secret("ar_", server.entropy)
     secret = browser_secret(request, server) or credentials.new_secret("br_", server.entropy)
@@ -97,7 +98,7 @@ async def _pushed(
     found = await server.store.requests.pushed(digest(secret), client.client_id, server.clock())
     if found is None:
         return _spent(client, request, server)
-    request.scope["flow_id"] = found.flow_id
+    context_of(request.scope).flow_id = found.flow_id
     return found
 
 
@@ -152,8 +153,8 @@ def _refused(
 ) -> Response:
     """OAuth 2.1 §7.12.2: strangers who registered themselves cannot make us redirect before somebody signed in."""
     log.info("authorization_refused", error=error.code, reason=error.reason, client_id=client.client_id)
-    server.flows.note(
-        request.scope,
+    server.flow_recorder.record(
+        context_of(request.scope),
         Step.AUTHORIZATION_REQUESTED,
         client_id=client.client_id,
         reason=error.reason,

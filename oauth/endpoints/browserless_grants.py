@@ -5,12 +5,11 @@ jkt: thumbprint of the key that the client has proven to hold."""
 from dataclasses import replace
 from datetime import datetime
 
-from starlette.types import Scope
-
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
+from oauth.foundation.request_context import RequestContext
 from oauth.foundation.vocabulary import GrantId, Subject
 from oauth.jose import jws
 from oauth.protocol import dpop, identity_assertion
@@ -30,7 +29,7 @@ async def for_itself(
     asked: ClientCredentialsRequest,
     presented: PresentedClient,
     jkt: str | None,
-    scope: Scope,
+    context: RequestContext,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
@@ -46,14 +45,14 @@ async def for_itself(
         now=now,
         lifetime=server.settings.access_token_lifetime,
     )
-    return Refuse(grant) if isinstance(grant, OAuthError) else await _kept(grant, scope, server)
+    return Refuse(grant) if isinstance(grant, OAuthError) else await _kept(grant, context, server)
 
 
 async def with_assertion(
     asked: IdentityAssertionRequest,
     presented: PresentedClient,
     jkt: str | None,
-    scope: Scope,
+    context: RequestContext,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
@@ -87,7 +86,7 @@ async def with_assertion(
         now=now,
         lifetime=server.settings.access_token_lifetime,
     )
-    return await _kept(grant, scope, server)
+    return await _kept(grant, context, server)
 
 
 async def _client(presented: PresentedClient, jkt: str | None, server: AuthorizationServer) -> Client | OAuthError:
@@ -125,8 +124,8 @@ async def _check_person(subject: Subject, resource: Resource, server: Authorizat
     return None
 
 
-async def _kept(new: Grant, scope: Scope, server: AuthorizationServer) -> Issue | Refuse:
-    grant = replace(new, flow_id=server.flows.flow_of(scope, Step.TOKEN_ISSUED, new.client_id))
+async def _kept(new: Grant, context: RequestContext, server: AuthorizationServer) -> Issue | Refuse:
+    grant = replace(new, flow_id=server.flow_recorder.flow_of(context, Step.TOKEN_ISSUED, new.client_id))
     if not await server.store.grants.add(grant):
         return Refuse(invalid_client("The client has been switched off here.", reason="client_disabled"))
     return Issue(grant, grant.scope, 0, None)

@@ -14,6 +14,7 @@ from oauth.endpoints.shared.responses import message_page, page, redirect
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import CODE_PREFIX, digest, seal_under, unseal_under
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
 from oauth.pages import Message
 from oauth.protocol import redirect_uri
@@ -97,8 +98,8 @@ async def _answered_before(
 
 
 def _note_answer(reason: str | None, pending: Pending, request: Request, server: AuthorizationServer) -> None:
-    server.flows.note(
-        request.scope,
+    server.flow_recorder.record(
+        context_of(request.scope),
         Step.CONSENTED,
         client_id=pending.client.client_id,
         reason=reason,
@@ -190,8 +191,8 @@ def _not_permitted(
     pending: Pending, session: SignInSession, reason: str, request: Request, server: AuthorizationServer
 ) -> Response:
     log.info("consent_refused", reason=reason, subject=session.subject, resource=pending.resource.path)
-    flow_id = server.flows.note(
-        request.scope,
+    flow_id = server.flow_recorder.record(
+        context_of(request.scope),
         Step.CONSENTED,
         client_id=pending.client.client_id,
         resource=pending.resource.path,

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import authenticated_client
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.foundation import request_context
+from oauth.foundation.request_context import context_of
 from oauth.jose import jws
 from oauth.protocol import access_token
 from oauth.protocol.access_token import GRANT_TYPE_CLAIM, AccessToken
@@ -34,7 +34,7 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
             invalid_client("Introspection is for clients that authenticate.", "public_client"), authorization
         )
     if client.introspects:
-        request_context.serve(request.scope, None)
+        context_of(request.scope).serve_uncounted()
     token = params.get("token")
     if token is None:
         return _refused(invalid_request("token is required.", reason="token_missing"), authorization)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.responses import json_response
 from oauth.flow_history.events import Step
+from oauth.foundation.request_context import context_of
 from oauth.key_ring import JWKS_MAX_AGE
 from oauth.protocol import server_metadata
 from oauth.protocol.resources import Resource
@@ -15,7 +16,7 @@ _MAX_AGE_SECONDS = 300
 
 async def authorization_server_metadata(request: Request, server: AuthorizationServer) -> Response:
     """GET /.well-known/oauth-authorization-server and its OpenID alias."""
-    server.flows.note(request.scope, Step.SERVER_METADATA)
+    server.flow_recorder.record(context_of(request.scope), Step.SERVER_METADATA)
     return _document(server_metadata.document(server.settings, server.resources), _MAX_AGE_SECONDS)
 
 
@@ -26,7 +27,7 @@ async def jwks(_: Request, server: AuthorizationServer) -> Response:
 
 async def protected_resource_metadata(resource: Resource, request: Request, server: AuthorizationServer) -> Response:
     """GET /.well-known/oauth-protected-resource/{path} of one resource."""
-    server.flows.note(request.scope, Step.RESOURCE_METADATA, resource=resource.path)
+    server.flow_recorder.record(context_of(request.scope), Step.RESOURCE_METADATA, resource=resource.path)
     return _document(resource.document(), _MAX_AGE_SECONDS)
 
 

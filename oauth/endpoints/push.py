@@ -12,6 +12,7 @@ from oauth.endpoints.shared.responses import error_response, json_response
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import PUSHED_REQUEST_PREFIX, digest
+from oauth.foundation.request_context import context_of
 from oauth.protocol import authorization_request, dpop, pushed_request, redirect_uri
 from oauth.protocol.errors import OAuthError, unknown_client
 from oauth.protocol.models import Client, PushedRequest
@@ -31,7 +32,7 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
         return _refused(found, request, server)
     params, client = found
     # Proven, so that what is refused from here on is told of this client.
-    request.scope["flow_client_id"] = client.client_id
+    context_of(request.scope).flow_client_id = client.client_id
     proof = await dpop_proof.proven(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server)
@@ -49,11 +50,11 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
         return _refused(wrong, request, server)
     secret = credentials.new_secret(PUSHED_REQUEST_PREFIX, server.entropy)
     expires_at = server.clock() + pushed_request.LIFETIME
-    flow_id = server.flows.flow_of(request.scope, Step.PUSHED, client.client_id)
+    flow_id = server.flow_recorder.flow_of(context_of(request.scope), Step.PUSHED, client.client_id)
     pushed = PushedRequest(digest(secret), client.client_id, query, expires_at, flow_id)
     if not await server.store.requests.push(pushed):
         return _refused(unknown_client(), request, server)
-    server.flows.note(request.scope, Step.PUSHED, client_id=client.client_id)
+    server.flow_recorder.record(context_of(request.scope), Step.PUSHED, client_id=client.client_id)
     answer = {
         "request_uri": pushed_request.PREFIX + secret,
         "expires_in": int(pushed_request.LIFETIME.total_seconds()),
@@ -72,5 +73,7 @@ def _check(params: Parameters, client: Client, server: AuthorizationServer) -> O
 
 def _refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     log.info("pushed_request_refused", error=error.code, reason=error.reason)
-    server.flows.note(request.scope, Step.PUSHED, reason=error.reason, error=error.code, description=error.description)
+    server.flow_recorder.record(
+        context_of(request.scope), Step.PUSHED, reason=error.reason, error=error.code, description=error.description
+    )
     return error_response(error, used_basic="authorization" in request.headers)

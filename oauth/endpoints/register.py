@@ -11,6 +11,7 @@ from oauth.endpoints.shared.responses import error_response, json_response
 from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, digest
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import ClientId, Digest, ErrorCode
 from oauth.jose.strict_json import parse_object
 from oauth.protocol import reserved_redirects
@@ -86,8 +87,12 @@ def bearer_token(request: Request) -> str | None:
 def unauthorized(reason: str, description: str, request: Request, server: AuthorizationServer) -> Response:
     """RFC 7591 §3, RFC 7592 §2: the token that a registration needs is missing or no good."""
     log.info("registration_refused", error=ErrorCode.INVALID_TOKEN, reason=reason)
-    server.flows.note(
-        request.scope, Step.REGISTERED, reason=reason, error=ErrorCode.INVALID_TOKEN, description=description
+    server.flow_recorder.record(
+        context_of(request.scope),
+        Step.REGISTERED,
+        reason=reason,
+        error=ErrorCode.INVALID_TOKEN,
+        description=description,
     )
     body = {"error": ErrorCode.INVALID_TOKEN, "error_description": description}
     challenge = 'Bearer realm="registration"'
@@ -100,7 +105,7 @@ def unauthorized(reason: str, description: str, request: Request, server: Author
 async def _register(metadata: ClientMetadata, request: Request, server: AuthorizationServer) -> Response:
     policy = server.settings.registration
     expires_at = server.clock() + policy.unused_lifetime
-    registered_as = client_registration.fingerprint(metadata, str(request.scope.get("client_network", "")))
+    registered_as = client_registration.fingerprint(metadata, context_of(request.scope).client_network)
     if registered_as is not None:
         known = await server.store.clients.renew_registration(registered_as, expires_at)
         if known is not None:
@@ -138,7 +143,7 @@ def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
 def _registered(
     client: Client, shown: Shown, request: Request, server: AuthorizationServer, *, is_new: bool
 ) -> Response:
-    server.flows.note(request.scope, Step.REGISTERED, client_id=client.client_id)
+    server.flow_recorder.record(context_of(request.scope), Step.REGISTERED, client_id=client.client_id)
     log.info("client_registered", client_id=client.client_id, name=client.name, is_new=is_new)
     return json_response(client_registration.document(client, shown, server.settings.issuer), 201)
 
@@ -146,7 +151,7 @@ def _registered(
 def refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     """The metadata cannot be registered."""
     log.info("registration_refused", error=error.code, reason=error.reason)
-    server.flows.note(
-        request.scope, Step.REGISTERED, reason=error.reason, error=error.code, description=error.description
+    server.flow_recorder.record(
+        context_of(request.scope), Step.REGISTERED, reason=error.reason, error=error.code, description=error.description
     )
     return error_response(error)

@@ -1,19 +1,20 @@
 """POST /token (OAuth 2.1 §3.2): a code or a refresh token becomes an access token."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import browserless_grants
 from oauth.endpoints.shared import authenticated_client, dpop_proof
 from oauth.endpoints.shared.responses import error_response, json_response
 from oauth.flow_history.events import Step
-from oauth.foundation import credentials, request_context
+from oauth.foundation import credentials
 from oauth.foundation.credentials import REFRESH_TOKEN_PREFIX
+from oauth.foundation.request_context import RequestContext, context_of
 from oauth.protocol import access_token, token_request
 from oauth.protocol.clients import authentication as client_authentication
 from oauth.protocol.clients.authentication import PresentedClient
@@ -47,20 +48,22 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt
-    decision = await _decide(asked, presented, jkt, request.scope, server, now)
+    context = context_of(request.scope)
+    decision = await _decide(asked, presented, jkt, context, server, now)
     if isinstance(decision, Refuse):
+        context.flow_id = decision.flow_id or context.flow_id
         if decision.revoke is not None:
             await server.revoker.end_grant(decision.revoke, decision.error.reason)
         return _refused(decision.error, request, server, presented)
     if decision.generation == 0:
-        server.flows.note(
-            request.scope,
+        server.flow_recorder.record(
+            context,
             Step.TOKEN_ISSUED,
             flow_id=decision.grant.flow_id,
             client_id=decision.grant.client_id,
             grant_id=decision.grant.grant_id,
         )
-    request_context.serve(request.scope, request_context.name(decision.grant.subject, decision.grant.client_id))
+    context.serve(decision.grant.subject, decision.grant.client_id)
     return json_response(_issued(decision, jkt, server, now))
 
 
@@ -68,40 +71,42 @@ async def _decide(
     asked: TokenRequest,
     presented: PresentedClient,
     jkt: str | None,
-    scope: Scope,
+    context: RequestContext,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
     match asked:
         case AuthorizationCodeRequest():
-            return await _redeem(asked, presented, jkt, scope, server, now)
+            return await _redeem(asked, presented, jkt, server, now)
         case RefreshTokenRequest():
             return await _refresh(asked, presented, jkt, server, now)
         case ClientCredentialsRequest():
-            return await browserless_grants.for_itself(asked, presented, jkt, scope, server, now)
+            return await browserless_grants.for_itself(asked, presented, jkt, context, server, now)
         case IdentityAssertionRequest():
-            return await browserless_grants.with_assertion(asked, presented, jkt, scope, server, now)
+            return await browserless_grants.with_assertion(asked, presented, jkt, context, server, now)
 
 
 async def _redeem(
     asked: AuthorizationCodeRequest,
     presented: PresentedClient,
     jkt: str | None,
-    scope: Scope,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
     fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(client: Client | None, code: AuthorizationCode | None) -> CodeDecision:
-        # Whatever comes of it belongs to the story of whoever agreed.
-        scope["flow_id"] = None if code is None else code.grant.flow_id
         authenticated = client_authentication.authenticate(client, presented)
         if isinstance(authenticated, OAuthError):
-            return Refuse(authenticated)
-        return authorization_code.decide(
-            asked, authenticated, code, refresh_token=fresh, dpop_jkt=jkt, settings=server.settings, now=now
-        )
+            decision: CodeDecision = Refuse(authenticated)
+        else:
+            decision = authorization_code.decide(
+                asked, authenticated, code, refresh_token=fresh, dpop_jkt=jkt, settings=server.settings, now=now
+            )
+        # Refused or not, it is recorded under the attempt that the person consented in.
+        if isinstance(decision, Refuse) and code is not None:
+            return replace(decision, flow_id=code.grant.flow_id)
+        return decision
 
     return await server.store.grants.redeem_code(presented.client_id, asked.code, decide, now)
 
@@ -154,8 +159,8 @@ def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: dat
 def _refused(
     error: OAuthError, request: Request, server: AuthorizationServer, presented: PresentedClient | None = None
 ) -> Response:
-    server.flows.note(
-        request.scope,
+    server.flow_recorder.record(
+        context_of(request.scope),
         Step.TOKEN_ISSUED,
         client_id=None if presented is None else presented.client_id,
         reason=error.reason,
@@ -163,5 +168,5 @@ def _refused(
         description=error.description,
     )
     # As noted, not as sent: it may be anything.
-    log.info("token_refused", error=error.code, reason=error.reason, client_id=request.scope["flow_client_id"])
+    log.info("token_refused", error=error.code, reason=error.reason, client_id=context_of(request.scope).flow_client_id)
     return error_response(error, used_basic="authorization" in request.headers)

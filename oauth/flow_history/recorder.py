@@ -5,17 +5,16 @@ Nothing of it is needed for anything else: a crash loses a second of it, a flood
 
 import re
 from collections import Counter
-from collections.abc import MutableMapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any
 
 from oauth.flow_history.correlation import MOST_OPEN, TOGETHER, OpenFlows
 from oauth.flow_history.events import FlowStep, Step
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import Entropy
+from oauth.foundation.request_context import RequestContext
 from oauth.foundation.vocabulary import Digest
 from oauth.protocol.clients import id_url
 
@@ -29,9 +28,11 @@ _PROVEN = "grants"
 _CLIENT_ID = re.compile(r"(?!(?:ac|rt|cs|ss|st|br|ar|rg|pr|sb)_|eyJ)[A-Za-z0-9._~-]{1,128}")
 
 
-class Flows:
-    """key: for digests of networks. Scopes are ASGI's, with `client_network` and `request_id`; flow and client are left
-    in them, as `flow_id` and `flow_client_id`, for pages, the log and what is noted next."""
+class FlowRecorder:
+    """Records steps in memory until they are taken and written.
+
+    key: for keyed digests of networks. Flow and client are left in the request's context, for pages, the log and the
+    steps that follow."""
 
     def __init__(self, key: bytes, clock: Clock, entropy: Entropy) -> None:
         self._key = key
@@ -42,15 +43,15 @@ class Flows:
         self._minute = clock()
         self._in_minute: Counter[str] = Counter()
 
-    def flow_of(self, scope: MutableMapping[str, Any], step: Step, client_id: str) -> str:
-        """→ the id of the flow that a step belongs to, before it is noted: for what has to know it."""
-        if not scope.get("flow_id"):
-            scope["flow_id"] = self._open.flow_of(_network_of(scope), client_id, step, self._clock(), taken=True)
-        return str(scope["flow_id"])
+    def flow_of(self, context: RequestContext, step: Step, client_id: str) -> str:
+        """→ the id of the flow that a step belongs to, before it is recorded."""
+        if not context.flow_id:
+            context.flow_id = self._open.flow_of(context.client_network, client_id, step, self._clock(), taken=True)
+        return context.flow_id
 
-    def note(
+    def record(
         self,
-        scope: MutableMapping[str, Any],
+        context: RequestContext,
         step: Step,
         *,
         flow_id: str | None = None,
@@ -61,19 +62,21 @@ class Flows:
         error: str | None = None,
         description: str | None = None,
     ) -> str:
-        """→ the id of the flow. flow_id: where it is known; otherwise that of the scope, or the one that the client or
-        the network is in the middle of, or a new one."""
-        now, network = self._clock(), _network_of(scope)
-        claimed = client_id or scope.get("flow_client_id")
-        client_id = scope["flow_client_id"] = claimed if claimed and _may_be_told(claimed) else None
-        flow_id = flow_id or scope.get("flow_id")
+        """Record a step; a reason makes it a refusal. → the id of the flow.
+
+        flow_id: where the caller knows it; otherwise that of the request, or the one that the client or the network
+        is in the middle of, or a new one."""
+        now, network = self._clock(), context.client_network
+        claimed = client_id or context.flow_client_id
+        client_id = context.flow_client_id = claimed if claimed and _may_be_told(claimed) else None
+        flow_id = flow_id or context.flow_id
         if not flow_id:
             flow_id = self._open.flow_of(network, client_id, step, now, taken=reason is None)
-        scope["flow_id"] = flow_id
-        # The page that tells of a refusal is not a second one.
-        if reason is not None and scope.get("flow_noted") == (step, reason):
+        context.flow_id = flow_id
+        # A page that repeats a refusal is not a second refusal.
+        if reason is not None and context.recorded == (step, reason):
             return flow_id
-        scope["flow_noted"] = (step, reason)
+        context.recorded = (step, reason)
         self._add(
             FlowStep(
                 flow_id=flow_id,
@@ -85,14 +88,14 @@ class Flows:
                 client_id=client_id,
                 resource=resource,
                 network=None,
-                request_id=scope.get("request_id"),
+                request_id=context.request_id or None,
                 grant_id=grant_id,
             ),
             network,
         )
         return flow_id
 
-    def note_call(
+    def record_call(
         self,
         grant_id: str,
         *,
@@ -165,7 +168,3 @@ def _may_be_told(client_id: str) -> bool:
     if id_url.is_url(client_id):
         return id_url.check(client_id) is None
     return _CLIENT_ID.fullmatch(client_id) is not None
-
-
-def _network_of(scope: MutableMapping[str, Any]) -> str:
-    return str(scope.get("client_network") or "")

@@ -1,41 +1,68 @@
-"""Whom a request turned out to be from, for whoever counts requests: a person with their client, not an address that
-all users of a hosted assistant share (P-15), nor one of many tokens. It is left in the state of the ASGI scope."""
+"""What is known of one HTTP request beyond its bytes: one typed object in the ASGI scope.
+
+The edge creates it. Endpoints, guards and the log read it, and add what they learn. An application that runs without
+our edge gets an empty one on first use."""
 
 from collections.abc import MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from oauth.foundation.vocabulary import ClientId, Subject
 
-_BY_CREDENTIAL, _SERVED = "caller", "served"
+_KEY = "mcp_auth.request_context"
 
 
-def name(subject: Subject, client_id: ClientId | None) -> str:
-    """The same for all tokens of one person and client."""
+@dataclass(slots=True)
+class RequestContext:
+    """One request.
+
+    request_id: the id in the log and in `X-Request-ID`; empty without an edge.
+    client_address: IP address of the caller, as trusted proxies report it; empty where there is none.
+    client_network: the part of that address that limits count by.
+    flow_id: the attempt to connect that the request belongs to, once that is known.
+    flow_client_id: the client of that attempt, in a form that may be recorded.
+    recorded: step and reason that were recorded last, so that a page repeating a refusal records it once.
+    caller: person and client that the Authorization header proved; it will prove the same ones again.
+    is_served: an endpoint without bearer token has named whom the request counts for.
+    served_caller: that caller; None for a program of the operator's, which has no limit."""
+
+    request_id: str = ""
+    client_address: str = ""
+    client_network: str = ""
+    flow_id: str | None = None
+    flow_client_id: str | None = None
+    recorded: tuple[str, str | None] | None = None
+    caller: str | None = None
+    is_served: bool = False
+    served_caller: str | None = None
+
+    def prove(self, subject: Subject, client_id: ClientId | None) -> None:
+        """The Authorization header is good, for this person and client."""
+        self.caller = _name(subject, client_id)
+
+    def serve(self, subject: Subject, client_id: ClientId | None) -> None:
+        """The request counts for this person and client."""
+        self.is_served, self.served_caller = True, _name(subject, client_id)
+
+    def serve_uncounted(self) -> None:
+        """The request is from a program of the operator's."""
+        self.is_served, self.served_caller = True, None
+
+
+def attach(scope: MutableMapping[str, Any], context: RequestContext) -> None:
+    """Put the context of a request into its ASGI scope."""
+    scope[_KEY] = context
+
+
+def context_of(scope: MutableMapping[str, Any]) -> RequestContext:
+    """The context of a request, by its ASGI scope; copies of the scope share it."""
+    context = scope.get(_KEY)
+    if context is None:
+        context = scope[_KEY] = RequestContext()
+    assert isinstance(context, RequestContext)  # noqa: S101 - for the type checker; nobody else writes the key
+    return context
+
+
+def _name(subject: Subject, client_id: ClientId | None) -> str:
+    """The same for all tokens of one person and client: users of a hosted assistant share addresses, not limits."""
     return f"{subject} {client_id or ''}"
-
-
-def prove(scope: MutableMapping[str, Any], caller: str) -> None:
-    """The Authorization header is good, and will prove the same caller again."""
-    scope.setdefault("state", {})[_BY_CREDENTIAL] = caller
-
-
-def serve(scope: MutableMapping[str, Any], caller: str | None) -> None:
-    """This request was of that caller; None: of a program of the operator's, which nobody counts."""
-    scope.setdefault("state", {})[_SERVED] = caller
-
-
-def proven(scope: MutableMapping[str, Any]) -> str | None:
-    """What `prove` said."""
-    found: str | None = scope["state"].get(_BY_CREDENTIAL)
-    return found
-
-
-def was_served(scope: MutableMapping[str, Any]) -> bool:
-    """Did anybody say `serve`?"""
-    return _SERVED in scope["state"]
-
-
-def served(scope: MutableMapping[str, Any]) -> str | None:
-    """What it said."""
-    found: str | None = scope["state"].get(_SERVED)
-    return found

@@ -15,6 +15,7 @@ from mcp_auth.users.models import AuthMethod
 from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import digest
+from oauth.foundation.request_context import context_of
 from oauth.protocol.resource_owners import Channel
 from oauth.stores.ports import AttemptCount, Attempts
 
@@ -47,7 +48,7 @@ def identifier_status_router(users: UserStore, attempts: Attempts, region: str, 
     async def read_status(sent: IdentifierRequest, request: Request) -> IdentifierStatus:
         """How to go on with somebody who has typed an email or phone; public."""
         now = clock()
-        address = str(request.scope.get("client_network", ""))
+        address = context_of(request.scope).client_network
         _check(await _count(attempts, f"address {address}", now, ADDRESS_WINDOW), PER_ADDRESS, now)
         # NUL and halves of a character are in no identifier, and no database takes them.
         typed = recipient.parse(sent.identifier, region) if sent.identifier.isprintable() else None

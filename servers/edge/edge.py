@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from oauth.foundation import request_context
 from oauth.foundation.credentials import Entropy
+from oauth.foundation.request_context import RequestContext, attach
 from servers.edge.rate_limit import RateLimiter, network_of
 from servers.observability.log import current_scope
 
@@ -102,20 +102,20 @@ class Edge:
                 credential = value
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = b"%s-%x" % (self._process, next(self._count))
-        scope["request_id"] = request_id.decode()
-        scope["client_address"] = client_address(scope, self._settings.hops)
-        network = scope["client_network"] = network_of(scope["client_address"])
+        address = client_address(scope, self._settings.hops)
+        context = RequestContext(request_id.decode(), address, network_of(address))
+        attach(scope, context)
         # Of this request alone, whatever the server does, and seen by mounted applications as well.
         scope["state"] = dict(scope.get("state", ()))
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         if scope["type"] == "websocket":
-            await self._open_socket(scope, receive, send, host, added)
+            await self._open_socket(scope, receive, send, host, added, context.client_network)
             return
         refusal = self._misdirected(scope, host) or self._check(scope, origin, added)
         limiter = None if scope["path"] in self._settings.unchecked else self._limiter
         if refusal is None and limiter is not None:
-            refusal = self._limited(scope, limiter.admit(credential, network))
+            refusal = self._limited(scope, limiter.admit(credential, context.client_network))
         started = False
 
         async def send_added(message: Message) -> None:
@@ -123,7 +123,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 started = True
                 if limiter is not None:
-                    _settle(limiter, scope, credential, network, message["status"])
+                    _settle(limiter, context, credential, message["status"])
                 message["headers"] = [*message.get("headers", ()), *added]
             await send(message)
 
@@ -140,15 +140,15 @@ class Edge:
             log.exception("unhandled_error", path=scope["path"])
             self._notice(scope, "unhandled_error")
             if not started:
-                await _answer(send_added, 500, _JSON, _broken(scope["request_id"]))
+                await _answer(send_added, 500, _JSON, _broken(context.request_id))
 
     async def _open_socket(
-        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers
+        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers, network: str
     ) -> None:
         """A WebSocket. Its origin is not looked at: no browser sends along by itself what opens one."""
         refusal = self._misdirected(scope, host)
         if refusal is None and self._limiter is not None:
-            refusal = self._limited(scope, self._limiter.admit(None, scope["client_network"]))
+            refusal = self._limited(scope, self._limiter.admit(None, network))
         if refusal is not None:
 
             async def deny(message: Message) -> None:
@@ -243,12 +243,13 @@ def _policy_below(path: str) -> CorsPolicy | None:
     return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
 
 
-def _settle(limiter: RateLimiter, scope: Scope, credential: bytes | None, network: str, status: int) -> None:
-    """Count the request for whoever it turned out to be from."""
-    if request_context.was_served(scope):
-        limiter.settle_once(credential, network, caller=request_context.served(scope))
+def _settle(limiter: RateLimiter, context: RequestContext, credential: bytes | None, status: int) -> None:
+    """Count the request for the caller that it turned out to be from."""
+    network = context.client_network
+    if context.is_served:
+        limiter.settle_once(credential, network, caller=context.served_caller)
     elif credential is not None:
-        limiter.settle(credential, network, caller=request_context.proven(scope), refused=status == _UNAUTHORIZED)
+        limiter.settle(credential, network, caller=context.caller, refused=status == _UNAUTHORIZED)
 
 
 def _preflight(headers: Iterable[Sequence[bytes]]) -> Headers:

@@ -7,8 +7,9 @@ from starlette.types import Scope
 
 from mcp_auth.rejection import Rejection
 from oauth.flow_history.events import FlowStep, Step
-from oauth.flow_history.recorder import Flows
+from oauth.flow_history.recorder import FlowRecorder
 from oauth.foundation.outages import Outage
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import GrantId
 from oauth.protocol import access_token, server_metadata
 from oauth.protocol.access_token import AccessToken
@@ -40,19 +41,19 @@ _KEPT_OUT = {
 }
 
 
-def kept_out(flows: Flows, scope: Scope, reason: str) -> None:
+def kept_out(flows: FlowRecorder, scope: Scope, reason: str) -> None:
     """A request that the outermost layer answered, where it would have been a step of a connection."""
     path = scope["path"]
     below = next((step for beginning, step in _STEPS_BELOW if path.startswith(beginning)), None)
     step = _STEPS.get(path.removesuffix("/"), below)
     if step is not None:
-        flows.note(scope, step, reason=reason, description=_KEPT_OUT[reason])
+        flows.record(context_of(scope), step, reason=reason, description=_KEPT_OUT[reason])
 
 
 class FlowNotes:
     """Between the resources, the flows and the store."""
 
-    def __init__(self, flows: Flows, resources: Resources, history: FlowHistory, grants: Grants) -> None:
+    def __init__(self, flows: FlowRecorder, resources: Resources, history: FlowHistory, grants: Grants) -> None:
         self._flows = flows
         self._resources = resources
         self._history = history
@@ -61,18 +62,18 @@ class FlowNotes:
     def turned_away(self, scope: Scope, resource: Resource, rejection: Rejection | None) -> None:
         """A request without a good token."""
         if rejection is None:
-            self._flows.note(scope, Step.CHALLENGED, resource=resource.path)
+            self._flows.record(context_of(scope), Step.CHALLENGED, resource=resource.path)
         elif rejection.grant_id is not None:
-            self._flows.note_call(
+            self._flows.record_call(
                 rejection.grant_id,
                 resource=resource.path,
-                request_id=scope.get("request_id"),
+                request_id=context_of(scope).request_id,
                 reason=rejection.reason,
                 description=rejection.description,
             )
         else:
-            self._flows.note(
-                scope,
+            self._flows.record(
+                context_of(scope),
                 Step.CALLED,
                 resource=resource.path,
                 reason=rejection.reason,
@@ -84,10 +85,10 @@ class FlowNotes:
         if access_token.generation_of(token.token_id) == 0:
             resource = self._resources.get(token.audience)
             scope = current_scope.get(None) or {}
-            self._flows.note_call(
+            self._flows.record_call(
                 token.grant_id,
                 resource=None if resource is None else resource.path,
-                request_id=scope.get("request_id"),
+                request_id=context_of(scope).request_id,
             )
 
     async def write_down(self) -> None:

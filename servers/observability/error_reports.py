@@ -2,9 +2,10 @@
 which request. Never what people sent: no messages, variables, headers, addresses, queries or paths."""
 
 import atexit
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+from oauth.foundation.request_context import context_of
 from servers.observability.version import VERSION
 
 _SECONDS_TO_SEND_WHAT_IS_LEFT = 2.0
@@ -32,7 +33,7 @@ class ErrorReports:
         )
         atexit.register(self._client.close, timeout=_SECONDS_TO_SEND_WHAT_IS_LEFT)
 
-    def report(self, error: BaseException, scope: Mapping[str, Any] | None) -> None:
+    def report(self, error: BaseException, scope: MutableMapping[str, Any] | None) -> None:
         """Send it, in the background. scope: of the request that was being served, if one was."""
         from sentry_sdk.utils import event_from_exception  # noqa: PLC0415 - as above
 
@@ -40,7 +41,7 @@ class ErrorReports:
         for exception in event.get("exception", {}).get("values", ()):
             exception["value"] = ""  # a message may quote what somebody sent
         if scope is not None:
-            event["tags"] = {"request_id": str(scope.get("request_id")), "route": _route(scope)}
+            event["tags"] = {"request_id": context_of(scope).request_id, "route": _route(scope)}
             user_id = scope.get("state", {}).get("user_id")
             if user_id is not None:
                 event["user"] = {"id": user_id}

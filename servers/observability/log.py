@@ -10,6 +10,8 @@ import structlog
 from starlette.types import Scope
 from structlog.typing import EventDict, Processor
 
+from oauth.foundation.request_context import context_of
+
 current_scope: ContextVar[Scope] = ContextVar("scope")
 
 
@@ -58,8 +60,9 @@ def _add_request(_: object, __: str, event: EventDict) -> EventDict:
     """The id that the answer carries, and the address that it went to."""
     scope = current_scope.get(None)
     if scope is not None:
-        event.setdefault("request_id", scope.get("request_id"))
-        event.setdefault("client_address", scope.get("client_address"))
-        if scope.get("flow_id") is not None:
-            event.setdefault("flow_id", scope["flow_id"])
+        context = context_of(scope)
+        event.setdefault("request_id", context.request_id)
+        event.setdefault("client_address", context.client_address)
+        if context.flow_id is not None:
+            event.setdefault("flow_id", context.flow_id)
     return event

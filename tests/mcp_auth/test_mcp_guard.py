@@ -9,7 +9,8 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from mcp_auth import rejection
-from mcp_auth.mcp_guard import BearerGuard
+from mcp_auth.authentication import Authenticator
+from mcp_auth.mcp_guard import McpGuard
 from mcp_auth.principal import Principal, TokenKind, current_principal
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens.possession import Possession
@@ -79,7 +80,8 @@ async def ask(headers: Headers, verdict: Principal | Rejection | Outage = PRINCI
         answer.told.append(None if refused is None else (refused.reason, refused.grant_id))
 
     scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": query, "headers": list(headers)}
-    await BearerGuard(app, USER, verify, Possession(PUBLIC_URL, lambda: NOW, None), notice)(scope, receive, send)
+    authenticator = Authenticator(USER, verify, Possession(PUBLIC_URL, lambda: NOW, None), notice)
+    await McpGuard(app, authenticator)(scope, receive, send)
     return answer
 
 

@@ -11,7 +11,7 @@ import oauth.protocol.errors
 from mcp_auth.rejection import Rejection
 from oauth.endpoints.register import unauthorized
 from oauth.endpoints.sign_in.problems import Problem
-from oauth.flow_history.recorder import Flows
+from oauth.flow_history.recorder import FlowRecorder
 from oauth.pages import Message
 from oauth.protocol.errors import OAuthError
 from servers.edge.edge import Edge
@@ -27,8 +27,8 @@ _MAKERS: dict[str, Callable[..., Any]] = {
     **{each.__name__: each for each in (OAuthError, Rejection, Message, Problem, unauthorized)},
     "_keep_out": Edge._keep_out,
     "_notice": Edge._keep_out,
-    "note": Flows.note,
-    "note_call": Flows.note_call,
+    "record": FlowRecorder.record,
+    "record_call": FlowRecorder.record_call,
 }
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.body import read_form
 from oauth.endpoints.shared.browser import browser_secret, form_names, form_token, form_token_matches, is_bound
 from oauth.endpoints.shared.responses import message_page
 from oauth.foundation.credentials import digest
+from oauth.foundation.request_context import RequestContext, context_of
 from oauth.foundation.vocabulary import OFFLINE_ACCESS, Subject
 from oauth.pages import Message
 from oauth.protocol import parameters, redirect_uri
@@ -31,15 +31,17 @@ Find = Callable[[Parameters, Request, AuthorizationServer], Awaitable["Pending |
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that this browser began, with all that its pages show. browser: the secret of its cookie. scope: of the
-    HTTP request that is about it, for what is noted of it."""
+    """A request that this browser began, with what its pages show.
+
+    browser: the secret of its cookie.
+    context: of the HTTP request that is being answered."""
 
     handle: str
     asked: AuthorizationRequest
     client: Client
     resource: Resource
     browser: str = field(repr=False)
-    scope: Scope = field(repr=False)
+    context: RequestContext = field(repr=False)
 
     @property
     def form_token(self) -> str:
@@ -68,7 +70,8 @@ async def find(params: Parameters, request: Request, server: AuthorizationServer
     asked = await server.store.requests.get(digest(handle))
     if asked is None:
         return message_page(request, server, _UNKNOWN)
-    request.scope.update(flow_id=asked.flow_id, flow_client_id=asked.client_id)
+    context = context_of(request.scope)
+    context.flow_id, context.flow_client_id = asked.flow_id, asked.client_id
     secret = browser_secret(request, server)
     if secret is None or not is_bound(asked, request, server):
         return message_page(request, server, _FOREIGN, status=403)
@@ -82,7 +85,7 @@ async def find(params: Parameters, request: Request, server: AuthorizationServer
     # A redirect that the client has given up since counts at once (STD-210).
     if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
-    return Pending(handle, asked, client, resource, secret, request.scope)
+    return Pending(handle, asked, client, resource, secret, context)
 
 
 async def find_open(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.flow_history.events import Step
 from oauth.foundation.outages import RETRY_AFTER_SECONDS
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import ErrorCode
 from oauth.pages import Message
 from oauth.protocol.captcha import Captcha
@@ -94,9 +95,10 @@ def message_page(
 ) -> Response:
     """A page that says what happened, what it means and what to do, with the ids that the log and `mcp-auth explain`
     know it by. Where it has a reason, somebody's way ends here."""
+    context = context_of(request.scope)
     if message.reason:
         step = _STEPS.get(request.url.path.rpartition("/")[2], Step.SIGNED_IN)
-        server.flows.note(request.scope, step, reason=message.reason, description=message.meaning)
+        server.flow_recorder.record(context, step, reason=message.reason, description=message.meaning)
         if step is not Step.AUTHORIZATION_REQUESTED:  # which logs its own, with more
             log.info("page_refused", reason=message.reason, path=request.url.path)
     return page(
@@ -110,6 +112,6 @@ def message_page(
         reason=message.reason,
         link=message.link,
         link_text=message.link_text,
-        request_id=request.scope.get("request_id", ""),
-        flow_id=request.scope["flow_id"] if message.reason else "",
+        request_id=context.request_id,
+        flow_id=(context.flow_id or "") if message.reason else "",
     )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.foundation.credentials import digest
+from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import ClientId, Digest
 
 
@@ -88,4 +89,4 @@ def secret_key(client_id: ClientId, request: Request) -> Digest:
 
 
 def _address(request: Request) -> str:
-    return str(request.scope.get("client_network", ""))
+    return context_of(request.scope).client_network

@@ -22,6 +22,7 @@ from oauth.endpoints.sign_in.problems import (
 )
 from oauth.flow_history.events import Step
 from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.request_context import context_of
 from oauth.protocol.parameters import Parameters
 from oauth.protocol.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
 
@@ -92,7 +93,7 @@ async def go_on(
     await _link(outcome, server)
     await begin_session(request, response, outcome, server)
     await progress.forget(pending, server)
-    server.flows.note(request.scope, Step.SIGNED_IN, client_id=pending.client.client_id)
+    server.flow_recorder.record(context_of(request.scope), Step.SIGNED_IN, client_id=pending.client.client_id)
     log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
     return response
 

@@ -103,4 +103,6 @@ def _headers(problem: Problem | None) -> Mapping[str, str]:
 
 def _noted(problem: Problem, pending: Pending, server: AuthorizationServer) -> str:
     log.info("sign_in_refused", reason=problem.reason, client_id=pending.client.client_id)
-    return server.flows.note(pending.scope, Step.SIGNED_IN, reason=problem.reason, description=problem.sentence)
+    return server.flow_recorder.record(
+        pending.context, Step.SIGNED_IN, reason=problem.reason, description=problem.sentence
+    )

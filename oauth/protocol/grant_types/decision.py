@@ -52,10 +52,14 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Answer with the error; revoke: the grant that has to end with it."""
+    """Answer with the error.
+
+    revoke: the grant that has to end with it.
+    flow_id: the attempt to connect that the refused code belongs to."""
 
     error: OAuthError
     revoke: Grant | None = None
+    flow_id: str | None = None
 
 
 CodeDecision = Redeem | Refuse
