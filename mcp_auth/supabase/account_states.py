@@ -16,15 +16,13 @@ from sqlalchemy import (
     Table,
     Text,
     delete,
-    insert,
     select,
-    update,
 )
-from sqlalchemy.exc import IntegrityError
 
 from mcp_auth.users.tables import metadata
 from oauth.database.database import Database
 from oauth.database.timestamps import from_micros, to_micros
+from oauth.database.upsert import UPSERTS
 from oauth.foundation.vocabulary import Subject
 
 
@@ -72,6 +70,16 @@ def _is_later(instant: object, now: datetime) -> bool:
         return True  # somebody is banned until a time that cannot be read
 
 
+def put_state(connection: Connection, subject: Subject, known: Known) -> None:
+    """Replace what is known of a person, unless that is newer."""
+    values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
+    if known.has_factor is not None:
+        values["has_factor"] = int(known.has_factor)
+    upsert = UPSERTS[connection.dialect.name](supabase_states).values(supabase_id=subject, **values)
+    older = supabase_states.c.checked_at <= values["checked_at"]
+    connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_=values, where=older))
+
+
 class StateStore:
     """A row a person."""
 
@@ -86,24 +94,14 @@ class StateStore:
 
     async def put(self, subject: Subject, known: Known) -> State | None:
         """Replace what is known, unless that is newer. → the state before; None where there was none."""
-        values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
-        if known.has_factor is not None:
-            values["has_factor"] = int(known.has_factor)
 
         def work(connection: Connection) -> State | None:
-            mine = supabase_states.c.supabase_id == subject
-            before = connection.execute(select(supabase_states.c.state).where(mine)).scalar_one_or_none()
-            if before is None:
-                connection.execute(insert(supabase_states).values(supabase_id=subject, **values))
-                return None
-            newer = supabase_states.c.checked_at <= values["checked_at"]
-            connection.execute(update(supabase_states).where(mine, newer).values(values))
-            return State(before)
+            mine = select(supabase_states.c.state).where(supabase_states.c.supabase_id == subject)
+            before = connection.execute(mine).scalar_one_or_none()
+            put_state(connection, subject, known)
+            return None if before is None else State(before)
 
-        try:
-            return await self._database.write(work)
-        except IntegrityError:  # another node wrote the first row in between
-            return await self._database.write(work)
+        return await self._database.write(work)
 
     async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
         """Active people who were last asked about before an instant, longest ago first."""

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
+from sqlalchemy import Connection
 
-from mcp_auth.supabase.account_states import Known, State, StateStore
+from mcp_auth.supabase.account_states import Known, State, StateStore, put_state
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.session_vault import HeldSessions, Look
 from mcp_auth.users.access_status import Presence
+from oauth.database.database import Write
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import Outage, ProviderUnavailable
@@ -118,12 +120,17 @@ class Liveness:
         """Supabase has said so by itself, through the webhook."""
         await self._learn(subject, Known(state, self._clock()))
 
-    async def note_session(self, subject: Subject, session: Mapping[str, Any]) -> None:
-        """Somebody has signed in here. session: Supabase's answer."""
+    def note_session(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
+        """A person has signed in here. session: Supabase's answer. → what to write with the sign-in session."""
         now = self._clock()
-        await self._learn(subject, Known(State.ACTIVE, now, Look.at(session.get("user"), now).has_factor))
-        if self._held is not None:
-            await self._held.keep(subject, session)
+        self._just_seen[subject] = now
+        known = Known(State.ACTIVE, now, Look.at(session.get("user"), now).has_factor)
+        keeping = None if self._held is None else self._held.keeping(subject, session)
+
+        def write_state(connection: Connection) -> None:
+            put_state(connection, subject, known)
+
+        return (write_state,) if keeping is None else (write_state, keeping)
 
     async def sweep(self) -> None:
         """Ask about those who have access and were not asked about for long; forget what is known of everybody else.

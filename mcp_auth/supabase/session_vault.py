@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Connection, LargeBinary, Table, Text, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, LargeBinary, Table, Text, delete, select, update
 
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import identity
@@ -20,7 +19,8 @@ from mcp_auth.supabase.account_states import State, state_of
 from mcp_auth.supabase.client import Answer, SupabaseClient
 from mcp_auth.tokens import bearer
 from mcp_auth.users.tables import metadata
-from oauth.database.database import Database
+from oauth.database.database import Database, Write
+from oauth.database.upsert import UPSERTS
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import KeyEncryption
 from oauth.foundation.outages import ProviderUnavailable
@@ -76,19 +76,21 @@ class HeldSessions:
 
     async def keep(self, subject: Subject, session: Mapping[str, Any]) -> None:
         """session: the body of Supabase's answer to a sign-in. One that cannot be refreshed is not kept."""
+        write = self.keeping(subject, session)
+        if write is not None:
+            await self._database.write(write)
+
+    def keeping(self, subject: Subject, session: Mapping[str, Any]) -> Write | None:
+        """The same as a part of a transaction; None for a session that cannot be refreshed."""
         sealed = self._seal(subject, session)
         if sealed is None:
-            return
-        mine = held_sessions.c.supabase_id == subject
+            return None
 
-        def work(connection: Connection) -> None:
-            if connection.execute(update(held_sessions).where(mine).values(sealed=sealed)).rowcount == 0:
-                connection.execute(insert(held_sessions).values(supabase_id=subject, sealed=sealed))
+        def write(connection: Connection) -> None:
+            upsert = UPSERTS[connection.dialect.name](held_sessions).values(supabase_id=subject, sealed=sealed)
+            connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_={"sealed": sealed}))
 
-        try:
-            await self._database.write(work)
-        except IntegrityError:  # another node wrote the first row in between
-            await self._database.write(work)
+        return write
 
     async def forget(self, subject: Subject) -> None:
         """The session is of no more use."""

@@ -226,7 +226,6 @@ class SupabaseResourceOwners:
         factors = identity.verified_factors(user)
         if factors and session.acr != AAL2:
             return FirstFactor(person.supabase_id, token, factors)
-        await self._liveness.note_session(person.supabase_id, answer.body)
         local = await self._users.get_or_create(person, self._clock())
         if not local.is_active:
             return SignInRefusal.ACCOUNT_BLOCKED
@@ -237,6 +236,7 @@ class SupabaseResourceOwners:
             instant(session.issued_at),
             session.acr,
             identity.external(user),
+            self._liveness.note_session(person.supabase_id, answer.body),
         )
 
     async def _check(self, token: str, subject: Subject) -> SessionToken | Rejection:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, exc, text
 from sqlalchemy.engine import URL, make_url
@@ -15,6 +15,9 @@ from sqlalchemy.engine import URL, make_url
 from oauth.foundation.outages import StoreUnavailable
 
 T = TypeVar("T")
+
+# A part of a transaction; it may run twice, so it depends on nothing but what it reads.
+Write: TypeAlias = Callable[[Connection], None]
 
 # How every table of ours names its constraints, whichever package it is of: migrations find them by these names.
 NAMING_CONVENTION = {

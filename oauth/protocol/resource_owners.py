@@ -1,9 +1,10 @@
 """What the authorization server asks about people; Supabase knows the answers (D-11)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from oauth.foundation.vocabulary import Role, Subject
 
@@ -18,14 +19,21 @@ class ExternalIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ResourceOwner:
-    """A person who has just proven who they are. account: what pages call them. acr: Supabase's `aal`. identities: who
-    they are to providers that they have signed in with."""
+    """A person who has just proven who they are.
+
+    account: what pages call them.
+    auth_time: when they proved it.
+    acr: Supabase's `aal`.
+    identities: who they are to providers that they have signed in with.
+    writes: what the provider's side records of the sign-in, in the transaction that begins the session. Functions of
+    a database connection; opaque here."""
 
     subject: Subject
     account: str
     auth_time: datetime
     acr: str
     identities: tuple[ExternalIdentity, ...] = ()
+    writes: tuple[Callable[[Any], None], ...] = field(default=(), repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,19 @@
 """The main job: from the first 401 to a tool call, and on after a refresh and a restart."""
 
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import jwt
+import pytest
+from sqlalchemy import Connection
 
+from oauth.database.sqlite import SqliteDatabase
+from oauth.foundation.credentials import digest
+from servers.composition.background import Intervals
 from tests.support.clock import SettableClock
 from tests.support.gateway import USER, Gateway, RunningSupabase, running_gateway
 from tests.support.raw_client import answer_of
@@ -144,3 +153,27 @@ def test_rest_route_answers_a_supabase_session(gateway: Gateway) -> None:
     client = gateway.client()
     assert client.call_tool(session["access_token"]).status_code == 401
     assert client.call_tool(session["access_token"], "find_users", "/mcp-admin").status_code == 401
+
+
+def test_signing_in_takes_two_write_transactions_and_ends_the_former_session(
+    sqlite_url: str, supabase: RunningSupabase, clock: SettableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One counts the attempt before it is made, one keeps what came of it."""
+    written: list[object] = []
+    write = SqliteDatabase.write
+
+    async def counted(database: SqliteDatabase, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401
+        written.append(work)
+        return await write(database, work)
+
+    never = Intervals(**{field.name: timedelta(hours=1) for field in fields(Intervals)})
+    with running_gateway(sqlite_url, supabase, clock, intervals=never) as gateway:
+        client, browser = gateway.registered(), gateway.browser()
+        page = browser.get(client.authorization_url())
+        browser.sign_in(page, USER.email, USER.password)
+        former = next(cookie.value for cookie in browser.http.cookies.jar if "session" in cookie.name)
+        monkeypatch.setattr(SqliteDatabase, "write", counted)
+        # The page of another window.
+        browser.sign_in(page, USER.email, USER.password)
+        assert len(written) == 2
+        assert gateway.store(lambda store: store.people.session(digest(str(former)))) is None

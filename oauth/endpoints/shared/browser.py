@@ -5,6 +5,7 @@ signed in; a third one, while the browser is at a provider, which request it com
 knows their digests alone."""
 
 import hmac
+from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +13,12 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.foundation import credentials
 from oauth.foundation.credentials import digest
-from oauth.foundation.vocabulary import Subject
+from oauth.foundation.vocabulary import Digest, Subject
 from oauth.jose import base64url
 from oauth.protocol.models import AuthorizationRequest, SignInSession
 from oauth.protocol.resource_owners import ResourceOwner
 from oauth.protocol.settings import Settings
+from oauth.stores.ports import SignIn
 
 _BROWSER = "mcp_auth_browser"
 _SESSION = "mcp_auth_session"
@@ -93,18 +95,43 @@ async def current_session(request: Request, server: AuthorizationServer) -> Sign
 
 
 async def begin_session(
-    request: Request, response: Response, owner: ResourceOwner, server: AuthorizationServer
+    request: Request,
+    response: Response,
+    owner: ResourceOwner,
+    server: AuthorizationServer,
+    *,
+    answered: Digest,
+    attempts: Sequence[Digest],
 ) -> None:
-    """Sign the browser in, with a new secret each time, and forget whoever was signed in before."""
-    await end_session(request, response, server)
+    """Sign the browser in with a new secret, in place of the former session, in one transaction.
+
+    answered: the authorization request that the person signed in for. attempts: counters that begin anew."""
     secret = credentials.new_secret("ss_", server.entropy)
-    lifetime = server.settings.sign_in_session_lifetime
-    await server.store.people.add_session(
-        SignInSession(
-            digest(secret), owner.subject, owner.account, owner.auth_time, owner.acr, server.clock() + lifetime
+    lifetime, now = server.settings.sign_in_session_lifetime, server.clock()
+    session = SignInSession(digest(secret), owner.subject, owner.account, owner.auth_time, owner.acr, now + lifetime)
+    former = request.cookies.get(_name(_SESSION, server.settings))
+    await server.store.people.sign_in(
+        SignIn(
+            session,
+            at=now,
+            former_session=None if former is None else digest(former),
+            request=answered,
+            attempts=attempts,
+            links=_links(owner, server),
+            writes=owner.writes,
         )
     )
     _set_cookie(response, _SESSION, secret, server.settings, max_age=int(lifetime.total_seconds()))
+
+
+def _links(owner: ResourceOwner, server: AuthorizationServer) -> Sequence[tuple[str, str]]:
+    """Identities at providers whose assertions count: signing in through one links the person to it."""
+    return [
+        (trusted.issuer, identity.subject)
+        for identity in owner.identities
+        for trusted in server.settings.trusted_issuers
+        if trusted.provider == identity.provider
+    ]
 
 
 async def end_session(request: Request, response: Response, server: AuthorizationServer) -> None:

@@ -35,7 +35,7 @@ async def count(
     method: what is guessed at, such as `password`. account: who is. most: per account, where it is not the usual."""
     limits, now = server.settings.attempts, server.clock()
     counted = await server.store.attempts.count(
-        [_account_key(method, account), digest(f"address {_address(request)}"), digest("everybody")],
+        [account_key(method, account), digest(f"address {_address(request)}"), digest("everybody")],
         now,
         limits.window,
     )
@@ -74,12 +74,8 @@ async def is_first(known_as: Digest, until: datetime, server: AuthorizationServe
     return counted[known_as] == 1
 
 
-async def forget(method: str, account: str, server: AuthorizationServer) -> None:
-    """The right one was among them: the account starts anew."""
-    await server.store.attempts.forget(_account_key(method, account))
-
-
-def _account_key(method: str, account: str) -> Digest:
+def account_key(method: str, account: str) -> Digest:
+    """The counter of guesses at an account; it begins anew when the right one was among them."""
     return digest(f"{method} {account}")
 
 

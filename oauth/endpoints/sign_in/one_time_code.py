@@ -90,8 +90,7 @@ async def check_code(request: Request, server: AuthorizationServer) -> Response:
         return _page(sent, pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
         return _page(sent, pending, server, of_refusal(outcome))
-    await throttle.forget("code", address, server)
-    return await go_on(outcome, pending, request, server)
+    return await go_on(outcome, pending, request, server, attempts=[throttle.account_key("code", address)])
 
 
 def clean_code(typed: str | None) -> str | None:

@@ -1,5 +1,7 @@
 """/signin and /signout: the person proves to Supabase who they are (D-11)."""
 
+from collections.abc import Sequence
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +25,7 @@ from oauth.endpoints.sign_in.problems import (
 from oauth.flow_history.events import Step
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.foundation.request_context import context_of
+from oauth.foundation.vocabulary import Digest
 from oauth.protocol.parameters import Parameters
 from oauth.protocol.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
 
@@ -63,8 +66,9 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
         return await form(pending, server, UNAVAILABLE, email=typed)
     if isinstance(outcome, SignInRefusal):
         return await form(pending, server, of_refusal(outcome), email=typed)
-    await throttle.forget("password", recipient.address, server)
-    return await go_on(outcome, pending, request, server)
+    return await go_on(
+        outcome, pending, request, server, attempts=[throttle.account_key("password", recipient.address)]
+    )
 
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
@@ -82,28 +86,24 @@ async def sign_out(request: Request, server: AuthorizationServer) -> Response:
 
 
 async def go_on(
-    outcome: ResourceOwner | FirstFactor, pending: Pending, request: Request, server: AuthorizationServer
+    outcome: ResourceOwner | FirstFactor,
+    pending: Pending,
+    request: Request,
+    server: AuthorizationServer,
+    *,
+    attempts: Sequence[Digest] = (),
 ) -> Response:
-    """To the consent page, or to the second factor."""
+    """To the consent page, or to the second factor. attempts: counters that begin anew."""
     if isinstance(outcome, FirstFactor):
-        await progress.keep(progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors), pending, server)
+        asked = progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors)
+        await progress.keep(asked, pending, server, attempts=attempts)
         log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
         return redirect(f"/signin/factor?request={pending.handle}")
     response = redirect(f"/consent?request={pending.handle}")
-    await _link(outcome, server)
-    await begin_session(request, response, outcome, server)
-    await progress.forget(pending, server)
+    await begin_session(request, response, outcome, server, answered=pending.asked.digest, attempts=attempts)
     server.flow_recorder.record(context_of(request.scope), Step.SIGNED_IN, client_id=pending.client.client_id)
     log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
     return response
-
-
-async def _link(owner: ResourceOwner, server: AuthorizationServer) -> None:
-    """Who signs in through a provider whose assertions count is known by them from now on (STD-223)."""
-    for identity in owner.identities:
-        for trusted in server.settings.trusted_issuers:
-            if trusted.provider == identity.provider:
-                await server.store.people.link(trusted.issuer, identity.subject, owner.subject, server.clock())
 
 
 async def form(

@@ -2,6 +2,7 @@
 any node can go on with it and nobody but this browser can."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import message_page
 from oauth.foundation.credentials import seal_state, unseal_state
-from oauth.foundation.vocabulary import Subject
+from oauth.foundation.vocabulary import Digest, Subject
 from oauth.pages import Message
 from oauth.protocol.resource_owners import Channel, Recipient, SecondFactor
 
@@ -45,10 +46,13 @@ class FactorAsked:
 Progress = CodeSent | SentAway | FactorAsked
 
 
-async def keep(progress: Progress, pending: Pending, server: AuthorizationServer) -> None:
-    """Remember it for the next page."""
+async def keep(
+    progress: Progress, pending: Pending, server: AuthorizationServer, *, attempts: Sequence[Digest] = ()
+) -> None:
+    """Remember it for the next page. attempts: counters that begin anew."""
     value = json.dumps({"step": type(progress).__name__, **asdict(progress)})
-    await server.store.requests.keep_progress(pending.asked.digest, seal_state(pending.handle, value, server.entropy))
+    sealed = seal_state(pending.handle, value, server.entropy)
+    await server.store.requests.keep_progress(pending.asked.digest, sealed, attempts)
 
 
 async def forget(pending: Pending, server: AuthorizationServer) -> None:

@@ -70,8 +70,7 @@ async def check_factor(request: Request, server: AuthorizationServer) -> Respons
         return _page(asked, pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
         return await _refused(outcome, asked, pending, request, server)
-    await throttle.forget("factor", asked.subject, server)
-    return await go_on(outcome, pending, request, server)
+    return await go_on(outcome, pending, request, server, attempts=[throttle.account_key("factor", asked.subject)])
 
 
 async def _send(

@@ -7,7 +7,7 @@ from oauth.stores.ports.attempts import AttemptCount, Attempts
 from oauth.stores.ports.clients import Clients
 from oauth.stores.ports.flow_history import FlowHistory, FlowStepQuery, FlowStepQueryField
 from oauth.stores.ports.grants import DecideCode, DecideRefresh, Grants, Sighting
-from oauth.stores.ports.people import People
+from oauth.stores.ports.people import People, SignIn
 from oauth.stores.ports.requests import Requests
 from oauth.stores.ports.revocations import Revocations
 from oauth.stores.ports.signing_keys import SigningKeys, StoredSigningKey
@@ -28,6 +28,7 @@ __all__ = [
     "Requests",
     "Revocations",
     "Sighting",
+    "SignIn",
     "SigningKeys",
     "Store",
     "StoredSigningKey",

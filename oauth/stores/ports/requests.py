@@ -1,5 +1,6 @@
 """Authorization requests that wait for the person's answer, and pushed ones that wait for the browser."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +38,9 @@ class Requests(Protocol):
         request or its client is gone."""
         ...
 
-    async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
-        """Keep the progress of a sign-in; None forgets it."""
+    async def keep_progress(
+        self, digest: Digest, sealed_progress: bytes | None, attempts: Sequence[Digest] = ()
+    ) -> None:
+        """Keep the progress of a sign-in; None forgets it. attempts: counters that begin anew, in the same
+        transaction."""
         ...

@@ -1,16 +1,12 @@
 """What the ports in SQL have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, Table, insert
-from sqlalchemy.dialects import postgresql, sqlite
 
 from oauth.database.database import Database
 from oauth.stores.sql import rows
-
-# INSERT … ON CONFLICT, in each database's own words.
-UPSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class SqlPort:

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Case, Connection, case, delete, exists, func, insert, select, update
 
 from oauth.database.timestamps import to_micros
+from oauth.database.upsert import UPSERTS
 from oauth.foundation.vocabulary import ClientId, Digest, GrantId
 from oauth.protocol.models import Client, Revocation, RevocationKind
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import UPSERTS, SqlPort
+from oauth.stores.sql.base import SqlPort
 from oauth.stores.sql.tables import clients, grants, revocations
 
 # What a client says of itself, and what follows from it; not what has become of it here.

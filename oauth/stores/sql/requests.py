@@ -1,5 +1,6 @@
 """The port Requests in SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, Delete, Insert, delete, exc, insert, select, update
@@ -8,6 +9,7 @@ from oauth.database.timestamps import to_micros
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import AuthorizationCode, AuthorizationRequest, PushedRequest
 from oauth.stores.sql import rows
+from oauth.stores.sql.attempts import forget_attempts
 from oauth.stores.sql.base import SqlPort
 from oauth.stores.sql.tables import authorization_codes, authorization_requests, clients, grants, pushed_requests
 
@@ -75,10 +77,17 @@ class SqlRequests(SqlPort):
         except exc.IntegrityError:  # the client was deleted meanwhile
             return False
 
-    async def keep_progress(self, digest: Digest, sealed_progress: bytes | None) -> None:
-        statement = (
-            update(authorization_requests)
-            .where(authorization_requests.c.digest == digest)
-            .values(sealed_progress=sealed_progress)
-        )
-        await self._database.write(lambda connection: connection.execute(statement))
+    async def keep_progress(
+        self, digest: Digest, sealed_progress: bytes | None, attempts: Sequence[Digest] = ()
+    ) -> None:
+        def work(connection: Connection) -> None:
+            set_progress(connection, digest, sealed_progress)
+            forget_attempts(connection, attempts)
+
+        await self._database.write(work)
+
+
+def set_progress(connection: Connection, digest: Digest, sealed_progress: bytes | None) -> None:
+    """Replace the progress of a sign-in."""
+    mine = authorization_requests.c.digest == digest
+    connection.execute(update(authorization_requests).where(mine).values(sealed_progress=sealed_progress))

@@ -21,7 +21,7 @@ from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import Digest, Subject
 from oauth.protocol.models import SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import Store
+from oauth.stores.ports import SignIn, Store
 from tests.oauth.stores.tokens import add_codes
 from tests.support.builders import NOW
 from tests.support.clock import SettableClock
@@ -93,6 +93,10 @@ class World:
 
     def holder(self, sealing: KeyEncryption | None = None) -> HeldSessions:
         return HeldSessions(self.client, self.database, sealing or encryption(), self.clock)
+
+    async def sign_in(self, liveness: Liveness, subject: Subject, session: dict[str, object]) -> None:
+        for write in liveness.note_session(subject, session):
+            await self.database.write(write)
 
     def liveness(self, *, has_secret_key: bool = False) -> Liveness:
         admin = SupabaseAdmin(self.client) if has_secret_key else None
@@ -301,7 +305,7 @@ async def test_sessions_at_rest_are_sealed_for_their_person(world: World) -> Non
 
 
 async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(world: World) -> None:
-    await world.liveness().note_session(ADA, world.session())
+    await world.sign_in(world.liveness(), ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused("session_not_found", 403))
     assert await world.liveness().confirm(ADA) is False
@@ -316,7 +320,7 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
     ("code", "ended"), [("user_banned", ["everything"]), ("user_not_found", ["links", "everything"])]
 )
 async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str]) -> None:
-    await world.liveness().note_session(ADA, world.session())
+    await world.sign_in(world.liveness(), ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
     assert not (await world.liveness().presence(ADA)).there
@@ -324,7 +328,7 @@ async def test_ban_and_deletion_end_everything(world: World, code: str, ended: l
 
 
 async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_next(world: World) -> None:
-    await world.liveness().note_session(ADA, world.session())
+    await world.sign_in(world.liveness(), ADA, world.session())
     world.clock.advance(seconds=61)
     world.access_end.is_down = True
     world.will_answer(refused("user_not_found", 403), refused("user_not_found", 403))
@@ -355,7 +359,7 @@ async def test_person_whom_nobody_can_be_asked_about_is_there(world: World) -> N
 @pytest.mark.parametrize("has", ["a grant", "a browser that is signed in"])
 async def test_idle_person_who_signed_out_is_found_in_the_next_round(world: World, has: str) -> None:
     liveness = world.liveness()
-    await liveness.note_session(ADA, world.session(minutes=300))
+    await world.sign_in(liveness, ADA, world.session(minutes=300))
     if has == "a grant":
         await add_codes(store_on(world.database), "1")
     else:
@@ -373,7 +377,7 @@ async def test_idle_person_who_signed_out_is_found_in_the_next_round(world: Worl
 
 async def test_person_without_access_is_forgotten(world: World) -> None:
     liveness = world.liveness()
-    await liveness.note_session(ADA, world.session())
+    await world.sign_in(liveness, ADA, world.session())
     world.clock.advance(minutes=61)
     await liveness.sweep()
     assert (await world.count(), await world.count(supabase_states)) == (0, 0)
@@ -389,7 +393,7 @@ async def test_round_remembers_whose_access_was_ended(world: World) -> None:
 
 async def test_round_in_an_outage_ends_nothing_and_goes_on_later(world: World) -> None:
     liveness = world.liveness()
-    await liveness.note_session(ADA, world.session(minutes=300))
+    await world.sign_in(liveness, ADA, world.session(minutes=300))
     await sign_in_browser(world, ADA)
     world.clock.advance(minutes=61)
     world.will_answer(Reply(b"{}", 503))
@@ -404,7 +408,7 @@ async def test_round_in_an_outage_ends_nothing_and_goes_on_later(world: World) -
 async def sign_in_browser(world: World, subject: Subject) -> None:
     later = world.clock() + timedelta(hours=8)
     session = SignInSession(Digest(subject.encode()), subject, "ada@example.com", world.clock(), "aal1", later)
-    await store_on(world.database).people.add_session(session)
+    await store_on(world.database).people.sign_in(SignIn(session, NOW))
 
 
 class Reads:

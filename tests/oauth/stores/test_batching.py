@@ -17,7 +17,7 @@ from oauth.protocol.errors import invalid_grant
 from oauth.protocol.grant_types.decision import CodeDecision, Issue, Redeem, Refuse
 from oauth.protocol.models import AuthorizationCode, Client
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import Store
+from oauth.stores.ports import SignIn, Store
 from oauth.stores.sql import rows
 from oauth.stores.sql.tables import sign_in_sessions
 from tests.oauth.stores.postgresql import watching
@@ -99,16 +99,16 @@ async def test_token_that_exists_already_fails_the_claim_that_brings_it_and_that
 async def test_write_that_breaks_a_constraint_fails_alone_and_leaves_nothing(
     database: OpenDatabase, store: Store
 ) -> None:
-    await store.people.add_session(make_session("taken"))
+    await store.people.sign_in(SignIn(make_session("taken"), NOW))
 
     def half_a_write(connection: Connection) -> None:
         for cookie in ("half", "taken"):
             connection.execute(insert(sign_in_sessions).values(rows.sign_in_session_values(make_session(cookie))))
 
     outcomes = await asyncio.gather(
-        store.people.add_session(make_session("before")),
+        store.people.sign_in(SignIn(make_session("before"), NOW)),
         database.write(half_a_write),
-        store.people.add_session(make_session("after")),
+        store.people.sign_in(SignIn(make_session("after"), NOW)),
         return_exceptions=True,
     )
     assert [type(each) for each in outcomes] == [type(None), exc.IntegrityError, type(None)]
@@ -155,7 +155,8 @@ async def test_code_of_a_caller_that_went_away_was_redeemed_or_was_not(store: St
             await asyncio.sleep(0)
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        await store.people.add_session(make_session(str(turns)))  # by now the work of the one that left is done
+        # When this is written, the work of the one that left is done.
+        await store.people.sign_in(SignIn(make_session(str(turns)), NOW))
         stored = await store.grants.authorization_code(digest(code))
         assert stored is not None
         token = await store.grants.of_refresh_token(digest(f"rt_{turns}"))
@@ -194,7 +195,7 @@ async def test_group_is_committed_before_anyone_in_it_is_told(sqlite: SqliteData
     looking = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
 
     async def write_and_look(number: int) -> int:
-        await store.people.add_session(make_session(str(number)))
+        await store.people.sign_in(SignIn(make_session(str(number)), NOW))
         query = "SELECT count(*) FROM sign_in_sessions WHERE digest = ?"
         return int(looking.execute(query, (digest(str(number)),)).fetchone()[0])
 
@@ -207,7 +208,7 @@ async def test_writes_of_one_turn_share_a_commit(sqlite: SqliteDatabase) -> None
     store = store_on(sqlite)
     statements: list[str] = []
     await sqlite.write_on_driver(lambda connection: connection.set_trace_callback(statements.append))
-    await asyncio.gather(*(store.people.add_session(make_session(str(number))) for number in range(50)))
+    await asyncio.gather(*(store.people.sign_in(SignIn(make_session(str(number)), NOW)) for number in range(50)))
     await sqlite.write_on_driver(lambda connection: connection.set_trace_callback(None))
     # One that ends the group in which tracing began, one for all fifty.
     assert statements.count("COMMIT") == 2
@@ -222,14 +223,14 @@ async def test_whoever_waits_behind_too_many_is_told_to_come_back(
     store = store_on(sqlite)
     held_up = asyncio.ensure_future(sqlite.write_on_driver(lambda _: going_on.wait(10)))
     await asyncio.sleep(0)
-    waiting = [asyncio.ensure_future(store.people.add_session(make_session(name))) for name in ("a", "b")]
+    waiting = [asyncio.ensure_future(store.people.sign_in(SignIn(make_session(name), NOW))) for name in ("a", "b")]
     await asyncio.sleep(0)
     with pytest.raises(StoreUnavailable, match="too many"):
-        await store.people.add_session(make_session("c"))
+        await store.people.sign_in(SignIn(make_session("c"), NOW))
     going_on.set()
     assert await held_up
     await asyncio.gather(*waiting)
-    await store.people.add_session(make_session("d"))
+    await store.people.sign_in(SignIn(make_session("d"), NOW))
     found = [await store.people.session(digest(name)) is not None for name in "abcd"]
     assert found == [True, True, False, True]
 
@@ -238,7 +239,7 @@ async def test_closed_sqlite_says_so_instead_of_keeping_its_caller_waiting(sqlit
     opened = await open_database(sqlite_url)
     await opened.close()
     with pytest.raises(StoreUnavailable, match="closed"):
-        await asyncio.wait_for(store_on(opened).people.add_session(make_session()), 5)
+        await asyncio.wait_for(store_on(opened).people.sign_in(SignIn(make_session(), NOW)), 5)
 
 
 async def test_group_of_which_the_last_fails_runs_again_without_it(sqlite: SqliteDatabase) -> None:

@@ -22,7 +22,7 @@ from oauth.foundation.vocabulary import GrantId
 from oauth.protocol.grant_types.decision import Issue
 from oauth.protocol.models import Revocation, RevocationKind
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import Store
+from oauth.stores.ports import SignIn, Store
 from oauth.stores.sql.tables import grants, refresh_tokens
 from tests.oauth.stores.postgresql import BUSY, WAITING_FOR_A_LOCK, Watcher, terminate_behind_the_loop_s_back, watching
 from tests.oauth.stores.test_round_trips import make_session
@@ -62,7 +62,7 @@ async def check_that_all_is_refused(store: Store) -> None:
         lambda: store.requests.answer(WAITING, b"sealed", named_code("waiting"), NOW),
         lambda: store.grants.revoke(GrantId("grant_old"), revocation),
         lambda: store.clients.put(make_client(client_id="client_2")),
-        lambda: store.people.add_session(make_session()),
+        lambda: store.people.sign_in(SignIn(make_session(), NOW)),
         lambda: store.upkeep.sweep(NOW, 10),
     )
     for call in calls:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import exc, text
+from sqlalchemy import Connection, exc, text
 
 from oauth.foundation.credentials import digest, seal_under
 from oauth.foundation.vocabulary import ClientId, GrantId, Subject
@@ -23,7 +23,7 @@ from oauth.protocol.models import (
 )
 from oauth.protocol.redirect_uri import RedirectTarget
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import AttemptCount, Sighting, Store, StoredSigningKey
+from oauth.stores.ports import AttemptCount, Sighting, SignIn, Store, StoredSigningKey
 from tests.oauth.stores.tokens import (
     CLIENT,
     add_code,
@@ -353,9 +353,9 @@ def make_session(cookie: str = "session_1", subject: str = "subject_1") -> SignI
 async def test_revoking_a_person_ends_all_their_grants_and_sessions_and_nobody_else_s(store: Store) -> None:
     await add_codes(store, "1", "2", "ended")
     await add_code(store, "bob", named_code("bob", named_grant("bob", "bob")))
-    await store.people.add_session(make_session("a"))
-    await store.people.add_session(make_session("b"))
-    await store.people.add_session(make_session("bob", "bob"))
+    await store.people.sign_in(SignIn(make_session("a"), NOW))
+    await store.people.sign_in(SignIn(make_session("b"), NOW))
+    await store.people.sign_in(SignIn(make_session("bob", "bob"), NOW))
     earlier = revocation(RevocationKind.GRANT, "grant_ended", NOW)
     await store.grants.revoke(GrantId("grant_ended"), earlier)
 
@@ -386,13 +386,53 @@ async def test_revocations_of_every_kind_come_back_until_they_are_read_or_expire
 
 
 async def test_sign_in_session_comes_back_until_it_is_removed(store: Store) -> None:
-    await store.people.add_session(make_session())
-    await store.people.add_session(make_session("other"))
+    await store.people.sign_in(SignIn(make_session(), NOW))
+    await store.people.sign_in(SignIn(make_session("other"), NOW))
     assert await store.people.session(digest("session_1")) == make_session()
     await store.people.remove_session(digest("session_1"))
     await store.people.remove_session(digest("session_1"))
     assert await store.people.session(digest("session_1")) is None
     assert await store.people.session(digest("other")) == make_session("other")
+
+
+async def test_sign_in_is_written_as_a_whole(store: Store) -> None:
+    await store.clients.put(make_client())
+    waiting = make_request()
+    await store.requests.add(waiting)
+    await store.people.sign_in(SignIn(make_session("former"), NOW))
+    await store.attempts.count([digest("guesses")], NOW, timedelta(minutes=10))
+    await store.requests.keep_progress(waiting.digest, b"half way")
+    also: list[str] = []
+    await store.people.sign_in(
+        SignIn(
+            make_session(),
+            at=NOW,
+            former_session=digest("former"),
+            request=waiting.digest,
+            attempts=[digest("guesses")],
+            links=[("https://acme.okta.com", "00u1")],
+            writes=[lambda connection: also.append(connection.dialect.name)],
+        )
+    )
+    assert await store.people.session(digest("former")) is None
+    assert await store.people.session(digest("session_1")) == make_session()
+    assert await store.people.linked("https://acme.okta.com", "00u1") == make_session().subject
+    kept = await store.requests.get(waiting.digest)
+    assert kept is not None
+    assert kept.sealed_progress is None
+    (count,) = await store.attempts.count([digest("guesses")], NOW, timedelta(minutes=10))
+    assert (count.count, len(also)) == (1, 1)
+
+
+async def test_sign_in_that_fails_in_one_part_is_written_in_none(store: Store) -> None:
+    def fail(_: Connection) -> None:
+        raise ZeroDivisionError
+
+    await store.people.sign_in(SignIn(make_session("former"), NOW))
+    with pytest.raises(ZeroDivisionError):
+        await store.people.sign_in(SignIn(make_session(), NOW, former_session=digest("former"), writes=[fail]))
+    assert await store.people.session(digest("former")) is not None
+    assert await store.people.session(digest("session_1")) is None
 
 
 # -- attempts
@@ -446,7 +486,7 @@ async def test_all_of_it_is_there_after_reopening(database_url: str) -> None:
     store = store_on(opened)
     token = await add_refresh_token(store)
     head = issued(await refresh(store, token, fresh="rt_head"))
-    await store.people.add_session(make_session())
+    await store.people.sign_in(SignIn(make_session(), NOW))
     await store.signing_keys.add(make_key(1, "first"))
     news = revocation(RevocationKind.ACCESS_TOKEN, "0.jti")
     await store.revocations.add(news)

@@ -17,7 +17,7 @@ from oauth.foundation.outages import StoreUnavailable
 from oauth.foundation.vocabulary import ClientId, GrantId, Subject
 from oauth.protocol.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
-from oauth.stores.ports import Store, StoredSigningKey
+from oauth.stores.ports import SignIn, Store, StoredSigningKey
 from oauth.stores.sql import sweeping
 from tests.oauth.stores.postgresql import WAITING_FOR_A_LOCK, watching
 from tests.oauth.stores.tokens import (
@@ -84,8 +84,8 @@ async def test_authorization_request_goes_a_day_after_it_expired(store: Store) -
 
 
 async def test_sign_in_session_goes_when_it_expired(store: Store) -> None:
-    await store.people.add_session(make_session("a", NOW))
-    await store.people.add_session(make_session("b", NOW + MICROSECOND))
+    await store.people.sign_in(SignIn(make_session("a", NOW), NOW))
+    await store.people.sign_in(SignIn(make_session("b", NOW + MICROSECOND), NOW))
     assert await store.upkeep.sweep(NOW, LIMIT) == 0
     assert await store.upkeep.sweep(NOW + MICROSECOND, LIMIT) == 1
     assert await store.people.session(digest("a")) is None
@@ -253,7 +253,7 @@ async def put_many(store: Store, count: int) -> None:
     for code in await add_codes(store, *names):
         await redeem(store, code, fresh=code.replace("ac_", "rt_"))
     for name in names:
-        await store.people.add_session(make_session(name, NOW))
+        await store.people.sign_in(SignIn(make_session(name, NOW), NOW))
         await store.revocations.add(make_revocation(name, NOW))
         await store.clients.put(unused(f"unused_{name}"))
         await store.requests.push(PushedRequest(digest(name), CLIENT, "scope=a", NOW))
