@@ -15,6 +15,7 @@ from mcp_auth.principal import Principal
 from mcp_auth.rejection import Rejection, failure_of
 from mcp_auth.tokens.possession import Possession
 from oauth.foundation.outages import RETRY_AFTER_SECONDS, Outage
+from oauth.foundation.reason_codes import Reason
 from oauth.foundation.request_context import context_of
 from oauth.foundation.vocabulary import ErrorCode
 from oauth.protocol import dpop
@@ -91,7 +92,7 @@ class Denial:
 
     status: int
     error: ErrorCode | None
-    reason: str
+    reason: Reason | Unusable
     description: str
     headers: tuple[tuple[str, str], ...] = ()
 

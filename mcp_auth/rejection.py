@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from oauth.foundation.outages import Outage, ProviderUnavailable
+from oauth.foundation.reason_codes import Reason, ReasonCode
 from oauth.foundation.vocabulary import GrantId
 
 
@@ -27,7 +28,7 @@ class Rejection:
     it is. grant_id: of a token that is proven to be ours, for the story of the connection; with it the refusal is the
     same one."""
 
-    reason: str
+    reason: Reason
     description: str
     failure: AuthFailureReason = AuthFailureReason.INVALID_TOKEN
     grant_id: GrantId | None = field(default=None, compare=False)
@@ -48,13 +49,15 @@ EXPIRED = "The access token has expired."
 WRONG_AUDIENCE = "The access token is for another resource."
 REVOKED = "The access token was revoked."
 # RFC 9470: the token is good, and its sign-in was not strong enough.
-SECOND_FACTOR = Rejection("second_factor_required", "This needs a sign-in with a second factor.")
+SECOND_FACTOR = Rejection(ReasonCode.SECOND_FACTOR_REQUIRED, "This needs a sign-in with a second factor.")
 FOR_PEOPLE = "The resource is for people."
 BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
 OTHER_KEY = "The DPoP proof is by another key than the access token is bound to."
 REPLAYED = "The DPoP proof was used before."
 NONCE = "The DPoP proof has to carry the nonce that this answer brings."
-NOT_BOUND = Rejection("dpop_token_not_bound", "The access token is not bound to a key: send it with the Bearer scheme.")
+NOT_BOUND = Rejection(
+    ReasonCode.DPOP_TOKEN_NOT_BOUND, "The access token is not bound to a key: send it with the Bearer scheme."
+)
 USER_INACTIVE = "user_inactive"
-SCOPE_INSUFFICIENT = Rejection("scope_insufficient", "The access token lacks scope for this resource.")
+SCOPE_INSUFFICIENT = Rejection(ReasonCode.SCOPE_INSUFFICIENT, "The access token lacks scope for this resource.")
 NOT_PERMITTED = "The person may no longer use this resource."

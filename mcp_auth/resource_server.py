@@ -18,6 +18,7 @@ from mcp_auth.rejection import Rejection
 from mcp_auth.tokens import bearer, first_party
 from mcp_auth.verifier import fastmcp_token, principal_of
 from oauth.foundation.clock import Clock, system_clock
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.jose.jws import VerificationKey
 from oauth.remote.fetching import INTERNET, Network
 from oauth.remote.issuer_keys import IssuerKeys
@@ -57,16 +58,16 @@ class JWKSTokenVerifier(TokenVerifier):
             return unverified
         # What no key could help is refused before one is fetched (F-12).
         if unverified.claims.get("iss") != self._issuer:
-            return Rejection("unknown_issuer", rejection.UNKNOWN_ISSUER)
+            return Rejection(ReasonCode.UNKNOWN_ISSUER, rejection.UNKNOWN_ISSUER)
         if unverified.claims.get("aud") != self._resource:
-            return Rejection("wrong_audience", rejection.WRONG_AUDIENCE)
+            return Rejection(ReasonCode.WRONG_AUDIENCE, rejection.WRONG_AUDIENCE)
         keys = _Keys(await self._keys.of(unverified.kid))
         checked = first_party.check(unverified, keys, self._clock())
         if isinstance(checked, Rejection):
             return checked
         # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
         if checked.jkt is not None:
-            return Rejection("dpop_token_as_bearer", rejection.BOUND)
+            return Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.BOUND)
         return principal_of(checked)
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:

@@ -25,6 +25,7 @@ from mcp_auth.tokens.revocations import Revocations
 from mcp_auth.users.access_status import UNKNOWN, Standings
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Role, Subject
 from oauth.jose.jws import UnverifiedToken, instant
 from oauth.protocol.access_token import AccessToken
@@ -35,7 +36,7 @@ MOST_VERDICTS = 100_000
 # they stay within the 60 s of D-14, whatever changed the row.
 BELIEVED = timedelta(seconds=15)
 _SUPABASE_TYPE = "JWT"
-_REVOKED = Rejection("revoked", rejection.REVOKED)
+_REVOKED = Rejection(ReasonCode.REVOKED, rejection.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         if principal.kind is TokenKind.SUPABASE:
             return await self._verify(token, now)
         if now > principal.expires_at + bearer.LEEWAY:
-            return Rejection("expired", rejection.EXPIRED)
+            return Rejection(ReasonCode.EXPIRED, rejection.EXPIRED)
         return await self._admit(principal)
 
     async def _verify(self, token: str, now: datetime) -> Principal | Rejection:
@@ -149,7 +150,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             return await self._verify_first_party(unverified, now)
         if self._sessions is not None and issuer == self._sessions.issuer:
             return await self._verify_session(token, unverified, self._sessions, now)
-        return Rejection("unknown_issuer", rejection.UNKNOWN_ISSUER)
+        return Rejection(ReasonCode.UNKNOWN_ISSUER, rejection.UNKNOWN_ISSUER)
 
     async def _verify_first_party(self, unverified: UnverifiedToken, now: datetime) -> Principal | Rejection:
         token = first_party.check(unverified, self._keys, now)
@@ -168,7 +169,7 @@ class SupabaseTokenVerifier(TokenVerifier):
     ) -> Principal | Rejection:
         # What no key could help is refused before one is fetched (F-12).
         if (unverified.type or _SUPABASE_TYPE).upper() != _SUPABASE_TYPE:
-            return Rejection("wrong_type", rejection.MALFORMED)
+            return Rejection(ReasonCode.WRONG_TYPE, rejection.MALFORMED)
         if self.resource.supabase_tokens is SupabaseTokens.NEVER:
             return session_token.NOT_HERE
         try:
@@ -211,15 +212,15 @@ class SupabaseTokenVerifier(TokenVerifier):
             return _REVOKED
         if principal.is_machine:
             admitted = self.resource.admits_machines
-            return principal if admitted else Rejection("machine_not_admitted", rejection.FOR_PEOPLE)
+            return principal if admitted else Rejection(ReasonCode.MACHINE_NOT_ADMITTED, rejection.FOR_PEOPLE)
         standing = await self._standings.of(principal.subject)
         # To look where somebody stands may be to find out that they have signed out everywhere.
         if self._revocations.end(principal):
             return _REVOKED
         if not standing.active:
-            return Rejection("user_inactive", rejection.NOT_PERMITTED)
+            return Rejection(ReasonCode.USER_INACTIVE, rejection.NOT_PERMITTED)
         if not self.resource.admits(standing.role):
-            return Rejection("role_required", rejection.NOT_PERMITTED)
+            return Rejection(ReasonCode.ROLE_REQUIRED, rejection.NOT_PERMITTED)
         if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
             return rejection.SECOND_FACTOR
         return principal if standing.role is principal.role else replace(principal, role=standing.role)

@@ -3,8 +3,8 @@
 Owns the protocol's rules, its endpoints and pages, and the store. Imports nothing from the rest of the project. Each
 folder imports only those above it in this list:
 
-    jose             strict reading of JSON, base64url and JWS
     foundation       words, clock, secrets, queues and caches without I/O
+    jose             strict reading of JSON and JWS
     protocol         the rules of the RFCs, pure functions over frozen values
     database         SQLite and PostgreSQL behind one interface, statements batched
     flow_history     what happened to each attempt to connect

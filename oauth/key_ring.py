@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from joserfc.jwk import ECKey
 from jwt.algorithms import ECAlgorithm
 
+from oauth.foundation import base64url
 from oauth.foundation.credentials import KeyEncryption
-from oauth.jose import base64url
 from oauth.jose.jws import UnverifiedToken, VerificationKey
 from oauth.protocol.access_token import ALGORITHM, TYPE
 from oauth.stores.ports import SigningKeys, StoredSigningKey

@@ -29,12 +29,13 @@ from oauth.flow_history.recorder import FlowRecorder
 from oauth.foundation.admission_queue import BoundedQueue
 from oauth.foundation.clock import Clock, system_clock
 from oauth.foundation.credentials import Entropy, KeyEncryption, derive
+from oauth.foundation.vocabulary import Step
 from oauth.key_ring import KeyRing
 from oauth.pages import Pages
-from oauth.protocol import server_metadata
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.dpop import Nonces
 from oauth.protocol.resources import Resources
+from oauth.protocol.route_table import Cors, RouteEntry, RouteTable, authorization_server_entries
 from oauth.remote.fetching import INTERNET, Network
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.opening import open_database, store_on
@@ -54,7 +55,7 @@ from servers.configuration.origin import is_loopback
 from servers.configuration.resources import ADMIN_PATH, API_PATH, USER_PATH
 from servers.configuration.settings import GatewaySettings
 from servers.edge import health
-from servers.edge.edge import CorsPolicy, Edge, EdgeSettings
+from servers.edge.edge import Edge, EdgeSettings
 from servers.edge.rate_limit import RateLimiter
 from servers.edge.routing import Direct, PostOnly, lost, mcp_routes
 from servers.explain.recording import FlowNotes, kept_out
@@ -244,18 +245,6 @@ def _auth_config(settings: GatewaySettings) -> AuthConfig:
 
 def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSettings:
     public = urlsplit(settings.public_url)
-    policies = dict.fromkeys(
-        [
-            *server_metadata.PATHS,
-            server_metadata.JWKS_PATH,
-            *(path for resource in resources.served for path in resource.document_paths),
-            "/token",
-            "/register",
-            "/revoke",
-            "/par",
-        ],
-        CorsPolicy.PUBLIC,
-    ) | dict.fromkeys([USER_PATH, f"{USER_PATH}/", ADMIN_PATH, f"{ADMIN_PATH}/"], CorsPolicy.ALLOWED_ORIGINS_ONLY)
     return EdgeSettings(
         public_url=settings.public_url,
         # RFC 9110 §4.2.1: the implied port may be written out.
@@ -265,7 +254,23 @@ def _edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSetti
         ),
         origins=frozenset(origin.encode() for origin in (settings.public_url, *settings.allowed_origins)),
         loopback_origins=is_loopback(public.hostname or ""),
-        policies=policies,
-        unchecked=health.PATHS,
+        routes=_route_table(settings, resources),
         hops=settings.trusted_proxy_hops,
+    )
+
+
+def _route_table(settings: GatewaySettings, resources: Resources) -> RouteTable:
+    """Every path of the application."""
+    post = frozenset({"POST"})
+    return RouteTable(
+        [
+            *authorization_server_entries(resources, registration=settings.dynamic_registration),
+            *(
+                RouteEntry(path, post, cors=Cors.ALLOWED_ORIGINS_ONLY, step=Step.CALLED)
+                for endpoint in (USER_PATH, ADMIN_PATH)
+                for path in (endpoint, f"{endpoint}/")
+            ),
+            RouteEntry(f"{API_PATH}/", post, cors=Cors.ALLOWED_ORIGINS, step=Step.CALLED, is_prefix=True),
+            *(RouteEntry(path, frozenset({"GET"}), is_checked=False) for path in health.PATHS),
+        ]
     )

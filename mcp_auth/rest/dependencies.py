@@ -1,5 +1,6 @@
 """Who is calling? One function a question, each usable with `Depends` and with a bare `await`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +15,7 @@ from mcp_auth.rest.errors import UNAVAILABLE, ApiError, of_outage
 from mcp_auth.rest.openapi import with_api_key, with_bearer_token
 from mcp_auth.users.models import User
 from oauth.foundation.outages import Outage, ProviderUnavailable, StoreUnavailable
+from oauth.foundation.reason_codes import Reason
 from oauth.foundation.vocabulary import AAL2, Role, Subject
 from oauth.protocol.resources import Resource
 
@@ -223,7 +225,7 @@ def _person_required() -> ApiError:
     return ApiError(403, "PERSON_REQUIRED", "This is for people: a client that acts for itself has no account.")
 
 
-_CODES = {
+_CODES: Mapping[Reason | Unusable, str] = {
     Unusable.MISSING: "AUTH_HEADER_MISSING",
     Unusable.MALFORMED: "INVALID_AUTH_HEADER",
     Unusable.SCHEME: "INVALID_AUTH_SCHEME",
@@ -231,7 +233,7 @@ _CODES = {
     rejection.SCOPE_INSUFFICIENT.reason: "INSUFFICIENT_SCOPE",
     StoreUnavailable.reason: "AUTH_DB_UNAVAILABLE",
 }
-_MESSAGES = {
+_MESSAGES: Mapping[Reason | Unusable, str] = {
     Unusable.MISSING: "An Authorization header is required.",
     Unusable.MALFORMED: "There must be one Authorization header: Bearer, a space, a token.",
     Unusable.SCHEME: "The Authorization header must use Bearer.",

@@ -19,6 +19,7 @@ from mcp_auth.users.models import Identity
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
@@ -35,7 +36,9 @@ _MOST_REFUSALS = 10
 _WINDOW = timedelta(seconds=30)
 _VERDICTS = frozenset({400, 401, 403})
 
-SESSION_OVER = Rejection("supabase_session_ended", "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR)
+SESSION_OVER = Rejection(
+    ReasonCode.SUPABASE_SESSION_ENDED, "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR
+)
 
 _Answer = Identity | Rejection
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.resources import Resource, SupabaseTokens
 
 SESSION_AUDIENCE = "authenticated"
 
-NOT_HERE = Rejection("supabase_token_refused", "This resource takes no tokens of Supabase Auth.")
+NOT_HERE = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ def check(claims: Mapping[str, Any], resource: Resource) -> SessionToken | Rejec
     match resource.supabase_tokens:
         case SupabaseTokens.AUDIENCE:
             if resource.identifier not in audiences:
-                return Rejection("supabase_audience", rejection.WRONG_AUDIENCE)
+                return Rejection(ReasonCode.SUPABASE_AUDIENCE, rejection.WRONG_AUDIENCE)
         case SupabaseTokens.SESSION:
             if SESSION_AUDIENCE not in audiences:
-                return Rejection("supabase_audience", rejection.WRONG_AUDIENCE)
+                return Rejection(ReasonCode.SUPABASE_AUDIENCE, rejection.WRONG_AUDIENCE)
         case SupabaseTokens.NEVER:
             return NOT_HERE
     return check_person(claims)
@@ -44,17 +45,19 @@ def check(claims: Mapping[str, Any], resource: Resource) -> SessionToken | Rejec
 def check_person(claims: Mapping[str, Any]) -> SessionToken | Rejection:
     """Is this the session of a signed-in person, and of nobody else?"""
     if claims.get("role") != "authenticated":
-        return Rejection("supabase_role", "Only the token of a signed-in person is accepted.")
+        return Rejection(ReasonCode.SUPABASE_ROLE, "Only the token of a signed-in person is accepted.")
     if claims.get("is_anonymous") is not False:
-        return Rejection("supabase_anonymous", "Anonymous users are not accepted.")
+        return Rejection(ReasonCode.SUPABASE_ANONYMOUS, "Anonymous users are not accepted.")
     # A token that Supabase gave to a third party's app is for that app (F-10).
     if "client_id" in claims:
-        return Rejection("supabase_third_party_client", "Tokens issued to other applications are not accepted.")
+        return Rejection(
+            ReasonCode.SUPABASE_THIRD_PARTY_CLIENT, "Tokens issued to other applications are not accepted."
+        )
     subject, session_id, issued_at = claims.get("sub"), claims.get("session_id"), claims.get("iat")
     if not isinstance(subject, str) or not isinstance(session_id, str) or not subject or not session_id:
-        return Rejection("supabase_session_missing", rejection.MALFORMED)
+        return Rejection(ReasonCode.SUPABASE_SESSION_MISSING, rejection.MALFORMED)
     if issued_at is None:
-        return Rejection("iat_missing", rejection.MALFORMED)
+        return Rejection(ReasonCode.IAT_MISSING, rejection.MALFORMED)
     aal = claims.get("aal")
     acr = aal if isinstance(aal, str) else "aal1"
     return SessionToken(Subject(subject), session_id, float(issued_at), float(claims["exp"]), acr)

@@ -21,6 +21,7 @@ from mcp_auth.users.access_status import Standings
 from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import AAL2, Subject
 from oauth.jose.jws import instant
 from oauth.protocol.resource_owners import (
@@ -244,7 +245,7 @@ class SupabaseResourceOwners:
         if isinstance(unverified, Rejection):
             return unverified
         if unverified.claims.get("iss") != self._client.issuer or unverified.claims.get("aud") != SESSION_AUDIENCE:
-            return Rejection("supabase_issuer_or_audience", "The provider's token is for somebody else.")
+            return Rejection(ReasonCode.SUPABASE_ISSUER_OR_AUDIENCE, "The provider's token is for somebody else.")
         untimely = bearer.check_times(unverified, self._clock().timestamp())
         if untimely is not None:
             return untimely

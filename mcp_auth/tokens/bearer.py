@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.jose import jws
 from oauth.jose.jws import UnverifiedToken, VerificationKey
 
@@ -23,9 +24,9 @@ def read(token: str) -> UnverifiedToken | Rejection:
 def check_signature(token: UnverifiedToken, key: VerificationKey | None) -> Rejection | None:
     """Was it signed with this key of its issuer? None as the key: the issuer has no key of that id."""
     if key is None:
-        return Rejection("unknown_key", rejection.MALFORMED)
+        return Rejection(ReasonCode.UNKNOWN_KEY, rejection.MALFORMED)
     if not key.verifies(token):
-        return Rejection("bad_signature", rejection.MALFORMED)
+        return Rejection(ReasonCode.BAD_SIGNATURE, rejection.MALFORMED)
     return None
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens import bearer
+from oauth.foundation.reason_codes import ReasonCode, claim_missing
 from oauth.jose.jws import UnverifiedToken, VerificationKey
 from oauth.protocol import access_token
 from oauth.protocol.access_token import AccessToken
@@ -22,7 +23,7 @@ class FirstPartyKeys(Protocol):
 def check(token: UnverifiedToken, keys: FirstPartyKeys, now: datetime) -> AccessToken | Rejection:
     """Is this an access token of ours, as we mint them? `iss` has been compared already."""
     if token.type not in {access_token.TYPE, f"application/{access_token.TYPE}"}:
-        return Rejection("wrong_type", rejection.MALFORMED)
+        return Rejection(ReasonCode.WRONG_TYPE, rejection.MALFORMED)
     forged = bearer.check_signature(token, keys.verification_key(token.kid, now))
     if forged is not None:
         return forged
@@ -31,5 +32,5 @@ def check(token: UnverifiedToken, keys: FirstPartyKeys, now: datetime) -> Access
         return untimely
     claims = access_token.read(token.claims)
     if isinstance(claims, str):
-        return Rejection(f"{claims}_missing", rejection.MALFORMED)
+        return Rejection(claim_missing(claims), rejection.MALFORMED)
     return claims

@@ -7,13 +7,14 @@ from mcp_auth import rejection
 from mcp_auth.principal import Principal
 from mcp_auth.rejection import Rejection
 from oauth.foundation.clock import Clock
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Digest
 from oauth.protocol import dpop
 from oauth.protocol.dpop import Nonces
 from oauth.protocol.errors import OAuthError
 
 _MOST_REMEMBERED = 100_000
-_BEARER = Rejection("dpop_token_as_bearer", rejection.BOUND)
+_BEARER = Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.BOUND)
 
 
 class Possession:
@@ -41,11 +42,11 @@ class Possession:
         if isinstance(proof, OAuthError):
             return Rejection(proof.reason, proof.description)
         if proof.jkt != principal.jkt:
-            return Rejection("dpop_key_differs", rejection.OTHER_KEY)
+            return Rejection(ReasonCode.DPOP_KEY_DIFFERS, rejection.OTHER_KEY)
         if self._nonces is not None and not self._nonces.are_good(proof.nonce, now):
-            return Rejection("dpop_nonce", rejection.NONCE)
+            return Rejection(ReasonCode.DPOP_NONCE, rejection.NONCE)
         if not self._is_first(proof.known_as, now):
-            return Rejection("dpop_replayed", rejection.REPLAYED)
+            return Rejection(ReasonCode.DPOP_REPLAYED, rejection.REPLAYED)
         return None
 
     def nonce(self) -> str | None:

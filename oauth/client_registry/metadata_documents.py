@@ -12,6 +12,7 @@ import structlog
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.reason_codes import ReasonCode, ReasonDetail
 from oauth.foundation.vocabulary import ClientId, Scope
 from oauth.jose import jwk_set
 from oauth.protocol.clients import id_url, metadata_document
@@ -96,7 +97,7 @@ class ClientDocuments:
         if refused is not None:
             return refused
         if not self._settings.documents.admits(id_url.host(url)):
-            return invalid_client("Apps of this host cannot connect here.", reason="client_document_host")
+            return invalid_client("Apps of this host cannot connect here.", reason=ReasonCode.CLIENT_DOCUMENT_HOST)
         stored = await self._clients.get(ClientId(url))
         if self._is_fresh(stored):
             return stored
@@ -140,7 +141,7 @@ class ClientDocuments:
             log.info("client_keys_unavailable", client_id=client_id, reason=failure.reason)
             return
         if not jwk_set.usable_keys(fetched.document):
-            log.info("client_keys_unavailable", client_id=client_id, reason="without_keys")
+            log.info("client_keys_unavailable", client_id=client_id, reason=ReasonDetail.WITHOUT_KEYS)
             return
         try:
             await self._clients.renew_keys(client_id, address, json.dumps(fetched.document))
@@ -225,7 +226,9 @@ class ClientDocuments:
             except FetchFailed as failure:
                 log.info("client_document_unavailable", client_id=url, reason=f"jwks_{failure.reason}")
         # Whatever it was, strangers hear the same: nobody maps a network by asking us (STD-212).
-        return invalid_client("The app's description could not be fetched.", reason="client_document_unavailable")
+        return invalid_client(
+            "The app's description could not be fetched.", reason=ReasonCode.CLIENT_DOCUMENT_UNAVAILABLE
+        )
 
     async def _keep(
         self, url: str, published: PublishedClient, jwks: str | None, fresh_until: datetime
@@ -256,7 +259,9 @@ class ClientDocuments:
         # One of a few that everybody knows is not kept out by strangers who register in masses.
         room = policy.unused if self._known.document(url) is None else _UNBOUNDED
         added = await self._clients.register(client, room, now - policy.spared_for)
-        return added or invalid_client("Too many apps that nobody uses are known here.", reason="registrations_full")
+        return added or invalid_client(
+            "Too many apps that nobody uses are known here.", reason=ReasonCode.REGISTRATIONS_FULL
+        )
 
     def _recent_failure(self, url: str) -> _Failure | None:
         failure = self._fetches.failures.get(url)

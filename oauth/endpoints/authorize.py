@@ -9,11 +9,11 @@ from oauth.endpoints.shared import client_lookup, pending_request
 from oauth.endpoints.shared.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.shared.responses import message_page, redirect
 from oauth.endpoints.shared.throttle import Wait
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import ClientId
+from oauth.foundation.vocabulary import ClientId, Step
 from oauth.pages import Message
 from oauth.protocol import authorization_request, parameters, pushed_request, redirect_uri
 from oauth.protocol.errors import OAuthError, invalid_request
@@ -29,7 +29,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
     # Ours (STD-133): a web page that names us as an image would use up what its visitors' networks may begin. Browsers
     # say what a request is for (Fetch Metadata); other programs do not.
     if request.headers.get("sec-fetch-dest", "document") != "document":
-        log.info("authorization_refused", reason="no_navigation")
+        log.info("authorization_refused", reason=ReasonCode.NO_NAVIGATION)
         return message_page(request, server, _NO_NAVIGATION)
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
@@ -118,12 +118,12 @@ async def _client(client_id: str, request: Request, server: AuthorizationServer)
 
 
 def _unknown(request: Request, server: AuthorizationServer) -> Response:
-    log.info("authorization_refused", reason="client_unknown")
+    log.info("authorization_refused", reason=ReasonCode.CLIENT_UNKNOWN)
     return message_page(request, server, _UNKNOWN_CLIENT)
 
 
 def _spent(client: Client, request: Request, server: AuthorizationServer) -> Response:
-    log.info("authorization_refused", reason="request_uri_spent", client_id=client.client_id)
+    log.info("authorization_refused", reason=ReasonCode.REQUEST_URI_SPENT, client_id=client.client_id)
     return message_page(request, server, _SPENT)
 
 
@@ -183,7 +183,7 @@ def _too_many(wait: Wait) -> Message:
         "Too many new apps from this network",
         wait.sentence,
         "Nothing was shared. Apps that have been connected before are not affected.",
-        reason="registrations_exceeded",
+        reason=ReasonCode.REGISTRATIONS_EXCEEDED,
     )
 
 
@@ -191,17 +191,17 @@ _NO_NAVIGATION = Message(
     "This page has to be opened by itself",
     "Another web page asked for it as a part of its own, such as an image or a frame.",
     "Nothing was shared. Start again from the app that you want to connect.",
-    reason="no_navigation",
+    reason=ReasonCode.NO_NAVIGATION,
 )
-_NOT_PUSHED = invalid_request("request_uri is not one that was pushed here.", reason="request_uri_foreign")
+_NOT_PUSHED = invalid_request("request_uri is not one that was pushed here.", reason=ReasonCode.REQUEST_URI_FOREIGN)
 _MUST_BE_PUSHED = invalid_request(
-    "This client has to push its authorization requests.", reason="pushed_request_required"
+    "This client has to push its authorization requests.", reason=ReasonCode.PUSHED_REQUEST_REQUIRED
 )
 _SPENT = Message(
     "This link has been used or has expired",
     "Apps that send their request ahead get a link that works once, and for a short time.",
     "Nothing was shared. Go back to the app and start again from there.",
-    reason="request_uri_spent",
+    reason=ReasonCode.REQUEST_URI_SPENT,
 )
 _NOT_IDENTIFIED = (
     "Nothing was shared. Try again in a minute; if that does not help, tell the makers of the app, and the people who "
@@ -211,5 +211,5 @@ _UNKNOWN_CLIENT = Message(
     "This app is not registered here",
     "Its registration is unknown to this server: it may have expired because it was not used.",
     "Go back to the app, remove this connection and add it again; the app then registers anew.",
-    reason="client_unknown",
+    reason=ReasonCode.CLIENT_UNKNOWN,
 )

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import RequestContext
-from oauth.foundation.vocabulary import GrantId, Subject
+from oauth.foundation.vocabulary import GrantId, Step, Subject
 from oauth.jose import jws
 from oauth.protocol import dpop, identity_assertion
 from oauth.protocol.clients import authentication as client_authentication
@@ -103,7 +103,7 @@ async def _asserted(
     named = identity_assertion.issuer_of(asked.assertion)
     trusted = next((each for each in server.settings.trusted_issuers if each.issuer == named), None)
     if trusted is None:
-        return invalid_grant("The identity assertion is not good.", reason="identity_assertion_issuer_unknown")
+        return invalid_grant("The identity assertion is not good.", reason=ReasonCode.IDENTITY_ASSERTION_ISSUER_UNKNOWN)
     wrong = identity_assertion_grant.check_client(client, trusted)
     if wrong is not None:
         return wrong
@@ -118,16 +118,16 @@ async def _check_person(subject: Subject, resource: Resource, server: Authorizat
     """What everybody is asked at a refresh as well (D-13, D-14)."""
     standing = await server.resource_owners.standing(subject)
     if not standing.active or not resource.admits(standing.role):
-        return invalid_grant("The person may not use this resource.", reason="resource_owner_not_permitted")
+        return invalid_grant("The person may not use this resource.", reason=ReasonCode.RESOURCE_OWNER_NOT_PERMITTED)
     if not resource.is_assured("", has_factor=standing.has_factor):
-        return invalid_grant("This needs a sign-in with a second factor.", reason="second_factor_required")
+        return invalid_grant("This needs a sign-in with a second factor.", reason=ReasonCode.SECOND_FACTOR_REQUIRED)
     return None
 
 
 async def _kept(new: Grant, context: RequestContext, server: AuthorizationServer) -> Issue | Refuse:
     grant = replace(new, flow_id=server.flow_recorder.flow_of(context, Step.TOKEN_ISSUED, new.client_id))
     if not await server.store.grants.add(grant):
-        return Refuse(invalid_client("The client has been switched off here.", reason="client_disabled"))
+        return Refuse(invalid_client("The client has been switched off here.", reason=ReasonCode.CLIENT_DISABLED))
     return Issue(grant, grant.scope, 0, None)
 
 
@@ -137,6 +137,6 @@ def _new_grant_id(server: AuthorizationServer) -> GrantId:
 
 _NOT_LINKED = invalid_grant(
     "This server does not know who the person is: they have to sign in here once, or be linked by the operator.",
-    reason="subject_not_linked",
+    reason=ReasonCode.SUBJECT_NOT_LINKED,
 )
-_REPLAYED = invalid_grant("The identity assertion was used before.", reason="identity_assertion_replayed")
+_REPLAYED = invalid_grant("The identity assertion was used before.", reason=ReasonCode.IDENTITY_ASSERTION_REPLAYED)

@@ -11,11 +11,11 @@ from oauth.endpoints.shared import pending_request
 from oauth.endpoints.shared.browser import current_session, end_session
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import message_page, page, redirect
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import CODE_PREFIX, digest, seal_under, unseal_under
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import AAL2, OFFLINE_ACCESS, GrantId
+from oauth.foundation.vocabulary import AAL2, OFFLINE_ACCESS, GrantId, Step
 from oauth.pages import Message
 from oauth.protocol import redirect_uri
 from oauth.protocol.clients import id_url
@@ -75,7 +75,7 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
     if standing is None:
         return message_page(request, server, _GONE)
     if standing == plain_code and pending.asked.decided_at is None:
-        _note_answer("consent_denied" if decision == "deny" else None, pending, request, server)
+        _note_answer(ReasonCode.CONSENT_DENIED if decision == "deny" else None, pending, request, server)
         log.info("consent", decision=decision, client_id=pending.client.client_id, resource=pending.resource.path)
         return redirect(_answer_url(pending, standing, server))
     return await _answered_before(pending, standing, decision, request, server)
@@ -89,15 +89,15 @@ async def _answered_before(
     code = await server.store.grants.authorization_code(digest(standing)) if standing != _DENIED else None
     if decision == "deny":
         if code is not None:
-            await server.revoker.end_grant(code.grant, "consent_withdrawn")
-            _note_answer("consent_withdrawn", pending, request, server)
+            await server.revoker.end_grant(code.grant, ReasonCode.CONSENT_WITHDRAWN)
+            _note_answer(ReasonCode.CONSENT_WITHDRAWN, pending, request, server)
         return redirect(_answer_url(pending, _DENIED, server))
     if code is None or code.redeemed_at is not None or now >= code.expires_at:
         return pending_request.finished(pending, request, server)
     return redirect(_answer_url(pending, standing, server))
 
 
-def _note_answer(reason: str | None, pending: Pending, request: Request, server: AuthorizationServer) -> None:
+def _note_answer(reason: ReasonCode | None, pending: Pending, request: Request, server: AuthorizationServer) -> None:
     server.flow_recorder.record(
         context_of(request.scope),
         Step.CONSENTED,
@@ -108,15 +108,15 @@ def _note_answer(reason: str | None, pending: Pending, request: Request, server:
 
 
 _SAID_NO = {
-    "consent_denied": "The person did not allow access.",
-    "consent_withdrawn": "The person allowed access and took it back on the same page.",
+    ReasonCode.CONSENT_DENIED: "The person did not allow access.",
+    ReasonCode.CONSENT_WITHDRAWN: "The person allowed access and took it back on the same page.",
 }
 
 
 def _answer_url(pending: Pending, code: str, server: AuthorizationServer) -> str:
     if code != _DENIED:
         return pending.asked.target.answer(server.settings.issuer, {"code": code})
-    denied = access_denied("The person did not allow access.", reason="consent_denied")
+    denied = access_denied("The person did not allow access.", reason=ReasonCode.CONSENT_DENIED)
     return pending.asked.target.answer(
         server.settings.issuer, {"error": denied.code, "error_description": denied.description}
     )
@@ -166,29 +166,29 @@ async def _turned_away(
     return None if why is None else _not_permitted(pending, session, why, request, server)
 
 
-def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> str | None:
+def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> ReasonCode | None:
     """The reason why this person cannot have this resource; None when they can (D-13)."""
     if not standing.active:
-        return "user_inactive"
+        return ReasonCode.USER_INACTIVE
     if not resource.admits(standing.role):
-        return "role_required"
+        return ReasonCode.ROLE_REQUIRED
     if not resource.is_assured(session.acr, has_factor=standing.has_factor):
-        return "second_factor_required"
+        return ReasonCode.SECOND_FACTOR_REQUIRED
     return None
 
 
 # The end of a sentence about the account.
 _WHY_NOT = {
-    "user_inactive": "has been deactivated.",
-    "role_required": "does not have the role that it needs.",
-    "second_factor_required": (
+    ReasonCode.USER_INACTIVE: "has been deactivated.",
+    ReasonCode.ROLE_REQUIRED: "does not have the role that it needs.",
+    ReasonCode.SECOND_FACTOR_REQUIRED: (
         "has no second factor, which it needs. Add one where the account is managed, then sign in again."
     ),
 }
 
 
 def _not_permitted(
-    pending: Pending, session: SignInSession, reason: str, request: Request, server: AuthorizationServer
+    pending: Pending, session: SignInSession, reason: ReasonCode, request: Request, server: AuthorizationServer
 ) -> Response:
     log.info("consent_refused", reason=reason, subject=session.subject, resource=pending.resource.path)
     flow_id = server.flow_recorder.record(
@@ -245,11 +245,11 @@ _UNDECIDED = Message(
     "No answer was given",
     "The form arrived without a choice of Allow or Deny.",
     "Go back and choose one of the two buttons.",
-    reason="decision_missing",
+    reason=ReasonCode.DECISION_MISSING,
 )
 _GONE = Message(
     "This page is no longer valid",
     "The app's registration has been deleted, so it cannot be connected.",
     "Go back to the app and start again from there.",
-    reason="client_unknown",
+    reason=ReasonCode.CLIENT_UNKNOWN,
 )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import authenticated_client
 from oauth.endpoints.shared.responses import error_response, json_response
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import context_of
 from oauth.jose import jws
 from oauth.protocol import access_token
@@ -31,13 +32,13 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
     if client.authentication_method is ClientAuthenticationMethod.NONE:
         # §2.1: the caller is authorized; whoever can say that it is this client is not.
         return _refused(
-            invalid_client("Introspection is for clients that authenticate.", "public_client"), authorization
+            invalid_client("Introspection is for clients that authenticate.", ReasonCode.PUBLIC_CLIENT), authorization
         )
     if client.introspects:
         context_of(request.scope).serve_uncounted()
     token = params.get("token")
     if token is None:
-        return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
+        return _refused(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
     unproven = _unproven(token, server)
     # §4: every check that a resource of ours makes.
     if unproven is None or not _may_know(client, unproven) or not await server.confirms(token, unproven.audience):

@@ -5,8 +5,8 @@ from starlette.responses import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.responses import json_response
-from oauth.flow_history.events import Step
 from oauth.foundation.request_context import context_of
+from oauth.foundation.vocabulary import Step
 from oauth.key_ring import JWKS_MAX_AGE
 from oauth.protocol import server_metadata
 from oauth.protocol.resources import Resource

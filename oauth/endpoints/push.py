@@ -9,10 +9,10 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import authenticated_client, client_lookup, dpop_proof
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import PUSHED_REQUEST_PREFIX, digest
 from oauth.foundation.request_context import context_of
+from oauth.foundation.vocabulary import Step
 from oauth.protocol import authorization_request, dpop, pushed_request, redirect_uri
 from oauth.protocol.errors import OAuthError, unknown_client
 from oauth.protocol.models import Client, PushedRequest

@@ -8,11 +8,11 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
 from oauth.endpoints.shared.body import read_body
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import CLIENT_SECRET_PREFIX, REGISTRATION_TOKEN_PREFIX, digest
+from oauth.foundation.reason_codes import Reason, ReasonCode
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import ClientId, Digest, ErrorCode
+from oauth.foundation.vocabulary import ClientId, Digest, ErrorCode, Step
 from oauth.jose.strict_json import parse_object
 from oauth.protocol import reserved_redirects
 from oauth.protocol.clients import metadata as client_metadata
@@ -32,7 +32,9 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     A public client that is registered already, from the same source, gets its registration again."""
     policy = server.settings.registration
     if not _may_register(request, policy):
-        return unauthorized("initial_access_token", "Registration needs an initial access token.", request, server)
+        return unauthorized(
+            ReasonCode.INITIAL_ACCESS_TOKEN, "Registration needs an initial access token.", request, server
+        )
     metadata = await read_metadata(request, server)
     if isinstance(metadata, OAuthError):
         return refused(metadata, request, server)
@@ -52,7 +54,9 @@ async def read_document(request: Request) -> dict[str, object] | OAuthError:
     content_type = request.headers.get("content-type", "").split(";", 1)[0].strip().lower()
     document = parse_object(await read_body(request)) if content_type == "application/json" else None
     if document is None:
-        return invalid_client_metadata("The body must be a JSON object, sent as application/json.", reason="not_json")
+        return invalid_client_metadata(
+            "The body must be a JSON object, sent as application/json.", reason=ReasonCode.NOT_JSON
+        )
     return document
 
 
@@ -84,7 +88,7 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def unauthorized(reason: str, description: str, request: Request, server: AuthorizationServer) -> Response:
+def unauthorized(reason: Reason, description: str, request: Request, server: AuthorizationServer) -> Response:
     """RFC 7591 §3, RFC 7592 §2: the token that a registration needs is missing or no good."""
     log.info("registration_refused", error=ErrorCode.INVALID_TOKEN, reason=reason)
     server.flow_recorder.record(
@@ -113,7 +117,7 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     wait = await throttle.count_registration(request, server)
     if wait is not None:
         meaning = "Too many clients were registered from this address."
-        return refused(too_many_requests(meaning, "registrations_exceeded", wait.seconds), request, server)
+        return refused(too_many_requests(meaning, ReasonCode.REGISTRATIONS_EXCEEDED, wait.seconds), request, server)
     secret, secret_digest = await new_secret(metadata, server)
     registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
     # Ours: never chosen by the client, never a URL (STD-132).
@@ -126,7 +130,7 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     if added is None:
         seconds = int(policy.spared_for.total_seconds())
         meaning = "Too many clients that nobody uses are registered."
-        return refused(too_many_requests(meaning, "registrations_full", seconds), request, server)
+        return refused(too_many_requests(meaning, ReasonCode.REGISTRATIONS_FULL, seconds), request, server)
     if added.client_id != client_id:
         # Another request of the same client came first.
         return _registered(added, Shown(), request, server, is_new=False)

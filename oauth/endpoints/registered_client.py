@@ -17,6 +17,7 @@ from oauth.endpoints.register import (
 )
 from oauth.endpoints.shared.responses import json_response
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, ErrorCode
 from oauth.protocol.clients import registration as client_registration
 from oauth.protocol.clients.authentication import is_client_id
@@ -26,7 +27,6 @@ from oauth.protocol.models import Client
 
 log = structlog.get_logger()
 
-PATH = "/register/{client_id}"
 # §2.2: what the server says of a registration is not for the client to say.
 _NOT_TO_BE_SENT = (
     "registration_access_token",
@@ -84,7 +84,7 @@ async def _managed(request: Request, server: AuthorizationServer) -> Client | Re
     if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):
         return _not_its_token(request, server)
     if client.disabled_at is not None:
-        log.info("registration_refused", reason="client_disabled", client_id=client.client_id)
+        log.info("registration_refused", reason=ReasonCode.CLIENT_DISABLED, client_id=client.client_id)
         body = {"error": ErrorCode.ACCESS_DENIED, "error_description": "The client has been switched off here."}
         return json_response(body, 403)
     return client
@@ -95,7 +95,7 @@ async def _check_own_words(
 ) -> OAuthError | None:
     """What only repeats (§2.2): the id, and the secret if it is sent."""
     if document.get("client_id") != client.client_id:
-        return invalid_client_metadata("client_id must be the id of the client.", reason="client_id_differs")
+        return invalid_client_metadata("client_id must be the id of the client.", reason=ReasonCode.CLIENT_ID_DIFFERS)
     if any(name in document for name in _NOT_TO_BE_SENT):
         return invalid_client_metadata(f"The body must not contain {', '.join(_NOT_TO_BE_SENT)}.")
     secret = document.get("client_secret")
@@ -103,7 +103,7 @@ async def _check_own_words(
         return None
     stored = [] if client.secret_digest is None else [client.secret_digest]
     if not isinstance(secret, str) or await server.client_secrets.match(secret, stored) is None:
-        return invalid_client_metadata("client_secret is not the client's.", reason="client_secret_wrong")
+        return invalid_client_metadata("client_secret is not the client's.", reason=ReasonCode.CLIENT_SECRET_WRONG)
     return None
 
 
@@ -115,5 +115,5 @@ def _in_force(client: Client, secret: str | None, request: Request, server: Auth
 
 def _not_its_token(request: Request, server: AuthorizationServer) -> Response:
     return unauthorized(
-        "registration_token_wrong", "The registration access token is missing or no good.", request, server
+        ReasonCode.REGISTRATION_TOKEN_WRONG, "The registration access token is missing or no good.", request, server
     )

@@ -8,6 +8,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import authenticated_client
 from oauth.endpoints.shared.responses import error_response, json_response
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId
 from oauth.jose import jws
 from oauth.protocol import access_token
@@ -28,7 +29,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     params, client = found
     token = params.get("token")
     if token is None:
-        return _refused(invalid_request("token is required.", reason="token_missing"), authorization)
+        return _refused(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
     grant = await server.store.grants.of_refresh_token(digest(token))
     if grant is not None:
         if grant.client_id == client.client_id:

@@ -11,10 +11,11 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints import browserless_grants
 from oauth.endpoints.shared import authenticated_client, dpop_proof
 from oauth.endpoints.shared.responses import error_response, json_response
-from oauth.flow_history.events import Step
 from oauth.foundation import credentials
 from oauth.foundation.credentials import REFRESH_TOKEN_PREFIX
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import RequestContext, context_of
+from oauth.foundation.vocabulary import Step
 from oauth.protocol import access_token, token_request
 from oauth.protocol.clients import authentication as client_authentication
 from oauth.protocol.clients.authentication import PresentedClient
@@ -132,10 +133,12 @@ async def _refresh(
     standing = await server.resource_owners.standing(decision.grant.subject)
     resource = server.resources.get(decision.grant.resource)
     if not standing.active or resource is None or not resource.admits(standing.role):
-        ended = invalid_grant("The person may no longer use this resource.", reason="resource_owner_not_permitted")
+        ended = invalid_grant(
+            "The person may no longer use this resource.", reason=ReasonCode.RESOURCE_OWNER_NOT_PERMITTED
+        )
         return Refuse(ended, revoke=decision.grant)
     if not resource.is_assured(decision.grant.acr, has_factor=standing.has_factor):
-        weak = invalid_grant("This needs a new sign-in with a second factor.", reason="second_factor_required")
+        weak = invalid_grant("This needs a new sign-in with a second factor.", reason=ReasonCode.SECOND_FACTOR_REQUIRED)
         return Refuse(weak, revoke=decision.grant)
     return decision
 

@@ -8,8 +8,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from oauth.flow_history.events import Step
 from oauth.foundation.credentials import Entropy
+from oauth.foundation.vocabulary import Step
 
 # What comes from one network within this time belongs together.
 TOGETHER = timedelta(minutes=10)

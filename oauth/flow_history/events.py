@@ -2,26 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from oauth.foundation.vocabulary import Digest
+from oauth.foundation.vocabulary import Digest, Step
 
 KEPT = timedelta(days=7)
-
-
-class Step(StrEnum):
-    """How far an attempt has come. With a reason: where it did not go on."""
-
-    CHALLENGED = "challenged"
-    RESOURCE_METADATA = "resource_metadata"
-    SERVER_METADATA = "server_metadata"
-    REGISTERED = "registered"
-    PUSHED = "pushed"
-    AUTHORIZATION_REQUESTED = "authorization_requested"
-    SIGNED_IN = "signed_in"
-    CONSENTED = "consented"
-    TOKEN_ISSUED = "token_issued"  # noqa: S105 - a step
-    CALLED = "called"
 
 
 @dataclass(frozen=True, slots=True)

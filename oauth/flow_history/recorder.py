@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from oauth.flow_history.correlation import MOST_OPEN, TOGETHER, OpenFlows
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.foundation.bounded_cache import BoundedDict
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import Entropy
+from oauth.foundation.reason_codes import Reason
 from oauth.foundation.request_context import RequestContext
-from oauth.foundation.vocabulary import Digest
+from oauth.foundation.vocabulary import Digest, Step
 from oauth.protocol.clients import id_url
 
 # So often is a refusal written down that repeats within TOGETHER, so that each of them can be looked up; what is no
@@ -58,7 +59,7 @@ class FlowRecorder:
         client_id: str | None = None,
         grant_id: str | None = None,
         resource: str | None = None,
-        reason: str | None = None,
+        reason: Reason | None = None,
         error: str | None = None,
         description: str | None = None,
     ) -> str:
@@ -101,7 +102,7 @@ class FlowRecorder:
         *,
         resource: str | None,
         request_id: str | None,
-        reason: str | None = None,
+        reason: Reason | None = None,
         description: str | None = None,
     ) -> None:
         """A call with a token of this grant, whose flow it belongs to, wherever that began."""

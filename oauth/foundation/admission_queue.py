@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from oauth.foundation.outages import Outage
+from oauth.foundation.reason_codes import ReasonCode
 
 
 class TooManyWaiting(Outage):
     """More wait than can be served soon; nothing was decided about this one."""
 
-    reason = "too_many_waiting"
+    reason = ReasonCode.TOO_MANY_WAITING
 
 
 class BoundedQueue:

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from oauth.foundation import base64url
 from oauth.foundation.vocabulary import Digest
-from oauth.jose import base64url
 
 # Randomness is passed in (D-25): `os.urandom` in the program.
 Entropy = Callable[[int], bytes]

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from oauth.foundation.reason_codes import ReasonCode
+
 RETRY_AFTER_SECONDS = 5
 
 
@@ -9,16 +11,16 @@ class Outage(Exception):
     """Something that we depend on did not answer; the same request may succeed in a few seconds. reason: for the log,
     and for people who ask."""
 
-    reason: ClassVar[str] = "provider_unavailable"
+    reason: ClassVar[ReasonCode] = ReasonCode.PROVIDER_UNAVAILABLE
 
 
 class StoreUnavailable(Outage):
     """The database is locked, full or gone. Nothing of the request was written."""
 
-    reason = "store_unavailable"
+    reason = ReasonCode.STORE_UNAVAILABLE
 
 
 class ProviderUnavailable(Outage):
     """Supabase did not answer, or answered with something other than a verdict."""
 
-    reason = "provider_unavailable"
+    reason = ReasonCode.PROVIDER_UNAVAILABLE

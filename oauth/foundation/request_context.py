@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from oauth.foundation.vocabulary import ClientId, Subject
+from oauth.foundation.vocabulary import ClientId, Step, Subject
 
 _KEY = "mcp_auth.request_context"
 
@@ -19,6 +19,7 @@ class RequestContext:
     request_id: the id in the log and in `X-Request-ID`; empty without an edge.
     client_address: IP address of the caller, as trusted proxies report it; empty where there is none.
     client_network: the part of that address that limits count by.
+    step: the step of connecting that a request for its path is, if it is one.
     flow_id: the attempt to connect that the request belongs to, once that is known.
     flow_client_id: the client of that attempt, in a form that may be recorded.
     recorded: step and reason that were recorded last, so that a page repeating a refusal records it once.
@@ -29,6 +30,7 @@ class RequestContext:
     request_id: str = ""
     client_address: str = ""
     client_network: str = ""
+    step: Step | None = None
     flow_id: str | None = None
     flow_client_id: str | None = None
     recorded: tuple[str, str | None] | None = None

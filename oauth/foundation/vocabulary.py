@@ -42,3 +42,18 @@ class Role(StrEnum):
     USER = "user"
     AGENT = "agent"
     ADMIN = "admin"
+
+
+class Step(StrEnum):
+    """The steps of connecting, in order. An attempt to connect has come as far as its last step."""
+
+    CHALLENGED = "challenged"
+    RESOURCE_METADATA = "resource_metadata"
+    SERVER_METADATA = "server_metadata"
+    REGISTERED = "registered"
+    PUSHED = "pushed"
+    AUTHORIZATION_REQUESTED = "authorization_requested"
+    SIGNED_IN = "signed_in"
+    CONSENTED = "consented"
+    TOKEN_ISSUED = "token_issued"  # noqa: S105 - a step
+    CALLED = "called"

@@ -10,7 +10,8 @@ from typing import Any, TypeGuard
 
 from jwt.algorithms import Algorithm
 
-from oauth.jose import base64url
+from oauth.foundation import base64url
+from oauth.foundation.reason_codes import Reason, ReasonCode, claim_in_the_future, claim_malformed
 from oauth.jose.strict_json import parse_object
 
 MAX_LENGTH = 8192
@@ -53,52 +54,52 @@ def is_signed_by(token: UnverifiedToken, keys: Iterable[VerificationKey]) -> boo
     return any(key.verifies(token) for key in keys if token.kid is None or key.kid == token.kid)
 
 
-def read(token: str, *, with_key: bool = False) -> UnverifiedToken | str:
+def read(token: str, *, with_key: bool = False) -> UnverifiedToken | Reason:
     """Take a compact token apart, or say in a word why it is none. Never raises, whatever the string.
 
     with_key: it is of a kind that carries its key (RFC 9449 §4.2); of any other, a key in the header is refused."""
     if len(token) > MAX_LENGTH:
-        return "oversized"
+        return ReasonCode.OVERSIZED
     if not token.isascii() or token.count(".") != 2:  # noqa: PLR2004 - header, payload, signature
-        return "not_compact"
+        return ReasonCode.NOT_COMPACT
     signed, _, encoded_signature = token.rpartition(".")
     encoded_header, _, encoded_payload = signed.partition(".")
     if len(encoded_header) > (_MAX_HEADER_WITH_KEY if with_key else _MAX_HEADER):
-        return "oversized_header"
+        return ReasonCode.OVERSIZED_HEADER
     raw_header, payload, signature = map(base64url.decode, (encoded_header, encoded_payload, encoded_signature))
     if raw_header is None or payload is None or signature is None:
-        return "not_base64url"
+        return ReasonCode.NOT_BASE64URL
     header, claims = parse_object(raw_header), parse_object(payload)
     if header is None or claims is None:
-        return "not_json"
+        return ReasonCode.NOT_JSON
     if not _FORBIDDEN_HEADERS.isdisjoint(header.keys() - ({"jwk"} if with_key else set())):
-        return "forbidden_header"
+        return ReasonCode.FORBIDDEN_HEADER
     jwk = header.get("jwk") if with_key else None
     if not isinstance(jwk, dict | None) or (with_key and jwk is None):
-        return "jwk_missing"
+        return ReasonCode.JWK_MISSING
     algorithm, typ, kid = header.get("alg"), header.get("typ"), header.get("kid")
     if not isinstance(algorithm, str) or not isinstance(typ, str | None) or not isinstance(kid, str | None):
-        return "malformed_header"
+        return ReasonCode.MALFORMED_HEADER
     return UnverifiedToken(algorithm, typ, kid, claims, signed.encode(), signature, jwk)
 
 
-def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> str | None:
+def check_times(claims: Mapping[str, Any], now: float, leeway: float) -> Reason | None:
     """exp is required, nbf and iat are honoured; all of them numbers. → a word that says which one is wrong, or None.
 
     now, leeway: seconds."""
     expires_at = claims.get("exp")
     if not _is_instant(expires_at):
-        return "exp_missing"
+        return ReasonCode.EXP_MISSING
     if now > expires_at + leeway:
-        return "expired"
+        return ReasonCode.EXPIRED
     for name in ("nbf", "iat"):
         instant = claims.get(name)
         if instant is None:
             continue
         if not _is_instant(instant):
-            return f"{name}_malformed"
+            return claim_malformed(name)
         if instant > now + leeway:
-            return f"{name}_in_the_future"
+            return claim_in_the_future(name)
     return None
 
 

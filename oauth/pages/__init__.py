@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from oauth.foundation.reason_codes import Reason
 from oauth.protocol.captcha import Captcha
 
 _FOLDER = Path(__file__).parent
@@ -19,7 +20,7 @@ class Message:
     title: str
     meaning: str
     remedy: str
-    reason: str = ""
+    reason: Reason | None = None
     link: str | None = None
     link_text: str = ""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Scope
 from oauth.protocol import dpop, pkce, resource_indicator, scope
 from oauth.protocol.errors import OAuthError, invalid_request, unauthorized_client, unsupported_response_type
@@ -47,14 +48,14 @@ def validate(parameters: Parameters, client: Client, resources: Resources) -> As
     # OAuth 2.1 §4.1.2.1
     response_type = parameters.get("response_type")
     if response_type is None:
-        return invalid_request("response_type is required.", reason="response_type_missing")
+        return invalid_request("response_type is required.", reason=ReasonCode.RESPONSE_TYPE_MISSING)
     if response_type != "code":
         return unsupported_response_type("response_type must be code.")
     if parameters.get("response_mode", "query") != "query":
-        return invalid_request("response_mode must be query.", reason="response_mode")
+        return invalid_request("response_mode must be query.", reason=ReasonCode.RESPONSE_MODE)
     # OpenID Connect Core §6, RFC 9101: parameters inside another document would go unchecked.
     if "request" in parameters or "request_uri" in parameters:
-        return invalid_request("Request objects are not supported.", reason="request_object")
+        return invalid_request("Request objects are not supported.", reason=ReasonCode.REQUEST_OBJECT)
     if GrantType.AUTHORIZATION_CODE not in client.grant_types:
         return unauthorized_client("The client is not registered for authorization_code.")
     challenge = pkce.validate_code_challenge(parameters.get("code_challenge"), parameters.get("code_challenge_method"))

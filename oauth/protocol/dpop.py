@@ -9,10 +9,11 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from oauth.foundation import credentials
+from oauth.foundation import base64url, credentials
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import Reason, ReasonCode, ReasonDetail, ReasonKind, within
 from oauth.foundation.vocabulary import Digest
-from oauth.jose import base64url, jwk_set, jws
+from oauth.jose import jwk_set, jws
 from oauth.protocol.errors import OAuthError, invalid_dpop_proof, invalid_request
 
 HEADER = "DPoP"
@@ -30,7 +31,7 @@ _THUMBPRINT = 43  # characters of base64url: SHA-256
 _MEMBERS: Mapping[str, tuple[str, ...]] = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
 
 
-REQUIRED = invalid_dpop_proof("This client has to prove that it holds its key.", reason="dpop_required")
+REQUIRED = invalid_dpop_proof("This client has to prove that it holds its key.", reason=ReasonCode.DPOP_REQUIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,16 @@ def check(
     url: our public address of what was asked, whatever Host says. access_token: the one that was presented with it, at
     a resource. Source: §4.3; error `invalid_dpop_proof` for whatever is wrong."""
     if len(sent) != 1:
-        return invalid_dpop_proof("There must be one DPoP header.", reason="dpop_header_count")
+        return invalid_dpop_proof("There must be one DPoP header.", reason=ReasonCode.DPOP_HEADER_COUNT)
     token = jws.read(sent[0], with_key=True)
     if isinstance(token, str):
         return _refused(token)
     if token.type is None or token.type.lower() != TYPE:
-        return _refused("wrong_type")
+        return _refused(ReasonCode.WRONG_TYPE)
     jwk = token.jwk or {}
     key = jwk_set.usable_key(jwk)
     if key is None or not key.verifies(token):
-        return _refused("bad_signature")
+        return _refused(ReasonCode.BAD_SIGNATURE)
     wrong = _check_claims(token.claims, method, url, now, access_token)
     if wrong is not None:
         return _refused(wrong)
@@ -77,14 +78,14 @@ def validate_thumbprint(jkt: str | None) -> str | OAuthError | None:
     """The `dpop_jkt` of an authorization request (§10): what binds its code to a key."""
     if jkt is None or (len(jkt) == _THUMBPRINT and jkt.isascii() and jkt.replace("-", "").replace("_", "").isalnum()):
         return jkt
-    return invalid_request("dpop_jkt is not a JWK thumbprint.", reason="dpop_jkt_malformed")
+    return invalid_request("dpop_jkt is not a JWK thumbprint.", reason=ReasonCode.DPOP_JKT_MALFORMED)
 
 
 def check_key(bound_to: str | None, proof_jkt: str | None) -> OAuthError | None:
     """Is the proof by the key that a code or refresh token is bound to? (§5, §10)"""
     if bound_to is None or bound_to == proof_jkt:
         return None
-    return invalid_dpop_proof("The key is not the one that this is bound to.", reason="dpop_key_differs")
+    return invalid_dpop_proof("The key is not the one that this is bound to.", reason=ReasonCode.DPOP_KEY_DIFFERS)
 
 
 class Nonces:
@@ -107,21 +108,21 @@ class Nonces:
 
 def _check_claims(
     claims: Mapping[str, Any], method: str, url: str, now: datetime, access_token: str | None
-) -> str | None:
+) -> Reason | ReasonDetail | None:
     if claims.get("htm") != method:
-        return "wrong_method"
+        return ReasonDetail.WRONG_METHOD
     htu = claims.get("htu")
     if not isinstance(htu, str) or _normalized(htu) != _normalized(url):
-        return "wrong_url"
+        return ReasonDetail.WRONG_URL
     jti, issued_at = claims.get("jti"), claims.get("iat")
     if not isinstance(jti, str) or not 0 < len(jti) <= _MAX_ID:
-        return "jti_missing"
+        return ReasonDetail.JTI_MISSING
     if type(issued_at) is not int:
-        return "iat_missing"
+        return ReasonCode.IAT_MISSING
     if not (now - _OLDEST).timestamp() <= issued_at <= (now + _AHEAD).timestamp():
-        return "not_of_now"
+        return ReasonDetail.NOT_OF_NOW
     if access_token is not None and claims.get("ath") != base64url.encode(sha256(access_token.encode()).digest()):
-        return "wrong_access_token"
+        return ReasonDetail.WRONG_ACCESS_TOKEN
     return None
 
 
@@ -147,5 +148,5 @@ def _nonce(key: bytes, slot: int) -> str:
     return base64url.encode(hmac.digest(key, str(slot).encode(), "sha256"))
 
 
-def _refused(reason: str) -> OAuthError:
-    return invalid_dpop_proof("The DPoP proof is not good.", reason=f"dpop_{reason}")
+def _refused(reason: Reason | ReasonDetail) -> OAuthError:
+    return invalid_dpop_proof("The DPoP proof is not good.", reason=within(ReasonKind.DPOP, reason))

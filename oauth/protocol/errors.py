@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oauth.foundation.reason_codes import Reason, ReasonCode
 from oauth.foundation.vocabulary import ErrorCode
 
 
@@ -13,72 +14,72 @@ class OAuthError:
 
     code: ErrorCode
     description: str
-    reason: str
+    reason: Reason
     retry_after: int | None = None
     nonce: str | None = None
 
 
-def invalid_request(description: str, reason: str = "malformed_request") -> OAuthError:
+def invalid_request(description: str, reason: Reason) -> OAuthError:
     """A parameter is missing, repeated or malformed (RFC 6749 §4.1.2.1, §5.2)."""
     return OAuthError(ErrorCode.INVALID_REQUEST, description, reason)
 
 
-def invalid_client(description: str, reason: str) -> OAuthError:
+def invalid_client(description: str, reason: Reason) -> OAuthError:
     """Client authentication failed (RFC 6749 §5.2); a client that hears this registers again (D-15)."""
     return OAuthError(ErrorCode.INVALID_CLIENT, description, reason)
 
 
 def unknown_client() -> OAuthError:
     """It is not registered, or not any more (D-15, P-13)."""
-    return invalid_client("The client is unknown here: register again.", reason="client_unknown")
+    return invalid_client("The client is unknown here: register again.", reason=ReasonCode.CLIENT_UNKNOWN)
 
 
-def invalid_grant(description: str, reason: str) -> OAuthError:
+def invalid_grant(description: str, reason: Reason) -> OAuthError:
     """The code or refresh token is not good (RFC 6749 §5.2); a client that hears this signs in again."""
     return OAuthError(ErrorCode.INVALID_GRANT, description, reason)
 
 
-def invalid_scope(description: str, reason: str = "unknown_scope") -> OAuthError:
+def invalid_scope(description: str, reason: Reason = ReasonCode.UNKNOWN_SCOPE) -> OAuthError:
     """The scope is unknown, malformed or wider than the grant (RFC 6749 §5.2)."""
     return OAuthError(ErrorCode.INVALID_SCOPE, description, reason)
 
 
-def invalid_target(description: str, reason: str = "unknown_resource") -> OAuthError:
+def invalid_target(description: str, reason: Reason = ReasonCode.UNKNOWN_RESOURCE) -> OAuthError:
     """The resource is not one of ours or not the granted one (RFC 8707 §2)."""
     return OAuthError(ErrorCode.INVALID_TARGET, description, reason)
 
 
-def unauthorized_client(description: str, reason: str = "grant_type_not_registered") -> OAuthError:
+def unauthorized_client(description: str, reason: Reason = ReasonCode.GRANT_TYPE_NOT_REGISTERED) -> OAuthError:
     """The client may not use this grant type (RFC 6749 §5.2)."""
     return OAuthError(ErrorCode.UNAUTHORIZED_CLIENT, description, reason)
 
 
 def unsupported_grant_type(description: str) -> OAuthError:
     """No such grant type here (RFC 6749 §5.2)."""
-    return OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, description, "unsupported_grant_type")
+    return OAuthError(ErrorCode.UNSUPPORTED_GRANT_TYPE, description, ReasonCode.UNSUPPORTED_GRANT_TYPE)
 
 
 def unsupported_response_type(description: str) -> OAuthError:
     """Anything but `code` (RFC 6749 §4.1.2.1)."""
-    return OAuthError(ErrorCode.UNSUPPORTED_RESPONSE_TYPE, description, "unsupported_response_type")
+    return OAuthError(ErrorCode.UNSUPPORTED_RESPONSE_TYPE, description, ReasonCode.UNSUPPORTED_RESPONSE_TYPE)
 
 
-def access_denied(description: str, reason: str) -> OAuthError:
+def access_denied(description: str, reason: Reason) -> OAuthError:
     """The person said no, or may not have this resource (RFC 6749 §4.1.2.1)."""
     return OAuthError(ErrorCode.ACCESS_DENIED, description, reason)
 
 
-def invalid_redirect_uri(description: str, reason: str = "redirect_uri_refused") -> OAuthError:
+def invalid_redirect_uri(description: str, reason: Reason = ReasonCode.REDIRECT_URI_REFUSED) -> OAuthError:
     """A redirect URI that may not be registered (RFC 7591 §3.2.2)."""
     return OAuthError(ErrorCode.INVALID_REDIRECT_URI, description, reason)
 
 
-def invalid_client_metadata(description: str, reason: str = "client_metadata_refused") -> OAuthError:
+def invalid_client_metadata(description: str, reason: Reason = ReasonCode.CLIENT_METADATA_REFUSED) -> OAuthError:
     """A metadata field that may not be registered (RFC 7591 §3.2.2)."""
     return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, description, reason)
 
 
-def temporarily_unavailable(reason: str) -> OAuthError:
+def temporarily_unavailable(reason: Reason) -> OAuthError:
     """An outage (D-16)."""
     return OAuthError(
         ErrorCode.TEMPORARILY_UNAVAILABLE,
@@ -87,13 +88,13 @@ def temporarily_unavailable(reason: str) -> OAuthError:
     )
 
 
-def too_many_requests(meaning: str, reason: str, retry_after: int) -> OAuthError:
+def too_many_requests(meaning: str, reason: Reason, retry_after: int) -> OAuthError:
     """Somebody has tried too often (RFC 6585 §4). retry_after: seconds."""
     description = f"{meaning} Try again in {retry_after} s."
     return OAuthError(ErrorCode.TEMPORARILY_UNAVAILABLE, description, reason, retry_after)
 
 
-def invalid_dpop_proof(description: str, reason: str) -> OAuthError:
+def invalid_dpop_proof(description: str, reason: Reason) -> OAuthError:
     """The proof is missing, no good, or by another key (RFC 9449 §5)."""
     return OAuthError(ErrorCode.INVALID_DPOP_PROOF, description, reason)
 
@@ -101,4 +102,4 @@ def invalid_dpop_proof(description: str, reason: str) -> OAuthError:
 def use_dpop_nonce(nonce: str) -> OAuthError:
     """The proof has to carry this nonce (RFC 9449 §8)."""
     description = "The DPoP proof has to carry the nonce that this answer brings."
-    return OAuthError(ErrorCode.USE_DPOP_NONCE, description, "dpop_nonce", nonce=nonce)
+    return OAuthError(ErrorCode.USE_DPOP_NONCE, description, ReasonCode.DPOP_NONCE, nonce=nonce)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import Reason, ReasonCode, ReasonDetail, ReasonKind, claim_missing, within
 from oauth.foundation.vocabulary import OFFLINE_ACCESS, ClientId, Digest, ResourceIndicator, Scope
 from oauth.jose import jws
 from oauth.jose.jws import UnverifiedToken, VerificationKey
@@ -79,13 +80,15 @@ def check(
     if wrong is not None:
         return _refused(wrong)
     if not jws.is_signed_by(token, keys):
-        return _refused("bad_signature")
+        return _refused(ReasonCode.BAD_SIGNATURE)
     claims = token.claims
     resource = resources.get(resource_indicator.canonical(claims["resource"]))
     if resource is None:
         return invalid_target("The assertion is for a resource that is not here.")
     if resource.identifier not in trusted.resources:
-        return invalid_target("The identity provider may not give this resource.", reason="resource_not_of_issuer")
+        return invalid_target(
+            "The identity provider may not give this resource.", reason=ReasonCode.RESOURCE_NOT_OF_ISSUER
+        )
     allowed = _allowed(claims.get("scope"), resource, trusted)
     if isinstance(allowed, OAuthError):
         return allowed
@@ -115,36 +118,36 @@ def narrowed(
         return asked
     asked -= {OFFLINE_ACCESS}
     if not asked or not asked <= effective_scopes(asserted.scope):
-        return invalid_scope("The assertion does not allow this scope.", reason="scope_widened")
+        return invalid_scope("The assertion does not allow this scope.", reason=ReasonCode.SCOPE_WIDENED)
     return asked
 
 
 def _check_claims(
     token: UnverifiedToken, client: Client, trusted: TrustedIssuer, issuer: str, now: datetime
-) -> str | None:
+) -> Reason | ReasonDetail | None:
     claims = token.claims
     if token.type is None or token.type.lower() not in {TYPE, f"application/{TYPE}"}:
-        return "wrong_type"
+        return ReasonCode.WRONG_TYPE
     if claims.get("iss") != trusted.issuer:
-        return "wrong_issuer"
+        return ReasonDetail.WRONG_ISSUER
     # STD-216: exactly one.
     if jws.sole_audience(claims) != issuer:
-        return "wrong_audience"
+        return ReasonCode.WRONG_AUDIENCE
     if claims.get("client_id") != client.client_id:
-        return "of_other_client"
+        return ReasonDetail.OF_OTHER_CLIENT
     for name in ("sub", "jti", "resource"):
         # Ours: no database can be asked for what has a NUL in it.
         if not isinstance(claims.get(name), str) or not 0 < len(claims[name]) <= _MAX_ID or "\0" in claims[name]:
-            return f"{name}_missing"
+            return claim_missing(name)
     if not _is_second(claims, "iat") or not _is_second(claims, "auth_time", optional=True):
-        return "iat_missing"
+        return ReasonCode.IAT_MISSING
     untimely = jws.check_times(claims, now.timestamp(), LEEWAY.total_seconds())
     if untimely is not None:
         return untimely
     if jws.lives_too_long(claims, now.timestamp(), MAX_LIFETIME.total_seconds(), LEEWAY.total_seconds()):
-        return "lives_too_long"
+        return ReasonDetail.LIVES_TOO_LONG
     if any(name in claims for name in _NOT_UNDERSTOOD):
-        return "not_understood"
+        return ReasonDetail.NOT_UNDERSTOOD
     return None
 
 
@@ -158,15 +161,17 @@ def _allowed(asserted: object, resource: Resource, trusted: TrustedIssuer) -> fr
     """What the assertion names, as far as it belongs to the resource and the operator lets this issuer give it."""
     named = resource.baseline if asserted is None else scope.parse(asserted) if isinstance(asserted, str) else None
     if named is None or isinstance(named, OAuthError):
-        return invalid_grant("The identity assertion is not good.", reason="identity_assertion_scope_malformed")
+        return invalid_grant(
+            "The identity assertion is not good.", reason=ReasonCode.IDENTITY_ASSERTION_SCOPE_MALFORMED
+        )
     allowed = frozenset(named & resource.scopes.keys())
     if trusted.scopes is not None:
         # STD-15: who may give a scope may give what it implies.
         allowed &= effective_scopes(trusted.scopes)
     if not allowed:
-        return invalid_scope("The assertion allows no scope of the resource.", reason="foreign_scope")
+        return invalid_scope("The assertion allows no scope of the resource.", reason=ReasonCode.FOREIGN_SCOPE)
     return allowed
 
 
-def _refused(reason: str) -> OAuthError:
-    return invalid_grant("The identity assertion is not good.", reason=f"identity_assertion_{reason}")
+def _refused(reason: Reason | ReasonDetail) -> OAuthError:
+    return invalid_grant("The identity assertion is not good.", reason=within(ReasonKind.IDENTITY_ASSERTION, reason))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol.errors import OAuthError, invalid_request, invalid_target
 
 Parameters = Mapping[str, str]
@@ -21,12 +22,14 @@ def parse(pairs: Iterable[tuple[str, str]]) -> Parameters | OAuthError:
     for name, value in pairs:
         if name in seen:
             if name == "resource":
-                return invalid_target("Only one resource can be asked for at a time.", reason="several_resources")
-            return invalid_request("A parameter is repeated.", reason="repeated_parameter")
+                return invalid_target(
+                    "Only one resource can be asked for at a time.", reason=ReasonCode.SEVERAL_RESOURCES
+                )
+            return invalid_request("A parameter is repeated.", reason=ReasonCode.REPEATED_PARAMETER)
         if len(value) > MAX_VALUE_LENGTH:
-            return invalid_request("A parameter is too long.", reason="oversized_parameter")
+            return invalid_request("A parameter is too long.", reason=ReasonCode.OVERSIZED_PARAMETER)
         if "\0" in value:
-            return invalid_request("A parameter contains a NUL character.", reason="nul_in_parameter")
+            return invalid_request("A parameter contains a NUL character.", reason=ReasonCode.NUL_IN_PARAMETER)
         seen[name] = value
     return {name: value for name, value in seen.items() if value}
 
@@ -36,12 +39,14 @@ def parse_encoded(raw: bytes) -> Parameters | OAuthError:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except ValueError:  # not UTF-8, before or after unescaping, or too many fields
-        return invalid_request("The parameters are not well-formed.", reason="malformed_parameters")
+        return invalid_request("The parameters are not well-formed.", reason=ReasonCode.MALFORMED_PARAMETERS)
     return parse(pairs)
 
 
 def parse_form(content_type: str, body: bytes) -> Parameters | OAuthError:
     """The body of a POST to one of our endpoints."""
     if content_type.split(";", 1)[0].strip().lower() != FORM:
-        return invalid_request("The request body must be application/x-www-form-urlencoded.", reason="content_type")
+        return invalid_request(
+            "The request body must be application/x-www-form-urlencoded.", reason=ReasonCode.CONTENT_TYPE
+        )
     return parse_encoded(body)

@@ -4,8 +4,9 @@ import hashlib
 import hmac
 import re
 
+from oauth.foundation import base64url
 from oauth.foundation.credentials import Entropy, new_secret
-from oauth.jose import base64url
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol.errors import OAuthError, invalid_grant, invalid_request
 
 METHOD = "S256"
@@ -27,12 +28,14 @@ def new_code_verifier(entropy: Entropy) -> str:
 def validate_code_challenge(challenge: str | None, method: str | None) -> str | OAuthError:
     """The challenge, if it is there and S256. Source: OAuth 2.1 §4.1.2.1; RFC 7636 §4.3, §4.4.1."""
     if challenge is None:
-        return invalid_request("code_challenge is required.", reason="code_challenge_missing")
+        return invalid_request("code_challenge is required.", reason=ReasonCode.CODE_CHALLENGE_MISSING)
     # RFC 7636 §4.3: a missing method means plain, which is not offered here.
     if method != METHOD:
-        return invalid_request("code_challenge_method must be S256.", reason="code_challenge_method")
+        return invalid_request("code_challenge_method must be S256.", reason=ReasonCode.CODE_CHALLENGE_METHOD)
     if not _CHALLENGE.fullmatch(challenge):
-        return invalid_request("code_challenge must be 43 base64url characters.", reason="code_challenge_malformed")
+        return invalid_request(
+            "code_challenge must be 43 base64url characters.", reason=ReasonCode.CODE_CHALLENGE_MALFORMED
+        )
     return challenge
 
 
@@ -40,7 +43,7 @@ def check_code_verifier(verifier: str | None, challenge: str) -> OAuthError | No
     """Does the verifier prove that its sender made the challenge? Anything else is invalid_grant (RFC 7636 §4.6)."""
     # RFC 7636 §4.1: 43 to 128 unreserved characters.
     if verifier is None or not _VERIFIER.fullmatch(verifier):
-        return invalid_grant("code_verifier is missing or malformed.", reason="code_verifier_malformed")
+        return invalid_grant("code_verifier is missing or malformed.", reason=ReasonCode.CODE_VERIFIER_MALFORMED)
     if not hmac.compare_digest(s256(verifier), challenge):
-        return invalid_grant("code_verifier does not match code_challenge.", reason="code_verifier_mismatch")
+        return invalid_grant("code_verifier does not match code_challenge.", reason=ReasonCode.CODE_VERIFIER_MISMATCH)
     return None

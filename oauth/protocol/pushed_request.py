@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import authorization_request
 from oauth.protocol.errors import OAuthError, invalid_request
 from oauth.protocol.parameters import Parameters
@@ -15,7 +16,7 @@ def query_of(parameters: Parameters, client_id: str) -> str | OAuthError:
     """The authorization request in a pushed form, as a query of /authorize."""
     # §2.1: a reference to another request leads nowhere.
     if "request_uri" in parameters:
-        return invalid_request("request_uri must not be pushed.", reason="request_uri_pushed")
+        return invalid_request("request_uri must not be pushed.", reason=ReasonCode.REQUEST_URI_PUSHED)
     # How the client proves itself is no part of what it asks for.
     return authorization_request.query_of({**parameters, "client_id": client_id})
 

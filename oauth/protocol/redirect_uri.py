@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol.errors import OAuthError, invalid_redirect_uri, invalid_request
 
 MAX_LENGTH = 2048
@@ -104,11 +105,13 @@ def match(registered: Sequence[str], uri: str | None, state: str | None) -> Redi
         if len(registered) == 1:
             return RedirectTarget(registered[0], state)
         return invalid_request(
-            "redirect_uri is required: the client registered several.", reason="redirect_uri_missing"
+            "redirect_uri is required: the client registered several.", reason=ReasonCode.REDIRECT_URI_MISSING
         )
     if uri in registered or _matches_but_for_port(registered, uri):
         return RedirectTarget(uri, state)
-    return invalid_request("redirect_uri is not one that the client registered.", reason="redirect_uri_mismatch")
+    return invalid_request(
+        "redirect_uri is not one that the client registered.", reason=ReasonCode.REDIRECT_URI_MISMATCH
+    )
 
 
 def _matches_but_for_port(registered: Sequence[str], uri: str) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import redirect_uri
 from oauth.protocol.errors import OAuthError, invalid_redirect_uri
 
@@ -45,4 +46,4 @@ def check(redirect_uris: Sequence[str], publisher: str | None, vendors: Sequence
 
 
 def _refused(description: str) -> OAuthError:
-    return invalid_redirect_uri(description, reason="redirect_reserved")
+    return invalid_redirect_uri(description, reason=ReasonCode.REDIRECT_RESERVED)

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol.errors import OAuthError, invalid_target
 from oauth.protocol.resources import Resource, Resources
 
@@ -23,9 +24,11 @@ def resolve(indicator: str | None, resources: Resources) -> Resource | OAuthErro
     try:
         parts = urlsplit(indicator)
     except ValueError:
-        return invalid_target("resource is not a URI.", reason="resource_malformed")
+        return invalid_target("resource is not a URI.", reason=ReasonCode.RESOURCE_MALFORMED)
     if not parts.scheme or not parts.netloc or "#" in indicator:
-        return invalid_target("resource must be an absolute URI without a fragment.", reason="resource_malformed")
+        return invalid_target(
+            "resource must be an absolute URI without a fragment.", reason=ReasonCode.RESOURCE_MALFORMED
+        )
     return resources.get(canonical(indicator)) or invalid_target("resource is not one of this server's.")
 
 
@@ -33,4 +36,4 @@ def check_granted(indicator: str | None, granted: str) -> OAuthError | None:
     """At the token endpoint a resource may be repeated, never changed (RFC 8707 §2.2)."""
     if indicator is None or canonical(indicator) == granted:
         return None
-    return invalid_target("resource is not the one that was granted.", reason="resource_not_granted")
+    return invalid_target("resource is not the one that was granted.", reason=ReasonCode.RESOURCE_NOT_GRANTED)

@@ -11,7 +11,7 @@ from oauth.jose.jwk_set import ALGORITHMS
 # Scope hierarchy: holding the key is holding the values as well.
 _IMPLIED: Mapping[Scope, frozenset[Scope]] = MappingProxyType({Scope("mcp:write"): frozenset({Scope("mcp:read")})})
 
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 class SupabaseTokens(StrEnum):
@@ -57,7 +57,7 @@ class Resource:
     @property
     def document_path(self) -> str:
         """RFC 9728 §3.1: the well-known segment goes between host and path."""
-        return _WELL_KNOWN + self.path
+        return WELL_KNOWN + self.path
 
     @property
     def document_paths(self) -> tuple[str, str]:

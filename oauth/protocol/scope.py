@@ -2,6 +2,7 @@
 
 import re
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import OFFLINE_ACCESS, Scope
 from oauth.protocol.errors import OAuthError, invalid_scope
 from oauth.protocol.resources import Resource, Resources, effective_scopes
@@ -13,7 +14,7 @@ _TOKENS = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
 def parse(text: str) -> frozenset[Scope] | OAuthError:
     """`a b c` → a set."""
     if not _TOKENS.fullmatch(text):
-        return invalid_scope("scope is malformed.", reason="scope_malformed")
+        return invalid_scope("scope is malformed.", reason=ReasonCode.SCOPE_MALFORMED)
     return frozenset(map(Scope, text.split(" ")))
 
 
@@ -39,7 +40,7 @@ def grantable(
     if here - {OFFLINE_ACCESS}:
         return here
     if requested is not None and asked - {OFFLINE_ACCESS}:
-        return invalid_scope("None of the requested scopes belongs to the resource.", reason="foreign_scope")
+        return invalid_scope("None of the requested scopes belongs to the resource.", reason=ReasonCode.FOREIGN_SCOPE)
     return here | resource.baseline
 
 
@@ -51,5 +52,7 @@ def narrowed(requested: str | None, granted: frozenset[Scope]) -> frozenset[Scop
     if isinstance(asked, OAuthError):
         return asked
     if not asked <= effective_scopes(granted):
-        return invalid_scope("A refreshed token cannot have more scope than was granted.", reason="scope_widened")
+        return invalid_scope(
+            "A refreshed token cannot have more scope than was granted.", reason=ReasonCode.SCOPE_WIDENED
+        )
     return asked

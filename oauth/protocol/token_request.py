@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.errors import OAuthError, invalid_request, unsupported_grant_type
 from oauth.protocol.models import GrantType
@@ -55,11 +56,11 @@ def parse(parameters: Parameters, client_id: ClientId) -> TokenRequest | OAuthEr
     """Parameters → the request of its grant type. Unknown parameters are ignored (OAuth 2.1 §3.2)."""
     match parameters.get("grant_type"):
         case None:
-            return invalid_request("grant_type is required.", reason="grant_type_missing")
+            return invalid_request("grant_type is required.", reason=ReasonCode.GRANT_TYPE_MISSING)
         case GrantType.AUTHORIZATION_CODE:
             code = parameters.get("code")
             if code is None:
-                return invalid_request("code is required.", reason="code_missing")
+                return invalid_request("code is required.", reason=ReasonCode.CODE_MISSING)
             return AuthorizationCodeRequest(
                 client_id,
                 code,
@@ -70,14 +71,14 @@ def parse(parameters: Parameters, client_id: ClientId) -> TokenRequest | OAuthEr
         case GrantType.REFRESH_TOKEN:
             refresh_token = parameters.get("refresh_token")
             if refresh_token is None:
-                return invalid_request("refresh_token is required.", reason="refresh_token_missing")
+                return invalid_request("refresh_token is required.", reason=ReasonCode.REFRESH_TOKEN_MISSING)
             return RefreshTokenRequest(client_id, refresh_token, parameters.get("scope"), parameters.get("resource"))
         case GrantType.CLIENT_CREDENTIALS:
             return ClientCredentialsRequest(client_id, parameters.get("scope"), parameters.get("resource"))
         case GrantType.JWT_BEARER:
             assertion = parameters.get("assertion")
             if assertion is None:
-                return invalid_request("assertion is required.", reason="assertion_missing")
+                return invalid_request("assertion is required.", reason=ReasonCode.ASSERTION_MISSING)
             return IdentityAssertionRequest(client_id, assertion, parameters.get("scope"), parameters.get("resource"))
         case _:
             return unsupported_grant_type("grant_type is none of those in grant_types_supported.")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from oauth.flow_history.events import KEPT, FlowStep, Step
+from oauth.flow_history.events import KEPT, FlowStep
 from oauth.flow_history.recorder import MOST_REPEATED
+from oauth.foundation.vocabulary import Step
 from oauth.stores.opening import store_on
 from servers.commands.common import command_settings, opened
 from servers.explain import explanations

@@ -6,9 +6,8 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 import structlog
 from starlette.requests import ClientDisconnect
@@ -16,7 +15,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from oauth.foundation.credentials import Entropy
-from oauth.foundation.request_context import RequestContext, attach
+from oauth.foundation.reason_codes import ReasonCode
+from oauth.foundation.request_context import RequestContext, attach, context_of
+from oauth.protocol.route_table import Cors, RouteEntry, RouteTable
 from servers.edge.rate_limit import RateLimiter, network_of
 from servers.observability.log import current_scope
 
@@ -39,26 +40,21 @@ _UNAUTHORIZED = 401
 _INTERNAL_ERROR = 1011  # RFC 6455 §7.4.1
 
 
-class CorsPolicy(Enum):
-    """Who may read answers from another origin. Pages and /authorize have no policy: nobody (STD-50)."""
-
-    PUBLIC = "public"  # discovery, /token, /par, /register, /revoke: nothing there depends on who the browser is
-    ALLOWED_ORIGINS = "allowed_origins"  # the API
-    ALLOWED_ORIGINS_ONLY = "allowed_origins_only"  # the MCP servers: another Origin is refused (STD-36)
-
-
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """hosts: accepted Host headers, in lower case. origins: accepted origins of browser clients; `*` is all.
-    unchecked: paths that load balancers ask by address; they are not counted either. hops: trusted reverse proxies
-    (F-13)."""
+    """What the edge checks requests against.
+
+    hosts: accepted Host headers, in lower case.
+    origins: accepted origins of browser clients; `*` is all.
+    loopback_origins: whether pages of this machine may call.
+    routes: every path of the application.
+    hops: trusted reverse proxies in front."""
 
     public_url: str
     hosts: frozenset[bytes]
     origins: frozenset[bytes]
     loopback_origins: bool
-    policies: Mapping[str, CorsPolicy]
-    unchecked: frozenset[str]
+    routes: RouteTable
     hops: int
 
 
@@ -72,7 +68,7 @@ class Edge:
         settings: EdgeSettings,
         entropy: Entropy,
         limiter: RateLimiter | None,
-        notice: Callable[[Scope, str], None],
+        notice: Callable[[Scope, ReasonCode], None],
     ) -> None:
         self._app = app
         self._limiter = limiter
@@ -103,17 +99,18 @@ class Edge:
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = b"%s-%x" % (self._process, next(self._count))
         address = client_address(scope, self._settings.hops)
-        context = RequestContext(request_id.decode(), address, network_of(address))
+        entry = self._settings.routes.find(scope["path"]) or _NOWHERE
+        context = RequestContext(request_id.decode(), address, network_of(address), entry.step)
         attach(scope, context)
         # Of this request alone, whatever the server does, and seen by mounted applications as well.
         scope["state"] = dict(scope.get("state", ()))
         current_scope.set(scope)
         added = [*self._common, (b"x-request-id", request_id)]
         if scope["type"] == "websocket":
-            await self._open_socket(scope, receive, send, host, added, context.client_network)
+            await self._open_socket(scope, receive, send, host, added, entry)
             return
-        refusal = self._misdirected(scope, host) or self._check(scope, origin, added)
-        limiter = None if scope["path"] in self._settings.unchecked else self._limiter
+        refusal = self._misdirected(scope, host, entry) or self._check(scope, origin, entry.cors, added)
+        limiter = self._limiter if entry.is_checked else None
         if refusal is None and limiter is not None:
             refusal = self._limited(scope, limiter.admit(credential, context.client_network))
         started = False
@@ -138,17 +135,17 @@ class Edge:
             log.info("client_gone", path=scope["path"])
         except Exception:
             log.exception("unhandled_error", path=scope["path"])
-            self._notice(scope, "unhandled_error")
+            self._notice(scope, ReasonCode.UNHANDLED_ERROR)
             if not started:
                 await _answer(send_added, 500, _JSON, _broken(context.request_id))
 
     async def _open_socket(
-        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers, network: str
+        self, scope: Scope, receive: Receive, send: Send, host: bytes | None, added: Headers, entry: RouteEntry
     ) -> None:
         """A WebSocket. Its origin is not looked at: no browser sends along by itself what opens one."""
-        refusal = self._misdirected(scope, host)
+        refusal = self._misdirected(scope, host, entry)
         if refusal is None and self._limiter is not None:
-            refusal = self._limited(scope, self._limiter.admit(None, network))
+            refusal = self._limited(scope, self._limiter.admit(None, context_of(scope).client_network))
         if refusal is not None:
 
             async def deny(message: Message) -> None:
@@ -163,32 +160,30 @@ class Edge:
             log.info("client_gone", path=scope["path"])
         except Exception:
             log.exception("unhandled_error", path=scope["path"])
-            self._notice(scope, "unhandled_error")
+            self._notice(scope, ReasonCode.UNHANDLED_ERROR)
             with contextlib.suppress(RuntimeError):  # where it was closed before
                 await send({"type": "websocket.close", "code": _INTERNAL_ERROR})
 
-    def _misdirected(self, scope: Scope, host: bytes | None) -> Refusal | None:
+    def _misdirected(self, scope: Scope, host: bytes | None, entry: RouteEntry) -> Refusal | None:
         settings = self._settings
         # RFC 9110 §4.2.3: a host's name has no case.
-        if (host is not None and host.lower() in settings.hosts) or scope["path"] in settings.unchecked:
+        if (host is not None and host.lower() in settings.hosts) or not entry.is_checked:
             return None
-        self._keep_out(scope, "host_unknown")
+        self._keep_out(scope, ReasonCode.HOST_UNKNOWN)
         return 421, _TEXT, f"This server is {settings.public_url}; the request named another host.\n".encode()
 
-    def _check(self, scope: Scope, origin: bytes | None, added: Headers) -> Refusal | None:
+    def _check(self, scope: Scope, origin: bytes | None, cors: Cors, added: Headers) -> Refusal | None:
         """Add the CORS headers; → an answer, if the request goes no further."""
-        settings, path = self._settings, scope["path"]
-        policy = settings.policies.get(path) or _policy_below(path)
-        if policy is None:
+        if cors is Cors.NOBODY:
             return None
-        is_public = policy is CorsPolicy.PUBLIC
+        is_public = cors is Cors.PUBLIC
         # Said to whoever asks, since a cache hands on to a page what it was answered for a program.
         added += _FOR_ALL_ORIGINS if is_public else _BY_ORIGIN
         if origin is None:
             return None
         allowed = is_public or self._allows(origin)
-        if not allowed and policy is CorsPolicy.ALLOWED_ORIGINS_ONLY:
-            self._keep_out(scope, "origin_not_allowed")
+        if not allowed and cors is Cors.ALLOWED_ORIGINS_ONLY:
+            self._keep_out(scope, ReasonCode.ORIGIN_NOT_ALLOWED)
             return 403, _TEXT, _ORIGIN_REFUSED
         if not allowed:
             return None
@@ -202,7 +197,7 @@ class Edge:
         """429 with the body that clients of the path know (SEED-50)."""
         if seconds is None:
             return None
-        self._keep_out(scope, "rate_limited")
+        self._keep_out(scope, ReasonCode.RATE_LIMITED)
         sentence = f"Too many requests. Try again in {seconds} seconds."
         body = (
             {"error": {"code": "RATE_LIMITED", "message": sentence}}
@@ -211,7 +206,7 @@ class Edge:
         )
         return 429, [*_JSON, (b"retry-after", str(seconds).encode())], json.dumps(body).encode()
 
-    def _keep_out(self, scope: Scope, reason: str) -> None:
+    def _keep_out(self, scope: Scope, reason: ReasonCode) -> None:
         log.info("request_refused", reason=reason, path=scope["path"])
         self._notice(scope, reason)
 
@@ -235,12 +230,6 @@ def client_address(scope: Scope, hops: int) -> str:
     ).split(",")
     named = [part.strip() for part in forwarded if part.strip()]
     return named[-hops] if len(named) >= hops else address
-
-
-def _policy_below(path: str) -> CorsPolicy | None:
-    if path.startswith(("/register/", "/.well-known/")):
-        return CorsPolicy.PUBLIC
-    return CorsPolicy.ALLOWED_ORIGINS if path.startswith("/api/") else None
 
 
 def _settle(limiter: RateLimiter, context: RequestContext, credential: bytes | None, status: int) -> None:
@@ -275,6 +264,7 @@ def _broken(request_id: str) -> bytes:
     ).encode()
 
 
+_NOWHERE = RouteEntry("", frozenset())
 _TEXT: Headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"cache-control", b"no-store")]
 _JSON: Headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 _ORIGIN_REFUSED = (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
+from oauth.foundation.vocabulary import Step
 
 _GIVES_UP = "Most clients give up and show the error."
 _ASK_THE_LOG = "Look for the request in the log; the reason is what to search for."

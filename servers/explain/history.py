@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from oauth.flow_history.correlation import TOGETHER
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
+from oauth.foundation.vocabulary import Step
 from oauth.stores.ports import FlowHistory, FlowStepQuery, FlowStepQueryField
 
 MOST_TOLD = 10

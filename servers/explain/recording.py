@@ -6,48 +6,32 @@ from dataclasses import replace
 from starlette.types import Scope
 
 from mcp_auth.rejection import Rejection
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.flow_history.recorder import FlowRecorder
 from oauth.foundation.outages import Outage
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import GrantId
-from oauth.protocol import access_token, server_metadata
+from oauth.foundation.vocabulary import GrantId, Step
+from oauth.protocol import access_token
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.models import Grant
 from oauth.protocol.resources import Resource, Resources
 from oauth.stores.ports import FlowHistory, Grants
-from servers.configuration.resources import ADMIN_PATH, API_PATH, USER_PATH
 from servers.observability.log import current_scope
 
-_STEPS = {
-    **dict.fromkeys((USER_PATH, ADMIN_PATH), Step.CALLED),
-    **dict.fromkeys(server_metadata.PATHS, Step.SERVER_METADATA),
-    "/register": Step.REGISTERED,
-    "/par": Step.PUSHED,
-    "/authorize": Step.AUTHORIZATION_REQUESTED,
-    "/consent": Step.CONSENTED,
-    "/token": Step.TOKEN_ISSUED,
-}
-_STEPS_BELOW = (
-    (f"{API_PATH}/", Step.CALLED),
-    ("/signin", Step.SIGNED_IN),
-    ("/.well-known/oauth-protected-resource/", Step.RESOURCE_METADATA),
-)
 _KEPT_OUT = {
-    "host_unknown": "The request named another host.",
-    "origin_not_allowed": "The request came from a web page of an origin that may not call.",
-    "rate_limited": "There were too many requests.",
-    "unhandled_error": "Something went wrong here.",
+    ReasonCode.HOST_UNKNOWN: "The request named another host.",
+    ReasonCode.ORIGIN_NOT_ALLOWED: "The request came from a web page of an origin that may not call.",
+    ReasonCode.RATE_LIMITED: "There were too many requests.",
+    ReasonCode.UNHANDLED_ERROR: "Something went wrong here.",
 }
 
 
-def kept_out(flows: FlowRecorder, scope: Scope, reason: str) -> None:
+def kept_out(flows: FlowRecorder, scope: Scope, reason: ReasonCode) -> None:
     """A request that the outermost layer answered, where it would have been a step of a connection."""
-    path = scope["path"]
-    below = next((step for beginning, step in _STEPS_BELOW if path.startswith(beginning)), None)
-    step = _STEPS.get(path.removesuffix("/"), below)
-    if step is not None:
-        flows.record(context_of(scope), step, reason=reason, description=_KEPT_OUT[reason])
+    context = context_of(scope)
+    if context.step is not None:
+        flows.record(context, context.step, reason=reason, description=_KEPT_OUT[reason])
 
 
 class FlowNotes:

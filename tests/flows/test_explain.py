@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.flow_history.recorder import MOST_REPEATED
+from oauth.foundation.vocabulary import Step
 from servers.commands.explain import told
 from servers.explain import explanations
 from servers.explain.history import Stories, Story

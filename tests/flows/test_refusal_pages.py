@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from mcp_auth.users.store import UserStore
-from oauth.flow_history.events import Step
-from oauth.foundation.vocabulary import Subject
+from oauth.foundation.vocabulary import Step, Subject
 from oauth.stores.opening import OpenDatabase
 from servers.local_supabase.factors import totp
 from tests.flows.test_sign_in_methods import ask_for_code, message_to, other_than, with_second_factor

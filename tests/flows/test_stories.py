@@ -8,9 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from oauth.flow_history.events import Step
 from oauth.flow_history.recorder import MOST_REPEATED
-from oauth.foundation.vocabulary import Scope
+from oauth.foundation.vocabulary import Scope, Step
 from oauth.protocol.models import ClientAuthenticationMethod, GrantType, Registration
 from oauth.stores.ports import FlowStepQuery
 from servers.explain.history import MOST_TOLD

@@ -15,6 +15,7 @@ from mcp_auth.principal import Principal, TokenKind, current_principal
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens.possession import Possession
 from oauth.foundation.outages import Outage, ProviderUnavailable, StoreUnavailable
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, GrantId, Role, Subject
 from oauth.protocol.resources import Resource
 from tests.support.builders import NOW, PUBLIC_URL, USER, scopes
@@ -145,7 +146,7 @@ async def test_request_with_two_authorization_headers_is_not_let_through() -> No
 # F-16, P-10, STD-10: expired or for somebody else is a 401 and never a guest.
 @pytest.mark.parametrize("reason", ["expired", "wrong_audience", "revoked", "bad_signature"])
 async def test_token_that_is_no_good_is_a_401_that_says_so(reason: str) -> None:
-    answer = await ask(bearer("bad"), Rejection(reason, "The access token has expired."))
+    answer = await ask(bearer("bad"), Rejection(ReasonCode(reason), "The access token has expired."))
     assert answer.status == 401
     assert answer.headers[b"www-authenticate"].decode() == (
         f'Bearer {DOCUMENT}, scope="mcp:read", error="invalid_token", error_description="The access token has expired."'
@@ -178,8 +179,12 @@ async def test_token_with_too_little_scope_is_a_403_that_says_what_is_needed(hel
     [
         ([], PRINCIPAL, [None]),
         (bearer("good"), PRINCIPAL, []),
-        (bearer("bad"), Rejection("expired", "The access token has expired."), [("expired", None)]),
-        (bearer("bad"), Rejection("revoked", "It was revoked.").of_grant(GrantId("grant_1")), [("revoked", "grant_1")]),
+        (bearer("bad"), Rejection(ReasonCode.EXPIRED, "The access token has expired."), [("expired", None)]),
+        (
+            bearer("bad"),
+            Rejection(ReasonCode.REVOKED, "It was revoked.").of_grant(GrantId("grant_1")),
+            [("revoked", "grant_1")],
+        ),
         (bearer("good"), replace(PRINCIPAL, scopes=scopes("api")), [("scope_insufficient", "grant_1")]),
         (bearer("good"), replace(PRINCIPAL, jkt="x"), [("dpop_token_as_bearer", "grant_1")]),
         (bearer("good"), StoreUnavailable("locked"), [("store_unavailable", None)]),
@@ -223,7 +228,7 @@ async def test_outage_is_a_503_with_retry_after_and_no_challenge(outage: Outage)
     "raw", [b"Bearer \xff\xfe", b'Bearer "\\', b"Bearer a b", b"Bearer \tgood\t", b"Bearer " + b"x" * 9000]
 )
 async def test_strange_bytes_reach_nobody_but_the_verifier(raw: bytes) -> None:
-    answer = await ask([(b"authorization", raw)], Rejection("not_compact", "The access token is malformed."))
+    answer = await ask([(b"authorization", raw)], Rejection(ReasonCode.NOT_COMPACT, "The access token is malformed."))
     assert answer.status == 401
     assert len(answer.verified) == 1
     assert answer.headers[b"www-authenticate"].isascii()

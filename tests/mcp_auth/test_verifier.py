@@ -12,6 +12,7 @@ from mcp_auth.tokens.revocations import Revocations
 from mcp_auth.users.access_status import Standings
 from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, GrantId, Role, Subject
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.models import Revocation, RevocationKind
@@ -129,7 +130,7 @@ async def test_token_is_good_at_its_own_resource_alone(node: Node, resource: Res
         assert isinstance(outcome, Principal)
         assert outcome.resource == resource.identifier
     else:
-        assert outcome == Rejection("wrong_audience", "The access token is for another resource.")
+        assert outcome == Rejection(ReasonCode.WRONG_AUDIENCE, "The access token is for another resource.")
 
 
 # F-22: two servers in one process.
@@ -194,7 +195,7 @@ async def test_remembered_token_is_rejected_when_it_has_expired(node: Node) -> N
     node.clock.advance(seconds=40)
     assert isinstance(await verifier.verify(token), Principal)
     node.clock.advance(seconds=1)
-    assert await verifier.verify(token) == Rejection("expired", "The access token has expired.")
+    assert await verifier.verify(token) == Rejection(ReasonCode.EXPIRED, "The access token has expired.")
 
 
 async def test_token_is_good_through_all_its_life_and_no_longer(node: Node) -> None:
@@ -222,7 +223,9 @@ async def test_person_is_looked_at_again_after_45_seconds(node: Node) -> None:
     await verifier.verify(TOKEN)
     node.people.put("subject_1", is_active=False)
     node.clock.advance(seconds=45)
-    assert await verifier.verify(TOKEN) == Rejection("user_inactive", "The person may no longer use this resource.")
+    assert await verifier.verify(TOKEN) == Rejection(
+        ReasonCode.USER_INACTIVE, "The person may no longer use this resource."
+    )
     assert len(node.sightings) == 1
 
 
@@ -246,7 +249,7 @@ async def test_admin_server_is_for_agents_and_admins_whatever_the_token_says(
         assert isinstance(outcome, Principal)
         assert outcome.role is role
     else:
-        assert outcome == Rejection(expected, "The person may no longer use this resource.")
+        assert outcome == Rejection(ReasonCode(expected), "The person may no longer use this resource.")
 
 
 async def test_token_of_somebody_without_a_row_is_rejected(node: Node) -> None:
@@ -287,7 +290,7 @@ async def test_revoked_token_is_rejected_at_the_next_call(
     node.hear(kind, value)
     for _ in range(2):
         outcome = await verifier.verify(TOKEN)
-        assert outcome == (Rejection("revoked", "The access token was revoked.") if ended else PRINCIPAL)
+        assert outcome == (Rejection(ReasonCode.REVOKED, "The access token was revoked.") if ended else PRINCIPAL)
 
 
 # D-6: "at once" also when the news come while the token is being verified.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 from sqlalchemy import func, select
 
-from oauth.flow_history.events import Step
+from oauth.foundation.vocabulary import Step
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.sql.tables import flow_steps
 from servers.explain.history import Story, stories_of

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
 from oauth.endpoints.shared.body import read_form
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.clients import assertion as client_assertion
 from oauth.protocol.clients import authentication as client_authentication
@@ -85,7 +86,7 @@ async def _guess(
     wait = await throttle.count_secret(client_id, request, server)
     if wait is not None:
         meaning = "Too many wrong secrets were sent for this client."
-        return too_many_requests(meaning, "client_secret_attempts_exceeded", wait.seconds)
+        return too_many_requests(meaning, ReasonCode.CLIENT_SECRET_ATTEMPTS_EXCEEDED, wait.seconds)
     matched = await server.client_secrets.match(secret, stored)
     if matched is not None:
         await throttle.forget_secrets(client_id, request, server)
@@ -106,7 +107,7 @@ async def _with_assertion_checked(
     if isinstance(known, OAuthError):
         # D-8: a token request looks nothing up; that the keys are fetched in the meantime is told to come back for.
         renewing = client_assertion.is_by_unknown_key(known) and await server.client_documents.renew_keys(client)
-        return temporarily_unavailable("client_keys_renewing") if renewing else known
+        return temporarily_unavailable(ReasonCode.CLIENT_KEYS_RENEWING) if renewing else known
     if not await throttle.is_first(known, now + client_assertion.REMEMBERED, server):
-        return invalid_client("Client authentication failed.", reason="client_assertion_replayed")
+        return invalid_client("Client authentication failed.", reason=ReasonCode.CLIENT_ASSERTION_REPLAYED)
     return replace(caller, assertion_holds=True)

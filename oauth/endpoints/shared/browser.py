@@ -11,10 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.foundation import credentials
+from oauth.foundation import base64url, credentials
 from oauth.foundation.credentials import digest
 from oauth.foundation.vocabulary import Digest, Subject
-from oauth.jose import base64url
 from oauth.protocol.models import AuthorizationRequest, SignInSession
 from oauth.protocol.resource_owners import ResourceOwner
 from oauth.protocol.settings import Settings

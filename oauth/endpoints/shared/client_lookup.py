@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.clients import id_url
 from oauth.protocol.errors import OAuthError, too_many_requests
@@ -20,5 +21,5 @@ async def find(client_id: ClientId, request: Request, server: AuthorizationServe
         wait = await throttle.count_registration(request, server)
         if wait is not None:
             meaning = "Too many new apps come from this network."
-            return too_many_requests(meaning, "registrations_exceeded", wait.seconds)
+            return too_many_requests(meaning, ReasonCode.REGISTRATIONS_EXCEEDED, wait.seconds)
     return await server.client_documents.client(client_id)

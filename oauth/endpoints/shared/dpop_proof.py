@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import throttle
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import dpop
 from oauth.protocol.dpop import Proof
 from oauth.protocol.errors import OAuthError, invalid_dpop_proof, use_dpop_nonce
@@ -21,5 +22,5 @@ async def proven(request: Request, server: AuthorizationServer) -> Proof | OAuth
     if server.settings.dpop_nonces and not server.dpop_nonces.are_good(proof.nonce, now):
         return use_dpop_nonce(server.dpop_nonces.current(now))
     if not await throttle.is_first(proof.known_as, now + dpop.REMEMBERED, server):
-        return invalid_dpop_proof("The DPoP proof was used before.", reason="dpop_replayed")
+        return invalid_dpop_proof("The DPoP proof was used before.", reason=ReasonCode.DPOP_REPLAYED)
     return proof

@@ -15,6 +15,7 @@ from oauth.endpoints.shared.body import read_form
 from oauth.endpoints.shared.browser import browser_secret, form_names, form_token, form_token_matches, is_bound
 from oauth.endpoints.shared.responses import message_page
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import RequestContext, context_of
 from oauth.foundation.vocabulary import OFFLINE_ACCESS, Subject
 from oauth.pages import Message
@@ -135,7 +136,7 @@ def malformed(error: OAuthError) -> Message:
 
 def switched_off(client: Client, request: Request, server: AuthorizationServer) -> Response:
     """The operator has switched the client off."""
-    log.info("authorization_refused", reason="client_disabled", client_id=client.client_id)
+    log.info("authorization_refused", reason=ReasonCode.CLIENT_DISABLED, client_id=client.client_id)
     return message_page(request, server, _DISABLED, status=403)
 
 
@@ -148,7 +149,7 @@ def expired(pending: Pending, request: Request, server: AuthorizationServer) -> 
             "This page has expired",
             "It waited too long for an answer.",
             f"{pending.client_name} was not connected. Start again here, or from the app.",
-            reason="authorization_request_expired",
+            reason=ReasonCode.AUTHORIZATION_REQUEST_EXPIRED,
             link=_again(pending),
             link_text="Start again",
         ),
@@ -180,23 +181,23 @@ _NOT_STARTED = Message(
     "Nothing to sign in to",
     "Signing in starts in the app that you want to connect.",
     "Open the app and choose to connect or sign in there.",
-    reason="authorization_request_missing",
+    reason=ReasonCode.AUTHORIZATION_REQUEST_MISSING,
 )
 _UNKNOWN = Message(
     "This page is no longer valid",
     "The request that it belonged to is over, or the app's registration is gone.",
     "Go back to the app and start again from there.",
-    reason="authorization_request_unknown",
+    reason=ReasonCode.AUTHORIZATION_REQUEST_UNKNOWN,
 )
 _FOREIGN = Message(
     "This page was opened in another browser",
     "It can only be used in the browser window where it began. If it was this one, cookies are blocked for this site.",
     "Go back to the app and start again from there. Do not use a sign-in link that somebody sent to you.",
-    reason="browser_mismatch",
+    reason=ReasonCode.BROWSER_MISMATCH,
 )
 _DISABLED = Message(
     "This app has been switched off here",
     "The people who run this service do not let it connect at the moment.",
     "Nothing was shared. Ask them if you need it.",
-    reason="client_disabled",
+    reason=ReasonCode.CLIENT_DISABLED,
 )

@@ -8,10 +8,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.flow_history.events import Step
 from oauth.foundation.outages import RETRY_AFTER_SECONDS
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import ErrorCode
+from oauth.foundation.vocabulary import ErrorCode, Step
 from oauth.pages import Message
 from oauth.protocol.captcha import Captcha
 from oauth.protocol.errors import OAuthError
@@ -83,9 +82,6 @@ def page(
     )
 
 
-_STEPS = {"authorize": Step.AUTHORIZATION_REQUESTED, "consent": Step.CONSENTED}
-
-
 def message_page(
     request: Request,
     server: AuthorizationServer,
@@ -97,7 +93,7 @@ def message_page(
     know it by. Where it has a reason, somebody's way ends here."""
     context = context_of(request.scope)
     if message.reason:
-        step = _STEPS.get(request.url.path.rpartition("/")[2], Step.SIGNED_IN)
+        step = context.step or Step.SIGNED_IN
         server.flow_recorder.record(context, step, reason=message.reason, description=message.meaning)
         if step is not Step.AUTHORIZATION_REQUESTED:  # which logs its own, with more
             log.info("page_refused", reason=message.reason, path=request.url.path)

@@ -22,10 +22,9 @@ from oauth.endpoints.sign_in.problems import (
     of_wait,
     step_page,
 )
-from oauth.flow_history.events import Step
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.foundation.request_context import context_of
-from oauth.foundation.vocabulary import Digest
+from oauth.foundation.vocabulary import Digest, Step
 from oauth.protocol.parameters import Parameters
 from oauth.protocol.resource_owners import FirstFactor, ResourceOwner, SignInRefusal
 

@@ -11,8 +11,9 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import page
 from oauth.endpoints.shared.throttle import Wait
-from oauth.flow_history.events import Step
 from oauth.foundation.outages import RETRY_AFTER_SECONDS
+from oauth.foundation.reason_codes import Reason, ReasonCode
+from oauth.foundation.vocabulary import Step
 from oauth.protocol.captcha import Captcha
 from oauth.protocol.resource_owners import SignInRefusal
 
@@ -25,7 +26,7 @@ _BAD_REQUEST, _TOO_MANY, _SERVICE_UNAVAILABLE = 400, 429, 503
 class Problem:
     """retry_after: seconds, where it helps to wait."""
 
-    reason: str
+    reason: Reason
     sentence: str
     status: int = _BAD_REQUEST
     retry_after: int | None = None
@@ -33,14 +34,14 @@ class Problem:
 
 def of_wait(wait: Wait) -> Problem:
     """Too much was tried."""
-    return Problem("attempts_exceeded", wait.sentence, _TOO_MANY, wait.seconds)
+    return Problem(ReasonCode.ATTEMPTS_EXCEEDED, wait.sentence, _TOO_MANY, wait.seconds)
 
 
 def of_refusal(refusal: SignInRefusal) -> Problem:
     """What Supabase says."""
     if refusal is SignInRefusal.TOO_MANY_ATTEMPTS:
-        return Problem(refusal.value, _SENTENCES[refusal], _TOO_MANY, RETRY_AFTER_SECONDS)
-    return Problem(refusal.value, _SENTENCES[refusal])
+        return Problem(ReasonCode(refusal), _SENTENCES[refusal], _TOO_MANY, RETRY_AFTER_SECONDS)
+    return Problem(ReasonCode(refusal), _SENTENCES[refusal])
 
 
 _SENTENCES = {
@@ -56,19 +57,19 @@ _SENTENCES = {
     SignInRefusal.TOO_MANY_ATTEMPTS: "Too many attempts. Wait a minute, then try again.",
 }
 UNAVAILABLE = Problem(
-    "provider_unavailable",
+    ReasonCode.PROVIDER_UNAVAILABLE,
     "Signing in is not possible right now. Nothing is lost: try again in a few seconds.",
     _SERVICE_UNAVAILABLE,
     RETRY_AFTER_SECONDS,
 )
 PROVIDER_REFUSED = Problem(
-    "provider_refused", "The other service did not sign you in. Try again, or sign in another way."
+    ReasonCode.PROVIDER_REFUSED, "The other service did not sign you in. Try again, or sign in another way."
 )
-IDENTIFIER_MISSING = Problem("identifier_missing", "Enter your email address.")
-PASSWORD_MISSING = Problem("password_missing", "Enter your password.")
-PASSWORD_OVERSIZED = Problem("password_oversized", "This password is too long.")
-TYPED_CODE_MALFORMED = Problem("typed_code_malformed", "Enter the code.")
-FACTOR_UNKNOWN = Problem("factor_unknown", "Choose one of these.")
+IDENTIFIER_MISSING = Problem(ReasonCode.IDENTIFIER_MISSING, "Enter your email address.")
+PASSWORD_MISSING = Problem(ReasonCode.PASSWORD_MISSING, "Enter your password.")
+PASSWORD_OVERSIZED = Problem(ReasonCode.PASSWORD_OVERSIZED, "This password is too long.")
+TYPED_CODE_MALFORMED = Problem(ReasonCode.TYPED_CODE_MALFORMED, "Enter the code.")
+FACTOR_UNKNOWN = Problem(ReasonCode.FACTOR_UNKNOWN, "Choose one of these.")
 
 
 def step_page(

@@ -12,6 +12,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import message_page
 from oauth.foundation.credentials import seal_state, unseal_state
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Digest, Subject
 from oauth.pages import Message
 from oauth.protocol.resource_owners import Channel, Recipient, SecondFactor
@@ -88,7 +89,7 @@ def lapsed(pending: Pending, request: Request, server: AuthorizationServer) -> R
             "This step of signing in is over",
             "It was done already, or it waited too long. Nothing was shared.",
             "Sign in again; the app is still waiting.",
-            reason="sign_in_lapsed",
+            reason=ReasonCode.SIGN_IN_LAPSED,
             link=f"/signin?request={pending.handle}",
             link_text="Sign in",
         ),

@@ -17,15 +17,16 @@ from oauth.endpoints.sign_in.password import form, go_on
 from oauth.endpoints.sign_in.problems import PROVIDER_REFUSED, UNAVAILABLE, of_refusal, of_wait
 from oauth.endpoints.sign_in.progress import CodeSent, SentAway
 from oauth.foundation.outages import ProviderUnavailable
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.pages import Message
 from oauth.protocol import parameters, pkce
 from oauth.protocol.errors import OAuthError
 from oauth.protocol.parameters import Parameters
 from oauth.protocol.resource_owners import Return, SignInRefusal
+from oauth.protocol.route_table import CALLBACK_PATH
 
 log = structlog.get_logger()
 
-CALLBACK_PATH = "/signin/callback"
 _MAX_DOMAIN = 253
 
 
@@ -114,5 +115,5 @@ _NOT_BEGUN_HERE = Message(
     "Signing in did not begin in this browser",
     "The link or page that led here belongs to another browser, or it was used already. Nothing was shared.",
     "Go back to the app and start again from there. Open the link in the browser where you began.",
-    reason="return_unknown",
+    reason=ReasonCode.RETURN_UNKNOWN,
 )

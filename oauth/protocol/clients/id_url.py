@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol.errors import OAuthError, invalid_client
 
 PREFIX = "https://"
@@ -39,4 +40,4 @@ def host(client_id: str) -> str:
 
 
 def _refused(description: str) -> OAuthError:
-    return invalid_client(description, reason="client_id_url")
+    return invalid_client(description, reason=ReasonCode.CLIENT_ID_URL)

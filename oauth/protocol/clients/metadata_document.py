@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Scope
 from oauth.jose import jwk_set
 from oauth.protocol import reserved_redirects
@@ -65,4 +66,4 @@ _OFFERED = ["authorization_code", "refresh_token"]
 
 
 def _refused(description: str) -> OAuthError:
-    return invalid_client_metadata(description, reason="client_document_refused")
+    return invalid_client_metadata(description, reason=ReasonCode.CLIENT_DOCUMENT_REFUSED)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol import redirect_uri
 from oauth.protocol.clients.metadata import ClientMetadata
@@ -30,7 +31,7 @@ def check_hosts(metadata: ClientMetadata, admitted: frozenset[str] | None) -> OA
     named = {LOOPBACK if redirect_uri.is_loopback(uri) else redirect_uri.host(uri) for uri in metadata.redirect_uris}
     if named <= admitted:
         return None
-    return invalid_redirect_uri("Clients with this redirect URI cannot register here.", reason="redirect_host")
+    return invalid_redirect_uri("Clients with this redirect URI cannot register here.", reason=ReasonCode.REDIRECT_HOST)
 
 
 def fingerprint(metadata: ClientMetadata, network: str) -> Digest | None:

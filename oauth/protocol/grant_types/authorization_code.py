@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import dpop, pkce, resource_indicator
 from oauth.protocol.errors import invalid_grant, unauthorized_client
 from oauth.protocol.grant_types.decision import CodeDecision, Issue, Redeem, Refuse
@@ -29,12 +30,12 @@ def decide(
     if GrantType.AUTHORIZATION_CODE not in client.grant_types:
         return Refuse(unauthorized_client("The client is not registered for authorization_code."))
     if code is None:
-        return Refuse(invalid_grant("The code is unknown or has expired.", reason="code_unknown"))
+        return Refuse(invalid_grant("The code is unknown or has expired.", reason=ReasonCode.CODE_UNKNOWN))
     if code.grant.client_id != request.client_id:
-        return Refuse(invalid_grant("The code was issued to another client.", reason="code_of_other_client"))
+        return Refuse(invalid_grant("The code was issued to another client.", reason=ReasonCode.CODE_OF_OTHER_CLIENT))
     # OAuth 2.1 §10.2: clients of OAuth 2.0 send it again, and then it has to be the same.
     if request.redirect_uri is not None and request.redirect_uri != code.redirect_uri:
-        return Refuse(invalid_grant("redirect_uri differs from the request's.", reason="redirect_uri_differs"))
+        return Refuse(invalid_grant("redirect_uri differs from the request's.", reason=ReasonCode.REDIRECT_URI_DIFFERS))
     wrong_verifier = pkce.check_code_verifier(request.code_verifier, code.code_challenge)
     if wrong_verifier is not None:
         return Refuse(wrong_verifier)
@@ -47,14 +48,14 @@ def decide(
     if client.dpop_bound and dpop_jkt is None:
         return Refuse(dpop.REQUIRED)
     if code.redeemed_at is not None:
-        replayed = invalid_grant("The code was used already.", reason="code_replayed")
+        replayed = invalid_grant("The code was used already.", reason=ReasonCode.CODE_REPLAYED)
         # Ours (D-7): this close together it is one client racing itself, and the winner keeps its grant.
         raced = now - code.redeemed_at <= settings.redemption_race
         return Refuse(replayed, revoke=None if raced else code.grant)
     if now >= code.expires_at:
-        return Refuse(invalid_grant("The code is unknown or has expired.", reason="code_expired"))
+        return Refuse(invalid_grant("The code is unknown or has expired.", reason=ReasonCode.CODE_EXPIRED))
     if code.grant.revoked_at is not None:
-        return Refuse(invalid_grant("The grant was revoked.", reason="grant_revoked"))
+        return Refuse(invalid_grant("The grant was revoked.", reason=ReasonCode.GRANT_REVOKED))
     refreshable = GrantType.REFRESH_TOKEN in client.grant_types
     return Redeem(
         Issue(code.grant, code.grant.scope, 0, refresh_token if refreshable else None),

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import OFFLINE_ACCESS, GrantId, Scope, Subject
 from oauth.protocol import resource_indicator, scope
 from oauth.protocol.errors import OAuthError, invalid_scope, invalid_target, unauthorized_client
@@ -27,15 +28,17 @@ def decide(
     if client.registration is not Registration.PREREGISTERED or GrantType.CLIENT_CREDENTIALS not in client.grant_types:
         return unauthorized_client("The client is not registered for client_credentials.")
     if client.authentication_method is ClientAuthenticationMethod.NONE:
-        return unauthorized_client("client_credentials is for clients that authenticate.", reason="public_client")
+        return unauthorized_client(
+            "client_credentials is for clients that authenticate.", reason=ReasonCode.PUBLIC_CLIENT
+        )
     # STD-228: nothing is implied where nobody is asked.
     if request.resource is None:
-        return invalid_target("resource is required.", reason="resource_missing")
+        return invalid_target("resource is required.", reason=ReasonCode.RESOURCE_MISSING)
     resource = resource_indicator.resolve(request.resource, resources)
     if isinstance(resource, OAuthError):
         return resource
     if not resource.admits_machines:
-        return invalid_target("The resource is for people.", reason="machine_not_admitted")
+        return invalid_target("The resource is for people.", reason=ReasonCode.MACHINE_NOT_ADMITTED)
     granted = _granted(request.scope, client, resource)
     if isinstance(granted, OAuthError):
         return granted
@@ -60,7 +63,9 @@ def _granted(requested: str | None, client: Client, resource: Resource) -> froze
     # Clients of libraries add it by habit; there is no refresh token to be had.
     asked -= {OFFLINE_ACCESS}
     if not asked:
-        return invalid_scope("The client is registered for no scope of the resource.", reason="scope_not_registered")
+        return invalid_scope(
+            "The client is registered for no scope of the resource.", reason=ReasonCode.SCOPE_NOT_REGISTERED
+        )
     if not asked <= effective_scopes(here):
-        return invalid_scope("The client is not registered for this scope.", reason="scope_not_registered")
+        return invalid_scope("The client is not registered for this scope.", reason=ReasonCode.SCOPE_NOT_REGISTERED)
     return asked

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import GrantId, Scope, Subject
 from oauth.protocol.errors import OAuthError, unauthorized_client
 from oauth.protocol.identity_assertion import IdentityAssertion, TrustedIssuer
@@ -17,7 +18,9 @@ def check_client(client: Client, trusted: TrustedIssuer) -> OAuthError | None:
     if GrantType.JWT_BEARER not in client.grant_types:
         return unauthorized_client("The client is not registered for the JWT bearer grant.")
     if client.authentication_method is ClientAuthenticationMethod.NONE:
-        return unauthorized_client("The JWT bearer grant is for clients that authenticate.", reason="public_client")
+        return unauthorized_client(
+            "The JWT bearer grant is for clients that authenticate.", reason=ReasonCode.PUBLIC_CLIENT
+        )
     return None
 
 

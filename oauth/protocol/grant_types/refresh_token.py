@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from oauth.foundation import credentials
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import dpop, resource_indicator, scope
 from oauth.protocol.errors import OAuthError, invalid_grant, unauthorized_client
 from oauth.protocol.grant_types.decision import Follow, Issue, RefreshDecision, Refuse, Rotate
@@ -31,9 +32,9 @@ def decide(
     if GrantType.REFRESH_TOKEN not in client.grant_types:
         return Refuse(unauthorized_client("The client is not registered for refresh_token."))
     if token is None:
-        return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_unknown"))
+        return Refuse(invalid_grant("The refresh token is unknown or has expired.", ReasonCode.REFRESH_TOKEN_UNKNOWN))
     if token.grant.client_id != request.client_id:
-        return Refuse(invalid_grant("The refresh token is another client's.", "refresh_token_of_other_client"))
+        return Refuse(invalid_grant("The refresh token is another client's.", ReasonCode.REFRESH_TOKEN_OF_OTHER_CLIENT))
     wrong_key = dpop.check_key(token.dpop_jkt, dpop_jkt)
     if wrong_key is not None:
         return Refuse(wrong_key)
@@ -46,16 +47,16 @@ def decide(
     if isinstance(granted, OAuthError):
         return Refuse(granted)
     if token.grant.revoked_at is not None:
-        return Refuse(invalid_grant("The grant was revoked.", reason="grant_revoked"))
+        return Refuse(invalid_grant("The grant was revoked.", reason=ReasonCode.GRANT_REVOKED))
     # A token that was superseded in time is good for finding the head; how long that lives is the head's affair.
     if now >= token.grant.expires_at or (token.superseded_at is None and now >= token.expires_at):
-        return Refuse(invalid_grant("The refresh token is unknown or has expired.", "refresh_token_expired"))
+        return Refuse(invalid_grant("The refresh token is unknown or has expired.", ReasonCode.REFRESH_TOKEN_EXPIRED))
     following = presented != request.refresh_token
     if token.superseded_at is not None:
         retried = now - token.superseded_at <= settings.refresh_retry_window or not token.successor_seen
         head = credentials.unseal_under(presented, token.sealed_successor or b"")
         if head is None or not (retried or following):
-            replayed = invalid_grant("The refresh token was used before.", reason="refresh_token_replayed")
+            replayed = invalid_grant("The refresh token was used before.", reason=ReasonCode.REFRESH_TOKEN_REPLAYED)
             return Refuse(replayed, revoke=token.grant)
         return Follow(head)
     if following:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from oauth.database.timestamps import from_micros, optional_instant, optional_micros, to_micros
-from oauth.flow_history.events import FlowStep, Step
-from oauth.foundation.vocabulary import Digest, ResourceIndicator, Scope
+from oauth.flow_history.events import FlowStep
+from oauth.foundation.vocabulary import Digest, ResourceIndicator, Scope, Step
 from oauth.protocol import scope
 from oauth.protocol.models import (
     AuthorizationCode,

@@ -5,6 +5,7 @@ import pytest
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import session_token
 from mcp_auth.supabase.session_token import SessionToken
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.resources import Resource
 from tests.support.builders import ADMIN, API, USER
@@ -61,13 +62,13 @@ def test_session_for_the_resource_is_accepted(resource: Resource, audience: obje
     ],
 )
 def test_session_for_something_else_is_rejected(resource: Resource, audience: object) -> None:
-    rejected = Rejection("supabase_audience", "The access token is for another resource.")
+    rejected = Rejection(ReasonCode.SUPABASE_AUDIENCE, "The access token is for another resource.")
     assert session_token.check(make_claims(aud=audience), resource) == rejected
 
 
 @pytest.mark.parametrize("audience", ["authenticated", "https://auth.test/mcp-admin", ["https://auth.test/mcp-admin"]])
 def test_admin_server_takes_no_session_at_all(audience: object) -> None:
-    rejected = Rejection("supabase_token_refused", "This resource takes no tokens of Supabase Auth.")
+    rejected = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
     assert session_token.check(make_claims(aud=audience), ADMIN) == rejected
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens import audience
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.protocol import access_token
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.resources import Resource
@@ -46,5 +47,5 @@ def test_token_is_for_the_resource_that_it_names(resource: Resource, named: str)
     ],
 )
 def test_token_for_anything_else_is_rejected(named: str) -> None:
-    foreign = Rejection("wrong_audience", "The access token is for another resource.")
+    foreign = Rejection(ReasonCode.WRONG_AUDIENCE, "The access token is for another resource.")
     assert audience.check(make_token(named), USER) == foreign

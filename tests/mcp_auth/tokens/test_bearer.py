@@ -5,6 +5,7 @@ import pytest
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens import bearer
+from oauth.foundation.reason_codes import ReasonCode, claim_in_the_future
 from oauth.jose.jws import UnverifiedToken
 from tests.support.builders import NOW
 from tests.support.forging import ec_key, es256
@@ -34,13 +35,13 @@ def test_what_is_no_token_is_rejected_without_a_word_of_what_it_was(token: str) 
 
 
 def test_token_of_an_unknown_key_is_rejected() -> None:
-    assert bearer.check_signature(read(make_access_token()), None) == Rejection("unknown_key", MALFORMED)
+    assert bearer.check_signature(read(make_access_token()), None) == Rejection(ReasonCode.UNKNOWN_KEY, MALFORMED)
 
 
 def test_token_that_somebody_else_signed_is_rejected() -> None:
     forged = read(make_access_token(sign=es256(ec_key(9))))
     key = OurKeys().verification_key(OUR_KID, NOW)
-    assert bearer.check_signature(forged, key) == Rejection("bad_signature", MALFORMED)
+    assert bearer.check_signature(forged, key) == Rejection(ReasonCode.BAD_SIGNATURE, MALFORMED)
 
 
 # D-10: 30 s of leeway. Only a token that was good once is called expired.
@@ -48,10 +49,10 @@ def test_token_that_somebody_else_signed_is_rejected() -> None:
     ("claims", "expected"),
     [
         (make_access_claims(exp=ISSUED_AT - 30), None),
-        (make_access_claims(exp=ISSUED_AT - 31), Rejection("expired", EXPIRED)),
+        (make_access_claims(exp=ISSUED_AT - 31), Rejection(ReasonCode.EXPIRED, EXPIRED)),
         (make_access_claims(nbf=ISSUED_AT + 30), None),
-        (make_access_claims(nbf=ISSUED_AT + 31), Rejection("nbf_in_the_future", MALFORMED)),
-        (make_access_claims(exp=None), Rejection("exp_missing", MALFORMED)),
+        (make_access_claims(nbf=ISSUED_AT + 31), Rejection(claim_in_the_future("nbf"), MALFORMED)),
+        (make_access_claims(exp=None), Rejection(ReasonCode.EXP_MISSING, MALFORMED)),
     ],
 )
 def test_time_is_told_with_half_a_minute_of_leeway(claims: dict[str, object], expected: Rejection | None) -> None:

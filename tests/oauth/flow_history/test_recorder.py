@@ -5,9 +5,11 @@ import os
 import pytest
 
 from oauth.flow_history.correlation import MOST_OPEN
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.flow_history.recorder import MOST_REPEATED, FlowRecorder
+from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.request_context import RequestContext
+from oauth.foundation.vocabulary import Step
 from tests.support.clock import SettableClock
 
 A_MINUTE, OF_A_NETWORK, WAITING = 1_000, 60, 5_000
@@ -23,7 +25,7 @@ def request(network: str = "", request_id: str = "r-1") -> RequestContext:
 
 
 def refuse(flows: FlowRecorder, network: str, client_id: str = "client_1") -> None:
-    flows.record(request(network), Step.TOKEN_ISSUED, client_id=client_id, reason="code_unknown")
+    flows.record(request(network), Step.TOKEN_ISSUED, client_id=client_id, reason=ReasonCode.CODE_UNKNOWN)
 
 
 def taken(flows: FlowRecorder, step: Step) -> list[FlowStep]:
@@ -34,10 +36,10 @@ def test_refusals_that_repeat_are_kept_with_their_request_ids_a_few_times(
     flows: FlowRecorder, clock: SettableClock
 ) -> None:
     for number in range(20):
-        flows.record(request("here", f"r-{number}"), Step.CALLED, reason="expired")
+        flows.record(request("here", f"r-{number}"), Step.CALLED, reason=ReasonCode.EXPIRED)
     assert [step.request_id for step in flows.take()] == [f"r-{number}" for number in range(MOST_REPEATED)]
     clock.advance(minutes=10)
-    flows.record(request("here", "later"), Step.CALLED, reason="expired")
+    flows.record(request("here", "later"), Step.CALLED, reason=ReasonCode.EXPIRED)
     assert [step.request_id for step in flows.take()] == ["later"]
 
 
@@ -94,10 +96,10 @@ def test_flow_id_takes_eighty_random_bits(clock: SettableClock) -> None:
 
 def test_what_was_noted_of_a_request_is_there_for_its_log_and_pages(flows: FlowRecorder) -> None:
     asking = request("here")
-    flow_id = flows.record(asking, Step.AUTHORIZATION_REQUESTED, client_id="client_1", reason="unknown_scope")
+    flow_id = flows.record(asking, Step.AUTHORIZATION_REQUESTED, client_id="client_1", reason=ReasonCode.UNKNOWN_SCOPE)
     assert (asking.flow_id, asking.flow_client_id) == (flow_id, "client_1")
     # The page that tells of it is no second refusal.
-    flows.record(asking, Step.AUTHORIZATION_REQUESTED, reason="unknown_scope")
+    flows.record(asking, Step.AUTHORIZATION_REQUESTED, reason=ReasonCode.UNKNOWN_SCOPE)
     assert len(flows.take()) == 1
 
 
@@ -138,7 +140,7 @@ def test_browser_of_an_app_that_registered_elsewhere_comes_into_its_attempt_once
 
 
 def test_registration_that_was_refused_opens_nobodys_attempt(flows: FlowRecorder) -> None:
-    refused = flows.record(request("vendor"), Step.REGISTERED, client_id="client_1", reason="redirect_host")
+    refused = flows.record(request("vendor"), Step.REGISTERED, client_id="client_1", reason=ReasonCode.REDIRECT_HOST)
     assert flows.record(request("home"), Step.AUTHORIZATION_REQUESTED, client_id="client_1") != refused
 
 

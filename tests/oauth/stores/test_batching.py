@@ -12,6 +12,7 @@ from oauth.database.batching import Gatherer
 from oauth.database.sqlite import SqliteDatabase
 from oauth.foundation.credentials import digest
 from oauth.foundation.outages import StoreUnavailable
+from oauth.foundation.reason_codes import CompoundReason
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.errors import invalid_grant
 from oauth.protocol.grant_types.decision import CodeDecision, Issue, Redeem, Refuse
@@ -66,7 +67,7 @@ async def test_client_id_that_a_database_cannot_hold_fails_alone(store: Store, c
 
     def refuse(client: Client | None, _code: AuthorizationCode | None) -> Refuse:
         assert client is None
-        return Refuse(invalid_grant("Nobody.", "nobody"))
+        return Refuse(invalid_grant("Nobody.", CompoundReason("nobody")))
 
     outcomes = await asyncio.gather(
         redeem(store, codes[0], fresh="rt_1"),

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import Connection, event, text
 
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.foundation.credentials import digest
+from oauth.foundation.vocabulary import Step
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import FlowStepQuery, FlowStepQueryField, Store
 from oauth.stores.sql import sweeping

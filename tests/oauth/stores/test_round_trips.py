@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, exc, text
 
 from oauth.foundation.credentials import digest, seal_under
+from oauth.foundation.reason_codes import CompoundReason
 from oauth.foundation.vocabulary import ClientId, GrantId, Subject
 from oauth.protocol.errors import invalid_grant
 from oauth.protocol.grant_types.decision import CodeDecision, Issue, Refuse
@@ -227,7 +228,7 @@ async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_anot
     other = make_client(client_id="client_2")
     await store.clients.put(other)
     seen: list[tuple[Client | None, AuthorizationCode | None]] = []
-    refusal = Refuse(invalid_grant("Only looking.", "looked"))
+    refusal = Refuse(invalid_grant("Only looking.", CompoundReason("looked")))
 
     def look(client: Client | None, stored: AuthorizationCode | None) -> CodeDecision:
         seen.append((client, stored))
@@ -235,7 +236,7 @@ async def test_decision_on_a_code_sees_the_client_that_asks_and_the_code_of_anot
 
     for client_id, plain in ((CLIENT, code), ("client_2", code), ("nobody", code), (CLIENT, "ac_x"), ("nobody", "x")):
         assert await store.grants.redeem_code(ClientId(client_id), plain, look, NOW) == Refuse(
-            invalid_grant("Only looking.", "looked")
+            invalid_grant("Only looking.", CompoundReason("looked"))
         )
     assert seen == [
         (make_client(), named_code()),

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, event, func, inspect, select
 
 import oauth.stores.sql.tables
 from oauth.database.timestamps import to_micros
-from oauth.flow_history.events import FlowStep, Step
+from oauth.flow_history.events import FlowStep
 from oauth.foundation.credentials import digest
 from oauth.foundation.outages import StoreUnavailable
-from oauth.foundation.vocabulary import ClientId, GrantId, Subject
+from oauth.foundation.vocabulary import ClientId, GrantId, Step, Subject
 from oauth.protocol.models import Client, PushedRequest, Registration, Revocation, RevocationKind, SignInSession
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import SignIn, Store, StoredSigningKey

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from oauth.foundation.credentials import digest
+from oauth.foundation.reason_codes import CompoundReason
 from oauth.foundation.vocabulary import ClientId, GrantId, ResourceIndicator, Subject
 from oauth.protocol.errors import invalid_grant
 from oauth.protocol.grant_types import authorization_code, refresh_token
@@ -97,7 +98,7 @@ async def stored_refresh_token(store: Store, plain: str) -> RefreshToken | None:
 
     def look(_presented: str, _client: Client | None, stored: RefreshToken | None) -> Refuse:
         shown.append(stored)
-        return Refuse(invalid_grant("Only looking.", "looked"))
+        return Refuse(invalid_grant("Only looking.", CompoundReason("looked")))
 
     await store.grants.refresh(CLIENT, plain, look, NOW)
     return shown[-1]

@@ -3,29 +3,26 @@
 import re
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
-from oauth.flow_history.events import FlowStep, Step
-from oauth.foundation.outages import Outage
+from oauth.flow_history.events import FlowStep
+from oauth.foundation.reason_codes import COMPOUND_PATTERNS, ReasonCode
+from oauth.foundation.vocabulary import Step
 from oauth.protocol.resource_owners import SignInRefusal
 from servers import cli
 from servers.configuration.settings import GatewaySettings
 from servers.explain import explanations
 from tests.support.builders import NOW
-from tests.support.reasons import reasons
 
 KNOWN = explanations.load()
+ROOT = Path(__file__).parents[3]
 NOBODY_KNOWS = "Look for the request in the log"
 REFUSED = FlowStep("fl_1", NOW, Step.CALLED, "revoked", None, None, None, None, None, "r-1", None)
 
 
-def outages(kind: type[Outage] = Outage) -> set[str]:
-    return {each.reason for each in kind.__subclasses__()}.union(*map(outages, kind.__subclasses__()))
-
-
-# What stands in the source where refusals are made, and what Supabase and outages come to.
-ALL = sorted(reasons() | {refusal.value for refusal in SignInRefusal} | outages())
+ALL = sorted([*ReasonCode, *COMPOUND_PATTERNS])
 
 
 def refused(reason: str, step: Step = Step.CALLED, error: str | None = None) -> FlowStep:
@@ -43,21 +40,18 @@ def test_every_remedy_is_for_a_reason_that_exists() -> None:
     assert [key for key in told if key not in ALL and not any(fnmatchcase(key, kind) for kind in kinds)] == []
 
 
-def test_reasons_are_read_from_wherever_they_are_made() -> None:
-    """One of each way in which the source names them; if it finds none of a way, the rest proves little."""
-    assert {
-        "redirect_uri_mismatch",  # given by name
-        "registrations_exceeded",  # given by place
-        "unknown_scope",  # left to the default
-        "unsupported_grant_type",  # fixed by its constructor
-        "client_assertion_*",  # made of two parts
-        "not_compact",  # said by another module
-        "second_factor_required",  # carried through a function
-        "consent_withdrawn",  # one of two
-        "wrong_credentials",  # what Supabase says
-        "too_many_waiting",  # an outage
-    } <= set(ALL)
-    assert len(ALL) > 140
+def test_every_reason_is_given_somewhere() -> None:
+    """Refusals are typed: mypy sees to it that no other reason is given."""
+    folders = [ROOT / name for name in ("oauth", "mcp_auth", "servers")]
+    files = [file for folder in folders for file in folder.rglob("*.py") if file.name != "reason_codes.py"]
+    source = "\n".join(file.read_text() for file in files)
+    given = set(re.findall(r"ReasonCode\.([A-Z0-9_]+)", source))
+    # What Supabase refuses is a reason by its value.
+    assert given | {refusal.name for refusal in SignInRefusal} == {code.name for code in ReasonCode}
+
+
+def test_every_refusal_of_supabase_is_a_reason() -> None:
+    assert {refusal.value for refusal in SignInRefusal} <= set(ReasonCode)
 
 
 def test_every_step_has_its_sentences() -> None:
