@@ -105,7 +105,8 @@ def document_server(folder: Path) -> Iterator[DocumentServer]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with Server((HERE, 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        # In the thread of the connection, so that a slow one holds up no other.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         served.port = int(server.server_address[1])
         served.context.load_verify_locations(cadata=authority)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
