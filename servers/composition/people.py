@@ -15,6 +15,7 @@ from mcp_auth.supabase.first_visit import Admission
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.liveness import AccessEnd, Liveness
+from mcp_auth.supabase.sealed_sessions import SealedSessions
 from mcp_auth.supabase.session_vault import HeldSessions
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
 from mcp_auth.tokens.revocations import Revocations
@@ -75,9 +76,10 @@ async def open_people(
         def announce(news: Revocation) -> None:
             revocations.add(news)  # which need the standings, which need to know how access ends
 
-        held = HeldSessions(supabase, database, encryption, clock)
+        sealed_sessions = SealedSessions(database)
+        held = HeldSessions(supabase, sealed_sessions, encryption, clock)
         revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
-        access_end = StoredAccessEnd(revoker, held)
+        access_end = StoredAccessEnd(revoker, sealed_sessions)
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,

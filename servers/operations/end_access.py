@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from mcp_auth.supabase.session_vault import HeldSessions
+from mcp_auth.supabase.sealed_sessions import SealedSessions
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.models import RevocationKind
 from oauth.revocation import Revoker
@@ -14,10 +14,10 @@ class StoredAccessEnd:
     def __init__(
         self,
         revoker: Revoker,
-        held: HeldSessions,
+        sessions: SealedSessions,
     ) -> None:
         self._revoker = revoker
-        self._held = held
+        self._sessions = sessions
 
     async def of_everything(self, subject: Subject) -> None:
         """See AccessEnd."""
@@ -39,4 +39,4 @@ class StoredAccessEnd:
     async def _end(self, kind: RevocationKind, subject: Subject) -> None:
         await self._revoker.end_subject(subject, kind)
         # Last: until then, whatever asks about the session finds out again.
-        await self._held.forget(subject)
+        await self._sessions.remove(subject)

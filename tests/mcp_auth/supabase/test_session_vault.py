@@ -15,7 +15,8 @@ from mcp_auth.supabase.account_states import Known, State, StateStore, supabase_
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.liveness import Liveness
-from mcp_auth.supabase.session_vault import HeldSessions, Look, held_sessions
+from mcp_auth.supabase.sealed_sessions import SealedSessions, held_sessions
+from mcp_auth.supabase.session_vault import HeldSessions, Look
 from oauth.foundation.credentials import KeyEncryption
 from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import Digest, Subject
@@ -88,11 +89,12 @@ class World:
         self.client = client
         self.clock = clock
         self.states = StateStore(database)
+        self.sessions = SealedSessions(database)
         self.access_end = AccessEnd(store_on(database), clock)
         self.held = self.holder()
 
     def holder(self, sealing: KeyEncryption | None = None) -> HeldSessions:
-        return HeldSessions(self.client, self.database, sealing or encryption(), self.clock)
+        return HeldSessions(self.client, self.sessions, sealing or encryption(), self.clock)
 
     def liveness(self, *, has_secret_key: bool = False) -> Liveness:
         admin = SupabaseAdmin(self.client) if has_secret_key else None
@@ -260,7 +262,7 @@ async def test_what_is_said_of_a_session_that_was_replaced_meanwhile_does_not_co
         await go_on.wait()
 
     async with httpx.AsyncClient(event_hooks={"response": [wait]}) as http:
-        slow = HeldSessions(SupabaseClient(world.project.url, "k", http), world.database, encryption(), world.clock)
+        slow = HeldSessions(SupabaseClient(world.project.url, "k", http), world.sessions, encryption(), world.clock)
         looking = asyncio.create_task(slow.look(ADA))
         await arrived.wait()
         await world.held.keep(ADA, world.session(2))
