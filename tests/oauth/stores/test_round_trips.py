@@ -187,6 +187,17 @@ async def test_answering_for_a_client_that_is_gone_adds_nothing_and_answers_noth
     assert await store.requests.get(waiting.digest) == waiting
 
 
+# The client was disabled after the page was shown; enabling it again must not bring this grant to life.
+async def test_yes_for_a_client_that_is_disabled_adds_nothing_and_a_no_is_an_answer(store: Store) -> None:
+    await store.clients.put(replace(make_client(), disabled_at=NOW))
+    waiting = make_request()
+    await store.requests.add(waiting)
+    assert await store.requests.answer(waiting.digest, b"sealed", named_code(), NOW) is None
+    assert await store.grants.get(named_grant().grant_id) is None
+    assert await store.requests.get(waiting.digest) == waiting
+    assert await store.requests.answer(waiting.digest, b"sealed", None, NOW) is not None
+
+
 # -- codes
 
 
