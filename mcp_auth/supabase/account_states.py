@@ -84,26 +84,25 @@ class StateStore:
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else Known(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
 
-    async def put(self, subject: Subject, known: Known) -> State | None:
-        """Replace what is known, unless that is newer. → the state before; None where there was none."""
+    async def put(self, subject: Subject, known: Known) -> None:
+        """Replace what is known, unless that is newer."""
         values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
         if known.has_factor is not None:
             values["has_factor"] = int(known.has_factor)
 
-        def work(connection: Connection) -> State | None:
-            mine = supabase_states.c.supabase_id == subject
-            before = connection.execute(select(supabase_states.c.state).where(mine)).scalar_one_or_none()
-            if before is None:
+        mine = supabase_states.c.supabase_id == subject
+        not_newer = supabase_states.c.checked_at <= values["checked_at"]
+
+        def work(connection: Connection) -> None:
+            if connection.execute(select(supabase_states.c.state).where(mine)).first() is None:
                 connection.execute(insert(supabase_states).values(supabase_id=subject, **values))
-                return None
-            newer = supabase_states.c.checked_at <= values["checked_at"]
-            connection.execute(update(supabase_states).where(mine, newer).values(values))
-            return State(before)
+            else:
+                connection.execute(update(supabase_states).where(mine, not_newer).values(values))
 
         try:
-            return await self._database.write(work)
+            await self._database.write(work)
         except IntegrityError:  # another node wrote the first row in between
-            return await self._database.write(work)
+            await self._database.write(work)
 
     async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
         """Active people who were last asked about before an instant, longest ago first."""

@@ -30,6 +30,7 @@ from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import Store
 from servers.composition.background import Intervals, repeating
 from servers.configuration.settings import GatewaySettings
+from servers.operations.actor import Actor, ActorKind
 from servers.operations.end_access import StoredAccessEnd
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ async def open_people(
         sealed_sessions = SealedSessions(database)
         held = HeldSessions(supabase, sealed_sessions, encryption, clock)
         revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
-        access_end = StoredAccessEnd(revoker, sealed_sessions)
+        access_end = StoredAccessEnd(revoker, sealed_sessions, Actor(ActorKind.SUPABASE, settings.supabase_url))
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,
@@ -113,7 +114,9 @@ async def open_people(
                 region=settings.default_phone_region,
                 answer_time=settings.code_answer_time,
             ),
-            None if admin is None else AccountDeletion(database, users, admin, access_end, clock),
+            None
+            if admin is None
+            else AccountDeletion(database, users, admin, StoredAccessEnd(revoker, sealed_sessions, None), clock),
         )
         try:
             async with (

@@ -60,13 +60,19 @@ class AccessEnd:
         self.store = store
         self.clock = clock
         self.ended: list[tuple[str, Subject]] = []
+        self.reasons: list[str] = []
         self.is_down = False
+        self.cannot_end = False
 
-    async def of_everything(self, subject: Subject) -> None:
+    async def of_everything(self, subject: Subject, reason: str) -> None:
+        if self.cannot_end:
+            raise StoreUnavailable("the database is locked")
         self.ended.append(("everything", subject))
+        self.reasons.append(reason)
 
-    async def of_grants(self, subject: Subject) -> None:
+    async def of_grants(self, subject: Subject, reason: str) -> None:
         self.ended.append(("grants", subject))
+        self.reasons.append(reason)
 
     async def of_links(self, subject: Subject) -> None:
         if self.is_down:
@@ -308,6 +314,7 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
     world.will_answer(refused("session_not_found", 403))
     assert await world.liveness().confirm(ADA) is False
     assert world.access_end.ended == [("grants", ADA)]
+    assert world.access_end.reasons == ["supabase_signed_out"]
     known = await world.states.get(ADA)
     assert known is not None
     assert known.state is State.ACTIVE
@@ -315,14 +322,19 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
 
 # A ban may be lifted: who identity providers mean by the person is forgotten with the account alone.
 @pytest.mark.parametrize(
-    ("code", "ended"), [("user_banned", ["everything"]), ("user_not_found", ["links", "everything"])]
+    ("code", "ended", "reason"),
+    [
+        ("user_banned", ["everything"], "supabase_banned"),
+        ("user_not_found", ["links", "everything"], "supabase_deleted"),
+    ],
 )
-async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str]) -> None:
+async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str], reason: str) -> None:
     await world.liveness().note_session(ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
     assert not (await world.liveness().presence(ADA)).there
     assert world.access_end.ended == [(what, ADA) for what in ended]
+    assert world.access_end.reasons == [reason]
 
 
 async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_next(world: World) -> None:
@@ -335,6 +347,16 @@ async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_n
     world.access_end.is_down = False
     assert not (await world.liveness().presence(ADA)).there
     assert ("links", ADA) in world.access_end.ended
+
+
+# The webhook answers 503 then, and the sender repeats it.
+async def test_ban_whose_end_of_access_was_interrupted_ends_it_when_it_is_told_again(world: World) -> None:
+    world.access_end.cannot_end = True
+    with pytest.raises(StoreUnavailable):
+        await world.liveness().note(ADA, State.BANNED)
+    world.access_end.cannot_end = False
+    await world.liveness().note(ADA, State.BANNED)
+    assert world.access_end.ended == [("everything", ADA)]
 
 
 async def test_person_without_a_session_is_asked_for_by_name(world: World) -> None:
