@@ -3,7 +3,7 @@
 from alembic import context
 
 import mcp_auth.supabase.account_states
-import mcp_auth.supabase.session_vault
+import mcp_auth.supabase.sealed_sessions
 import mcp_auth.users.tables
 import oauth.stores.sql.tables
 

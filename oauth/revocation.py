@@ -49,7 +49,7 @@ class Revoker:
         log.info("access_token_revoked", token_id=token_id)
 
     async def end_client(self, client_id: ClientId, *, remove: bool = False) -> Sequence[GrantId]:
-        """Revoke all grants of a client; with `remove`, delete the client as well. → the revoked grants."""
+        """Disable a client, or with `remove` delete it, and revoke all its grants. → the revoked grants. Idempotent."""
         now = self.clock()
         ended = await self.store.clients.end(client_id, now, now + self.matters_for, remove=remove)
         for grant_id in ended:

@@ -37,6 +37,7 @@ from oauth.protocol.dpop import Nonces
 from oauth.protocol.resources import Resources
 from oauth.protocol.route_table import Cors, RouteEntry, RouteTable, authorization_server_entries
 from oauth.remote.fetching import INTERNET, Network
+from oauth.revocation import Revoker, announce_to_nobody
 from oauth.routes import routes as authorization_server_routes
 from oauth.stores.opening import open_database, store_on
 from oauth.stores.sql.tables import REVISION
@@ -143,9 +144,9 @@ async def _open_routes(
         encryption = KeyEncryption(settings.root_secrets, entropy)
         key_ring = KeyRing(store.signing_keys, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
-        await configured_clients.bring_in_step(
-            settings.clients, resources, known.custom_redirects, store.clients, clock, issuing.revocations_matter_for
-        )
+        # This process reads the revocations below, with those of other nodes.
+        revoker = Revoker(store, announce_to_nobody, clock, issuing.revocations_matter_for)
+        await configured_clients.bring_in_step(settings.clients, resources, known.custom_redirects, revoker)
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock, intervals))
         feed, sightings = RevocationFeed(store.revocations, people.revocations, clock), Sightings(store.grants, clock)

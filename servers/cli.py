@@ -15,10 +15,11 @@ from oauth.key_ring import KeyRing
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.sql.tables import REVISION
 from servers.commands.clients import clients
-from servers.commands.common import all_settings, command_settings, opened, run
+from servers.commands.common import all_settings, command_actor, command_settings, opened, run
 from servers.commands.users import users
 from servers.configuration.settings import GatewaySettings
 from servers.observability.version import VERSION
+from servers.operations import keys as signing_keys
 
 app = App(
     name="mcp-auth",
@@ -172,20 +173,19 @@ async def _check(settings: GatewaySettings) -> None:
 
 
 async def _list_keys(settings: GatewaySettings) -> None:
-    now = system_clock()
     async with opened(settings) as database:
-        ring = _key_ring(settings, database)
-        await ring.load(now)
-    signing, verifying = ring.keys.signing(now), ring.keys.verifying(now)
-    for key in ring.keys.all:
-        state = "signs" if key is signing else "next" if key.signs_from > now else "verifies"
-        sys.stdout.write(f"{key.kid}\t{state if key in verifying else 'retired'}\t{key.signs_from.isoformat()}\n")
+        listed = await signing_keys.list_keys(_key_ring(settings, database), system_clock)
+    sys.stdout.write("".join(map(_line, listed)))
 
 
 async def _rotate(settings: GatewaySettings) -> None:
     async with opened(settings) as database:
-        key = await _key_ring(settings, database).rotate(system_clock())
-    sys.stdout.write(f"{key.kid}\tnext\t{key.signs_from.isoformat()}\n")
+        key = await signing_keys.rotate_key(command_actor(), _key_ring(settings, database), system_clock)
+    sys.stdout.write(_line(key))
+
+
+def _line(key: signing_keys.ListedKey) -> str:
+    return f"{key.kid}\t{key.state}\t{key.signs_from.isoformat()}\n"
 
 
 def _key_ring(settings: GatewaySettings, database: OpenDatabase) -> KeyRing:

@@ -24,6 +24,7 @@ PLANTED = {
     ),
     "the resource server's side is built in layers": ("mcp_auth/users/store.py", "import mcp_auth.supabase.client"),
     "servers are built in layers": ("servers/operations/end_access.py", "import servers.composition.people"),
+    "operations know no face and no transport": ("servers/operations/users.py", "import servers.local_supabase.app"),
     "the doctor knows a deployment from outside alone": ("servers/doctor/visit.py", "import oauth.jose.jws"),
     "the doctor is built in layers": ("servers/doctor/findings.py", "import servers.doctor.visit"),
     "the stand-in for Supabase stands alone": ("servers/local_supabase/app.py", "import mcp_auth.principal"),

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import mcp_auth.supabase.account_states
-import mcp_auth.supabase.session_vault
+import mcp_auth.supabase.sealed_sessions
 import mcp_auth.users.tables
 import migrations
 import oauth.stores.sql.tables

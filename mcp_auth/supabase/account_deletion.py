@@ -59,9 +59,10 @@ class AccountDeletion:
                 await self._strike_out(subject, requested_at)
 
     async def _finish(self, subject: Subject) -> None:
-        await self._access_end.of_everything(subject)
-        await self._access_end.of_links(subject)
+        # First: from here on the person is refused, so that nothing is given after the rest ended.
         await self._users.anonymise(subject, self._clock())
+        await self._access_end.of_links(subject)
+        await self._access_end.of_everything(subject, "account_deleted")
         await self._strike_out(subject, None)
         log.info("account_deleted", subject=subject)
 

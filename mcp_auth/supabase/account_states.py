@@ -92,16 +92,9 @@ class StateStore:
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else Known(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
 
-    async def put(self, subject: Subject, known: Known) -> State | None:
-        """Replace what is known, unless that is newer. → the state before; None where there was none."""
-
-        def work(connection: Connection) -> State | None:
-            mine = select(supabase_states.c.state).where(supabase_states.c.supabase_id == subject)
-            before = connection.execute(mine).scalar_one_or_none()
-            put_state(connection, subject, known)
-            return None if before is None else State(before)
-
-        return await self._database.write(work)
+    async def put(self, subject: Subject, known: Known) -> None:
+        """Replace what is known, unless that is newer."""
+        await self._database.write(lambda connection: put_state(connection, subject, known))
 
     async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
         """Active people who were last asked about before an instant, longest ago first."""

@@ -37,14 +37,14 @@ _ROUND = 100
 
 
 class AccessEnd(Protocol):
-    """Ends what a person was given; told of everybody whose access must end."""
+    """Ends what a person was given. reason: why, for the log. Idempotent."""
 
-    async def of_everything(self, subject: Subject) -> None:
-        """All grants and sign-in sessions, and every token until now, Supabase's included."""
+    async def of_everything(self, subject: Subject, reason: str) -> None:
+        """End all grants and sign-in sessions, and every token issued until now, Supabase's included."""
         ...
 
-    async def of_grants(self, subject: Subject) -> None:
-        """All grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
+    async def of_grants(self, subject: Subject, reason: str) -> None:
+        """End all grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
         ...
 
     async def of_links(self, subject: Subject) -> None:
@@ -189,8 +189,7 @@ class Liveness:
             return None
         await self._learn(subject, Known(look.state, asked_at, look.has_factor))
         if look.signed_out:
-            log.info("access_ended", subject=subject, reason="supabase_signed_out")
-            await self._access_end.of_grants(subject)
+            await self._access_end.of_grants(subject, "supabase_signed_out")
         return look
 
     async def _look(self, subject: Subject, now: datetime) -> Look | None:
@@ -205,12 +204,12 @@ class Liveness:
         if known.state is State.DELETED:
             # First: until it is written down that the person is gone, whoever asks finds out again.
             await self._access_end.of_links(subject)
-        before = await self._states.put(subject, known)
+        await self._states.put(subject, known)
         if known.state is State.ACTIVE:
             self._just_seen[subject] = known.checked_at
-        elif before is not known.state:
-            log.info("access_ended", subject=subject, reason=f"supabase_{known.state}")
-            await self._access_end.of_everything(subject)
+        else:
+            # Also where that was known: an outage may have come between the state and the end of access.
+            await self._access_end.of_everything(subject, f"supabase_{known.state}")
 
 
 def _presence(look: Look | None) -> Presence:

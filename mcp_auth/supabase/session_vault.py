@@ -11,16 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Column, Connection, LargeBinary, Table, Text, delete, select, update
 
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import identity
 from mcp_auth.supabase.account_states import State, state_of
 from mcp_auth.supabase.client import Answer, SupabaseClient
+from mcp_auth.supabase.sealed_sessions import SealedSessions
 from mcp_auth.tokens import bearer
-from mcp_auth.users.tables import metadata
-from oauth.database.database import Database, Write
-from oauth.database.upsert import UPSERTS
+from oauth.database.database import Write
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import KeyEncryption
 from oauth.foundation.outages import ProviderUnavailable
@@ -34,14 +32,6 @@ _AHEAD = timedelta(minutes=1)
 _SIGNED_OUT = frozenset({"session_not_found", "refresh_token_not_found"})
 # It ended by itself (a time limit of the project), or we lost track of it: that says nothing of its person.
 _LOST = frozenset({"session_expired", "refresh_token_already_used"})
-
-held_sessions = Table(
-    "supabase_sessions",
-    metadata,
-    Column("supabase_id", Text, primary_key=True),
-    # The session as Supabase gave it, as JSON: access_token, refresh_token.
-    Column("sealed", LargeBinary, nullable=False),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +58,28 @@ class _Held:
 class HeldSessions:
     """One a person: the newest."""
 
-    def __init__(self, client: SupabaseClient, database: Database, encryption: KeyEncryption, clock: Clock) -> None:
+    def __init__(
+        self, client: SupabaseClient, sessions: SealedSessions, encryption: KeyEncryption, clock: Clock
+    ) -> None:
         self._client = client
-        self._database = database
+        self._sessions = sessions
         self._encryption = encryption
         self._clock = clock
 
     async def keep(self, subject: Subject, session: Mapping[str, Any]) -> None:
         """session: the body of Supabase's answer to a sign-in. One that cannot be refreshed is not kept."""
-        write = self.keeping(subject, session)
-        if write is not None:
-            await self._database.write(write)
+        sealed = self._seal(subject, session)
+        if sealed is not None:
+            await self._sessions.put(subject, sealed)
 
     def keeping(self, subject: Subject, session: Mapping[str, Any]) -> Write | None:
         """The same as a part of a transaction; None for a session that cannot be refreshed."""
         sealed = self._seal(subject, session)
-        if sealed is None:
-            return None
-
-        def write(connection: Connection) -> None:
-            upsert = UPSERTS[connection.dialect.name](held_sessions).values(supabase_id=subject, sealed=sealed)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_={"sealed": sealed}))
-
-        return write
+        return None if sealed is None else self._sessions.putting(subject, sealed)
 
     async def forget(self, subject: Subject) -> None:
         """The session is of no more use."""
-        mine = held_sessions.c.supabase_id == subject
-        await self._database.write(lambda connection: connection.execute(delete(held_sessions).where(mine)))
+        await self._sessions.remove(subject)
 
     async def look(self, subject: Subject) -> Look | None:
         """Ask Supabase; None where no session of the person is held. Raises Outage."""
@@ -139,15 +123,11 @@ class HeldSessions:
         sealed = self._seal(subject, answer.body)
         if sealed is None:
             raise ProviderUnavailable("/token: a session without tokens")
-        mine = (held_sessions.c.supabase_id == subject, held_sessions.c.sealed == held.sealed)
-        await self._database.write(
-            lambda connection: connection.execute(update(held_sessions).where(*mine).values(sealed=sealed))
-        )
+        await self._sessions.replace(subject, held.sealed, sealed)
         return _Held(sealed, answer.body["access_token"], answer.body["refresh_token"])
 
     async def _read(self, subject: Subject) -> _Held | None:
-        query = select(held_sessions.c.sealed).where(held_sessions.c.supabase_id == subject)
-        sealed = await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        sealed = await self._sessions.get(subject)
         plain = None if sealed is None else self._encryption.decrypt(sealed, _name(subject))
         if sealed is None or plain is None:  # sealed under a root secret that is gone
             return None

@@ -113,7 +113,7 @@ class UserStore:
         return await self._update(subject, {"role": role.value}, now)
 
     async def set_active(self, subject: Subject, now: datetime, *, active: bool) -> bool:
-        """→ whether there is such a user. Deactivating also needs `Store.revoke_subject`."""
+        """→ whether there is such a user. After deactivating, end the user's access."""
         return await self._update(subject, {"is_active": int(active)}, now)
 
     async def set_last_auth_method(self, subject: Subject, method: AuthMethod, now: datetime) -> bool:

@@ -49,7 +49,7 @@ def webhook_routes(keys: tuple[bytes, ...], liveness: Liveness, access_end: Acce
 async def _carry_out(event: Event, liveness: Liveness, access_end: AccessEnd, clock: Clock) -> None:
     match event.type:
         case EventType.SIGNED_OUT:
-            await access_end.of_everything(event.subject)
+            await access_end.of_everything(event.subject, "supabase_signed_out")
         case EventType.DELETED:
             await liveness.note(event.subject, State.DELETED)
         case EventType.CHANGED:

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from cyclopts import App
@@ -18,13 +17,22 @@ from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.protocol.scope import to_text
 from oauth.remote.fetching import INTERNET
-from oauth.stores.opening import OpenDatabase, store_on
-from servers.commands.common import REVOCATIONS_MATTER_FOR, all_settings, command_settings, opened, run
+from oauth.stores.opening import store_on
+from servers.commands.common import all_settings, command_actor, command_settings, opened, revoker_on, run
 from servers.configuration.loading import UnusableSettings
 from servers.configuration.resources import create_resources
-from servers.configuration.settings import CONFIG_FILE, CommandSettings
+from servers.configuration.settings import CommandSettings
 from servers.operations import known_clients
-from servers.operations.client_registration import SECRETS, Wanted, client_of, read_jwks
+from servers.operations.client_registration import Wanted, read_jwks
+from servers.operations.clients import (
+    disable_client,
+    enable_client,
+    end_former_client_secret,
+    find_client,
+    register_client,
+    remove_client,
+    rotate_client_secret,
+)
 
 clients = App(name="clients", help="The clients that may ask for access.")
 
@@ -70,7 +78,6 @@ def add(
     run(
         _add_client(
             lambda: Wanted(
-                _new_id(),
                 name,
                 redirect_uri,
                 auth,
@@ -105,11 +112,7 @@ def add_resource_server(
     jwks
         File with its public keys (a JWK Set), for private_key_jwt.
     """
-    run(
-        _add_client(
-            lambda: Wanted(_new_id(), name, (), auth, (), "", jwks=_keys(jwks, auth), introspects=resource or ("",))
-        )
-    )
+    run(_add_client(lambda: Wanted(name, (), auth, (), "", jwks=_keys(jwks, auth), introspects=resource or ("",))))
 
 
 @clients.command(name="list")
@@ -201,24 +204,15 @@ async def _check_known(settings: CommandSettings, write: Path | None) -> None:
 
 async def _add_client(wish: Callable[[], Wanted]) -> None:
     wanted = wish()
-    secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom) if wanted.auth in SECRETS else None
-    if secret is not None:
-        wanted = replace(wanted, secrets=[hashed(secret, os.urandom)])
     settings = command_settings()
     resources = create_resources("", "", elsewhere=settings.elsewhere)
     if wanted.introspects:
         resources = all_settings().all_resources
-    try:
-        client = client_of(wanted, resources, settings.known.custom_redirects, system_clock())
-    except ValueError as problem:
-        raise UnusableSettings(str(problem)) from None
+    redirects = settings.known.custom_redirects
     async with opened(settings) as database:
-        await store_on(database).clients.put(client)
-    _print(client, secret)
-
-
-def _new_id() -> ClientId:
-    return ClientId(credentials.new_secret("client_", os.urandom))
+        clients = store_on(database).clients
+        added = await register_client(wanted, command_actor(), resources, redirects, clients, system_clock, os.urandom)
+    _print(added.client, added.secret)
 
 
 def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
@@ -240,61 +234,35 @@ async def _list() -> None:
 
 async def _show(client_id: str) -> None:
     async with opened(command_settings()) as database:
-        _print(await _find(database, client_id))
+        _print(await find_client(ClientId(client_id), store_on(database).clients))
 
 
 async def _rotate_secret(client_id: str, *, end: bool) -> None:
     async with opened(command_settings()) as database:
-        client = await _find_own(database, client_id)
-        if client.authentication_method not in SECRETS:
-            raise UnusableSettings(f"{client_id} has no secret: it authenticates with {client.authentication_method}.")
-        secret = None if end else credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom)
-        if secret is None:
-            changed = replace(client, former_secret_digest=None)
+        clients, actor = store_on(database).clients, command_actor()
+        if end:
+            _print(await end_former_client_secret(ClientId(client_id), actor, clients))
         else:
-            changed = replace(
-                client, secret_digest=hashed(secret, os.urandom), former_secret_digest=client.secret_digest
-            )
-        await store_on(database).clients.put(changed)
-        _print(changed, secret)
+            rotated = await rotate_client_secret(ClientId(client_id), actor, clients, os.urandom)
+            _print(rotated.client, rotated.secret)
 
 
 async def _disable(client_id: str) -> None:
-    now = system_clock()
     async with opened(command_settings()) as database:
-        client = await _find_own(database, client_id)
-        await store_on(database).clients.put(replace(client, disabled_at=now))
-        ended = await store_on(database).clients.end(client.client_id, now, now + REVOCATIONS_MATTER_FOR)
+        ended = await disable_client(ClientId(client_id), command_actor(), revoker_on(database))
     sys.stdout.write(f"{client_id}\tdisabled\t{len(ended)} grants ended\n")
 
 
 async def _enable(client_id: str) -> None:
     async with opened(command_settings()) as database:
-        client = await _find_own(database, client_id)
-        await store_on(database).clients.put(replace(client, disabled_at=None))
+        await enable_client(ClientId(client_id), command_actor(), store_on(database).clients, system_clock)
     sys.stdout.write(f"{client_id}\tenabled\n")
 
 
 async def _remove(client_id: str) -> None:
-    now = system_clock()
     async with opened(command_settings()) as database:
-        client = await _find_own(database, client_id)
-        ended = await store_on(database).clients.end(client.client_id, now, now + REVOCATIONS_MATTER_FOR, remove=True)
+        ended = await remove_client(ClientId(client_id), command_actor(), revoker_on(database))
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")
-
-
-async def _find(database: OpenDatabase, client_id: str) -> Client:
-    client = await store_on(database).clients.get(ClientId(client_id))
-    if client is None:
-        raise UnusableSettings(f"There is no client {client_id}: `mcp-auth clients list` shows those that there are.")
-    return client
-
-
-async def _find_own(database: OpenDatabase, client_id: str) -> Client:
-    client = await _find(database, client_id)
-    if client.is_configured:
-        raise UnusableSettings(f"{client_id} is declared in {CONFIG_FILE}: change it there, and restart the nodes.")
-    return client
 
 
 def _print(client: Client, secret: str | None = None) -> None:

@@ -1,6 +1,8 @@
 """What the commands share: settings, the database, and problems told in sentences."""
 
 import asyncio
+import getpass
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -8,12 +10,18 @@ from datetime import timedelta
 from typing import NoReturn
 
 from oauth.database.database import UnsuitableDatabase, check_revision
+from oauth.foundation.clock import system_clock
 from oauth.foundation.outages import StoreUnavailable
 from oauth.key_ring import UnreadableKeys
-from oauth.stores.opening import OpenDatabase, open_database
+from oauth.revocation import Revoker, announce_to_nobody
+from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.sql.tables import REVISION
+from servers.commands.problems import describe_problem
 from servers.configuration.loading import UnusableSettings, load, load_command_settings, unknown_variables
 from servers.configuration.settings import PREFIX, CommandSettings, GatewaySettings
+from servers.observability import log
+from servers.operations.actor import Actor, ActorKind
+from servers.operations.problems import Problem
 
 # A command does not know for how long the gateway's access tokens live: longer than any of them can.
 REVOCATIONS_MATTER_FOR = timedelta(hours=25)
@@ -21,8 +29,11 @@ REVOCATIONS_MATTER_FOR = timedelta(hours=25)
 
 def run(work: Coroutine[object, object, None]) -> None:
     """Do it; what keeps it from being done is told on standard error, with status 2."""
+    log.configure_for_commands()
     try:
         asyncio.run(work)
+    except Problem as problem:
+        _fail(describe_problem(problem))
     except (UnusableSettings, UnsuitableDatabase, UnreadableKeys) as problem:
         _fail(problem)
     except StoreUnavailable as outage:
@@ -59,6 +70,20 @@ async def opened(settings: CommandSettings) -> AsyncIterator[OpenDatabase]:
         yield database
     finally:
         await database.close()
+
+
+def revoker_on(database: OpenDatabase) -> Revoker:
+    """Ends access; the nodes read of it from the database."""
+    return Revoker(store_on(database), announce_to_nobody, system_clock, REVOCATIONS_MATTER_FOR)
+
+
+def command_actor() -> Actor:
+    """The operator at the command line, by the login name; by the number of the account where it has no name."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = str(os.getuid())
+    return Actor(ActorKind.COMMAND, name)
 
 
 def _fail(problem: object) -> NoReturn:

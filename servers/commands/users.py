@@ -1,24 +1,27 @@
 """mcp-auth users: the local users, their roles, and who they are to identity providers elsewhere."""
 
 import sys
-from datetime import timedelta
 
 from cyclopts import App
 
-from mcp_auth.supabase.account_states import State, StateStore
 from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import system_clock
-from oauth.foundation.vocabulary import Role, Subject
-from oauth.protocol.models import Revocation, RevocationKind
-from oauth.stores.opening import OpenDatabase, store_on
-from servers.commands.common import REVOCATIONS_MATTER_FOR, command_settings, opened, run
-from servers.configuration.loading import UnusableSettings
+from oauth.foundation.vocabulary import Role
+from oauth.stores.opening import store_on
+from servers.commands.common import command_actor, command_settings, opened, revoker_on, run
+from servers.operations.users import (
+    accounts_on,
+    activate_user,
+    deactivate_user,
+    find_user,
+    link_identity,
+    set_user_role,
+    unlink_identity,
+)
 
 users = App(name="users", help="The local users and their roles.")
 
 _MOST_LISTED = 100
-# Longer than any node remembers where a person stands.
-_STANDING_NEWS = timedelta(minutes=10)
 
 
 @users.command(name="list")
@@ -109,64 +112,38 @@ async def _list(text: str) -> None:
 
 
 async def _set_role(name: str, role: Role) -> None:
-    now = system_clock()
     async with opened(command_settings()) as database:
-        subject = await _find(database, name)
-        await UserStore(database).set_role(subject, role, now)
-        news = Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
-        await store_on(database).revocations.add(news)
+        accounts = accounts_on(database)
+        subject = await find_user(name, accounts.users)
+        await set_user_role(subject, role, command_actor(), accounts, revoker_on(database))
     sys.stdout.write(f"{subject}\t{role}\n")
 
 
 async def _deactivate(name: str) -> None:
-    now = system_clock()
     async with opened(command_settings()) as database:
-        subject = await _find(database, name)
-        # Before the rest: whoever signs in meanwhile is refused already.
-        await UserStore(database).set_active(subject, now, active=False)
-        await store_on(database).grants.revoke_subject(
-            subject, Revocation(RevocationKind.SUBJECT, subject, now, now + REVOCATIONS_MATTER_FOR)
-        )
+        accounts = accounts_on(database)
+        subject = await find_user(name, accounts.users)
+        await deactivate_user(subject, command_actor(), accounts, revoker_on(database))
     sys.stdout.write(f"{subject}\tinactive\n")
 
 
 async def _activate(name: str) -> None:
-    now = system_clock()
     async with opened(command_settings()) as database:
-        subject = await _find_account(database, name)
-        await UserStore(database).set_active(subject, now, active=True)
-        await store_on(database).revocations.add(
-            Revocation(RevocationKind.STANDING, subject, now, now + _STANDING_NEWS)
-        )
+        accounts = accounts_on(database)
+        subject = await find_user(name, accounts.users)
+        await activate_user(subject, command_actor(), accounts, revoker_on(database))
     sys.stdout.write(f"{subject}\tactive\n")
 
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
-        subject = await _find_account(database, name)
-        await store_on(database).people.link(issuer, issuer_subject, subject, system_clock())
+        accounts, people = accounts_on(database), store_on(database).people
+        subject = await find_user(name, accounts.users)
+        await link_identity(issuer, issuer_subject, subject, command_actor(), accounts, people, system_clock)
     sys.stdout.write(f"{subject}\t{issuer}\t{issuer_subject}\n")
 
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
     async with opened(command_settings()) as database:
-        if not await store_on(database).people.unlink(issuer, issuer_subject):
-            raise UnusableSettings(f"Nobody is linked to {issuer_subject} of {issuer}.")
+        await unlink_identity(issuer, issuer_subject, command_actor(), store_on(database).people)
     sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")
-
-
-async def _find(database: OpenDatabase, name: str) -> Subject:
-    found = [user for user in await UserStore(database).find(name, 2) if name.lower() in {user.supabase_id, user.email}]
-    subject = found[0].supabase_id if found else None
-    if subject is None:
-        raise UnusableSettings(f"There is no user {name}: people get a row when they first sign in.")
-    return subject
-
-
-async def _find_account(database: OpenDatabase, name: str) -> Subject:
-    """Of somebody whose account was not deleted, here or at Supabase."""
-    subject = await _find(database, name)
-    user, known = await UserStore(database).get(subject), await StateStore(database).get(subject)
-    if (user is not None and user.deleted_at is not None) or (known is not None and known.state is State.DELETED):
-        raise UnusableSettings(f"The account {subject} has been deleted.")
-    return subject

@@ -15,6 +15,7 @@ from mcp_auth.supabase.first_visit import Admission
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.liveness import AccessEnd, Liveness
+from mcp_auth.supabase.sealed_sessions import SealedSessions
 from mcp_auth.supabase.session_vault import HeldSessions
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
 from mcp_auth.tokens.revocations import Revocations
@@ -29,6 +30,7 @@ from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import Store
 from servers.composition.background import Intervals, repeating
 from servers.configuration.settings import GatewaySettings
+from servers.operations.actor import Actor, ActorKind
 from servers.operations.end_access import StoredAccessEnd
 
 log = structlog.get_logger()
@@ -75,9 +77,10 @@ async def open_people(
         def announce(news: Revocation) -> None:
             revocations.add(news)  # which need the standings, which need to know how access ends
 
-        held = HeldSessions(supabase, database, encryption, clock)
+        sealed_sessions = SealedSessions(database)
+        held = HeldSessions(supabase, sealed_sessions, encryption, clock)
         revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
-        access_end = StoredAccessEnd(revoker, held)
+        access_end = StoredAccessEnd(revoker, sealed_sessions, Actor(ActorKind.SUPABASE, settings.supabase_url))
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,
@@ -111,7 +114,9 @@ async def open_people(
                 region=settings.default_phone_region,
                 answer_time=settings.code_answer_time,
             ),
-            None if admin is None else AccountDeletion(database, users, admin, access_end, clock),
+            None
+            if admin is None
+            else AccountDeletion(database, users, admin, StoredAccessEnd(revoker, sealed_sessions, None), clock),
         )
         try:
             async with (

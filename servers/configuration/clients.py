@@ -3,25 +3,27 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.protocol.resources import Resources
+from oauth.revocation import Revoker
 from oauth.stores.ports import Clients
-from servers.operations.client_registration import SECRETS, Wanted, client_of, read_jwks
+from servers.operations.actor import Actor, ActorKind, record
+from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, Wanted, client_of, read_jwks
+from servers.operations.clients import disable_client, enable_client
 
 log = structlog.get_logger()
 
+_OPERATOR = Actor(ActorKind.CONFIGURATION, "[[clients]]")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 # What people's ids look like: a client must never be taken for one (STD-81).
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_OURS = "client_"
 _HASH = re.compile(r"\$argon2id\$[!-~]{20,300}")
 
 
@@ -49,8 +51,8 @@ class ClientSettings(BaseModel):
     @field_validator("client_id")
     @classmethod
     def _own_kind(cls, value: str) -> str:
-        if not _CLIENT_ID.fullmatch(value) or value.startswith(_OURS) or _UUID.fullmatch(value):
-            raise ValueError(f"must be letters, digits and . _ ~ -, no UUID, and not begin with {_OURS}")
+        if not _CLIENT_ID.fullmatch(value) or value.startswith(CLIENT_ID_PREFIX) or _UUID.fullmatch(value):
+            raise ValueError(f"must be letters, digits and . _ ~ -, no UUID, and not begin with {CLIENT_ID_PREFIX}")
         return value
 
     @field_validator("secret_hashes")
@@ -65,21 +67,25 @@ class ClientSettings(BaseModel):
         if bool(self.secret_hashes) is not (self.auth in SECRETS):
             raise ValueError(f"secret_hashes and auth {' or '.join(SECRETS)} belong together: give both or none.")
         wanted = Wanted(
-            ClientId(self.client_id),
             self.name,
             self.redirect_uris,
             self.auth,
             self.grants,
             self.scope,
-            [Digest(each.encode()) for each in self.secret_hashes],
             None if self.jwks_file is None else read_jwks(self.jwks_file),
             self.jwks_uri,
             self.introspects,
             self.require_pushed_requests,
             self.dpop_bound,
         )
-        client = replace(client_of(wanted, resources, custom_redirects, now), is_configured=True)
-        return replace(client, disabled_at=now) if self.disabled else client
+        newer, former = (*(Digest(each.encode()) for each in self.secret_hashes), None, None)[:2]
+        return replace(
+            client_of(ClientId(self.client_id), wanted, resources, custom_redirects, now),
+            secret_digest=newer,
+            former_secret_digest=former,
+            disabled_at=now if self.disabled else None,
+            is_configured=True,
+        )
 
 
 def check(
@@ -98,45 +104,40 @@ def check(
 
 
 async def bring_in_step(
-    declared: Sequence[ClientSettings],
-    resources: Resources,
-    custom_redirects: Collection[str],
-    clients: Clients,
-    clock: Clock,
-    matters_for: timedelta,
+    declared: Sequence[ClientSettings], resources: Resources, custom_redirects: Collection[str], revoker: Revoker
 ) -> None:
-    """Make the database say what the file says. Every node does it at its start, and again is no harm.
+    """Make the database say what the file says. Every node does it at its start. Idempotent.
 
-    What is no longer declared, or declared as disabled, ends with its grants. matters_for: how long a
-    revocation does."""
-    now = clock()
-    wanted = {each.client_id: each.client(resources, custom_redirects, now) for each in declared}
+    A client that is declared as disabled, or no longer declared, is disabled."""
+    clients, clock = revoker.store.clients, revoker.clock
+    wanted = {each.client_id: each.client(resources, custom_redirects, clock()) for each in declared}
     for client in wanted.values():
         stored = await clients.get(client.client_id)
         if stored is not None and not stored.is_configured:
             log.error("client_not_configured", client_id=client.client_id, meaning="it is registered by other means")
             continue
-        await _put(client, stored, clients, now, matters_for)
+        await _put(client, stored, clients)
+        if stored is not None and client.disabled_at is not None and stored.disabled_at is None:
+            await disable_client(client.client_id, _OPERATOR, revoker)
+        if stored is not None and client.disabled_at is None and stored.disabled_at is not None:
+            await enable_client(client.client_id, _OPERATOR, clients, clock)
     for stored in await clients.configured():
         if stored.client_id not in wanted and stored.disabled_at is None:
-            await _put(replace(stored, disabled_at=now), stored, clients, now, matters_for)
+            await disable_client(stored.client_id, _OPERATOR, revoker)
 
 
-async def _put(client: Client, stored: Client | None, clients: Clients, now: datetime, matters_for: timedelta) -> None:
+async def _put(client: Client, stored: Client | None, clients: Clients) -> None:
+    """Write down what is declared. Whether a client that is stored already is disabled stays as it is."""
     if stored is not None:
-        still_disabled = stored.disabled_at if client.disabled_at is not None else None
         # Keys that were fetched from its address since are newer than none.
         jwks = stored.jwks if client.jwks_uri is not None and client.jwks_uri == stored.jwks_uri else client.jwks
         client = replace(
             client,
             created_at=stored.created_at,
-            disabled_at=still_disabled or client.disabled_at,
+            disabled_at=stored.disabled_at,
             jwks=jwks,
             fresh_until=stored.fresh_until,
         )
-    if client == stored:
-        return
-    await clients.put(client)
-    log.info("client_configured", client_id=client.client_id, is_disabled=client.disabled_at is not None)
-    if client.disabled_at is not None:
-        await clients.end(client.client_id, now, now + matters_for)
+    if client != stored:
+        await clients.put(client)
+        record(_OPERATOR, "client_configured", client_id=client.client_id)

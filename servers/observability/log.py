@@ -46,6 +46,14 @@ def configure(*, json: bool, report: Report | None = None) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
+def configure_for_commands() -> None:
+    """Warnings and errors alone, on standard error: what a command did, it prints."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def _reporting(report: Report) -> Processor:
     def pass_on(_: object, __: str, event: EventDict) -> EventDict:
         error = sys.exception()

@@ -1,4 +1,5 @@
-"""Operations on clients and people, one function each: values in, a value out, the actor given.
+"""Operations on clients, people and keys (D-29): one function each, with values in, a value out, and the actor given.
 
-Commands call them today, administration tools and pages later. An operation checks, changes the store, announces
-revocations and returns what happened; it prints nothing."""
+Commands call them; administration tools and pages are other faces of the same functions. An operation checks, changes
+the store, announces revocations and records what it did (`actor.record`). It prints nothing and reads no settings. What
+it cannot do is one of `problems`."""

@@ -1,31 +1,44 @@
-"""When somebody's access ends: grants, sign-in sessions and tokens, here at once and elsewhere within 5 s (D-6)."""
+"""Ending a person's access: grants, sign-ins and tokens, here at once and on every other node within 5 s (D-6)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from mcp_auth.supabase.session_vault import HeldSessions
-from oauth.foundation.vocabulary import Subject
+from mcp_auth.supabase.sealed_sessions import SealedSessions
+from oauth.foundation.vocabulary import GrantId, Subject
 from oauth.protocol.models import RevocationKind
 from oauth.revocation import Revoker
+from servers.operations.actor import Actor, ActorKind, record
+
+
+async def end_access(
+    subject: Subject, kind: RevocationKind, reason: str, actor: Actor, revoker: Revoker, sessions: SealedSessions
+) -> Sequence[GrantId]:
+    """Revoke a person's grants, sign browsers out, delete the Supabase session that is held. Idempotent.
+
+    kind: SUBJECT refuses every token issued until now, Supabase's included; SUBJECT_GRANTS those issued here.
+    reason: why access ends, for the log.
+    → the grants that ended. Raises StoreUnavailable; another call finishes what that interrupted."""
+    ended = await revoker.end_subject(subject, kind)
+    # Last: while the session is held, a look at it finds out again that access has to end.
+    await sessions.remove(subject)
+    record(actor, "access_ended", reason=reason, subject=subject, grants_ended=len(ended))
+    return ended
 
 
 class StoredAccessEnd:
-    """See AccessEnd."""
+    """See AccessEnd. actor: who ends access; None where each person ends their own."""
 
-    def __init__(
-        self,
-        revoker: Revoker,
-        held: HeldSessions,
-    ) -> None:
+    def __init__(self, revoker: Revoker, sessions: SealedSessions, actor: Actor | None) -> None:
         self._revoker = revoker
-        self._held = held
+        self._sessions = sessions
+        self._actor = actor
 
-    async def of_everything(self, subject: Subject) -> None:
+    async def of_everything(self, subject: Subject, reason: str) -> None:
         """See AccessEnd."""
-        await self._end(RevocationKind.SUBJECT, subject)
+        await self._end(subject, RevocationKind.SUBJECT, reason)
 
-    async def of_grants(self, subject: Subject) -> None:
+    async def of_grants(self, subject: Subject, reason: str) -> None:
         """See AccessEnd."""
-        await self._end(RevocationKind.SUBJECT_GRANTS, subject)
+        await self._end(subject, RevocationKind.SUBJECT_GRANTS, reason)
 
     async def of_links(self, subject: Subject) -> None:
         """See AccessEnd."""
@@ -36,7 +49,6 @@ class StoredAccessEnd:
         revoker = self._revoker
         return await revoker.store.grants.subjects_with_access(subjects, revoker.clock())
 
-    async def _end(self, kind: RevocationKind, subject: Subject) -> None:
-        await self._revoker.end_subject(subject, kind)
-        # Last: until then, whatever asks about the session finds out again.
-        await self._held.forget(subject)
+    async def _end(self, subject: Subject, kind: RevocationKind, reason: str) -> None:
+        actor = self._actor or Actor(ActorKind.PERSON, subject)
+        await end_access(subject, kind, reason, actor, self._revoker, self._sessions)

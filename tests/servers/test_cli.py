@@ -4,19 +4,24 @@ import asyncio
 import re
 import sqlite3
 import subprocess
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from mcp_auth.supabase.sealed_sessions import SealedSessions
 from mcp_auth.users.models import Identity
 from mcp_auth.users.store import UserStore
 from oauth.foundation.vocabulary import Subject
-from oauth.stores.opening import open_database
+from oauth.stores.opening import OpenDatabase, open_database
 from servers.observability.version import VERSION
 from tests.support.command_line import Run
 from tests.support.gateway import ADMIN, SECRET, USER
 from tests.support.processes import clean_environment, command
+
+T = TypeVar("T")
 
 
 def complete(database_url: str, **changed: str) -> dict[str, str]:
@@ -166,14 +171,21 @@ def test_keys_are_listed_and_a_new_one_is_published_before_it_signs(run: Run, da
     assert timedelta(minutes=14) < wait <= timedelta(minutes=15)
 
 
-async def people(database_url: str) -> None:
+async def at(database_url: str, work: Callable[[OpenDatabase], Awaitable[T]]) -> T:
     database = await open_database(database_url)
     try:
+        return await work(database)
+    finally:
+        await database.close()
+
+
+async def people(database_url: str) -> None:
+    async def add(database: OpenDatabase) -> None:
         users, now = UserStore(database), datetime.now(UTC)
         await users.get_or_create(Identity(Subject(USER.id), USER.email, None), now)
         await users.get_or_create(Identity(Subject(ADMIN.id), ADMIN.email, None), now)
-    finally:
-        await database.close()
+
+    await at(database_url, add)
 
 
 def test_users_are_found_and_given_roles(run: Run, database_url: str) -> None:
@@ -187,6 +199,31 @@ def test_users_are_found_and_given_roles(run: Run, database_url: str) -> None:
     _, out, _ = run("users", "list", "admin@", database_url=database_url)
     assert out.startswith(ADMIN.id)
     assert len(out.splitlines()) == 1
+
+
+def test_role_of_a_deleted_account_is_not_set(run: Run, database_url: str) -> None:
+    async def delete(database: OpenDatabase) -> None:
+        await UserStore(database).anonymise(Subject(USER.id), datetime.now(UTC))
+
+    asyncio.run(people(database_url))
+    asyncio.run(at(database_url, delete))
+    refused = (2, "", f"mcp-auth: The account {USER.id} has been deleted.\n")
+    assert run("users", "set-role", USER.id, "admin", database_url=database_url) == refused
+
+
+# D-14: the same ends as when Supabase says that the person is gone.
+def test_deactivated_user_leaves_no_supabase_session_behind(run: Run, database_url: str) -> None:
+    async def hold(database: OpenDatabase) -> None:
+        await SealedSessions(database).put(Subject(USER.id), b"sealed")
+
+    async def held(database: OpenDatabase) -> bytes | None:
+        return await SealedSessions(database).get(Subject(USER.id))
+
+    asyncio.run(people(database_url))
+    asyncio.run(at(database_url, hold))
+    deactivated = (0, f"{USER.id}\tinactive\n", "")
+    assert run("users", "deactivate", USER.email, database_url=database_url) == deactivated
+    assert asyncio.run(at(database_url, held)) is None
 
 
 def test_role_of_somebody_unknown_is_not_set(run: Run, sqlite_url: str) -> None:

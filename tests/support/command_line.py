@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from servers import cli
 
@@ -20,12 +21,15 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         with monkeypatch.context() as patched:
             for name, value in settings.items():
                 patched.setenv(f"MCP_AUTH_{name.upper()}", value)
-            status = 0
+            status, logging = 0, structlog.get_config()
             capsys.readouterr()  # what a gateway in this process has logged
             try:
                 cli.app(arguments)
             except SystemExit as end:
                 status = int(end.code or 0)
+            finally:
+                # A command is a process of its own elsewhere; here gateways log on.
+                structlog.configure(**logging)
         printed = capsys.readouterr()
         return status, printed.out, printed.err
 

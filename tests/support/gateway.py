@@ -17,6 +17,7 @@ from mcp_auth.users.store import UserStore
 from oauth.foundation.vocabulary import Role, Subject
 from oauth.protocol.models import Revocation, RevocationKind
 from oauth.remote.fetching import INTERNET, Network
+from oauth.revocation import Revoker, announce_to_nobody
 from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import Store
 from servers.app import create_app
@@ -25,6 +26,8 @@ from servers.composition.background import Intervals
 from servers.configuration.loading import load
 from servers.configuration.settings import GatewaySettings
 from servers.local_supabase import DEMO_ACCOUNTS, LocalSupabase, open_local_supabase
+from servers.operations.actor import Actor, ActorKind
+from servers.operations.users import accounts_on, deactivate_user
 from tests.support.browser import Browser
 from tests.support.clock import SettableClock
 from tests.support.live_server import Running, bind, serving, with_lifespan
@@ -153,13 +156,13 @@ class Gateway:
         self.database(work)
 
     def deactivate(self, account: Any) -> None:  # noqa: ANN401
-        """Switch the local row off, with what belongs to it, as an administrator would."""
+        """As an administrator does, on another node."""
 
         async def work(database: OpenDatabase) -> None:
-            now, subject = self.clock(), Subject(account.id)
-            await UserStore(database).set_active(subject, now, active=False)
-            news = Revocation(RevocationKind.SUBJECT, account.id, now, now + timedelta(hours=1))
-            await store_on(database).grants.revoke_subject(subject, news)
+            accounts, subject = accounts_on(database), Subject(account.id)
+            await accounts.users.get_or_create(Identity(subject, account.email, None), self.clock())
+            revoker = Revoker(store_on(database), announce_to_nobody, self.clock, timedelta(hours=1))
+            await deactivate_user(subject, Actor(ActorKind.ADMINISTRATOR, ADMIN.id), accounts, revoker)
 
         self.database(work)
 

@@ -56,7 +56,22 @@ class Clients(Protocol):
     async def end(
         self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
     ) -> Sequence[GrantId]:
-        """Revoke all grants of a client on every node; with `remove`, delete client and grants as well.
+        """Disable a client, or with `remove` delete it, and revoke all its grants on every node. Idempotent.
 
+        A client that is disabled already keeps the time. While it is disabled, its registration does not expire.
         → the revoked grants. news_until: when no access token of theirs can be valid any more."""
+        ...
+
+    async def enable(self, client_id: ClientId, now: datetime) -> bool:
+        """Enable a disabled client. One that registered itself and has no grant begins to expire again.
+
+        → whether it was disabled."""
+        ...
+
+    async def rotate_secret(self, client_id: ClientId, secret: Digest) -> Client | None:
+        """Give a client a new secret; the one before stays good beside it. → the client; None when it is gone."""
+        ...
+
+    async def end_former_secret(self, client_id: ClientId) -> Client | None:
+        """Make the secret before the newest one invalid. → the client; None when it is gone."""
         ...

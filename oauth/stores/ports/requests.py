@@ -35,7 +35,7 @@ class Requests(Protocol):
         """Answer the request once, and add the code with its grant where the answer is yes.
 
         → the request with the answer that stands: this one or an earlier one. None, and nothing written, when the
-        request or its client is gone."""
+        request or its client is gone, or a yes is for a client that is disabled by now."""
         ...
 
     async def keep_progress(

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Case, Connection, case, delete, exists, func, insert, select, update
+from sqlalchemy import Case, Connection, Exists, case, delete, exists, func, insert, select, update
 
 from oauth.database.timestamps import to_micros
 from oauth.database.upsert import UPSERTS
 from oauth.foundation.vocabulary import ClientId, Digest, GrantId
-from oauth.protocol.models import Client, Revocation, RevocationKind
+from oauth.protocol.models import Client, Registration, Revocation, RevocationKind
 from oauth.stores.sql import rows
 from oauth.stores.sql.base import SqlPort
+from oauth.stores.sql.sweeping import KEEP_USED_CLIENTS
 from oauth.stores.sql.tables import clients, grants, revocations
 
 # What a client says of itself, and what follows from it; not what has become of it here.
@@ -132,15 +133,21 @@ class SqlClients(SqlPort):
     async def end(
         self, client_id: ClientId, now: datetime, news_until: datetime, *, remove: bool = False
     ) -> Sequence[GrantId]:
-        mine = grants.c.client_id == client_id
-        # Locked first, so that nobody gives it another grant until this is done (D-19).
-        locked = select(clients.c.client_id).where(clients.c.client_id == client_id).with_for_update()
+        mine, its_grants = clients.c.client_id == client_id, grants.c.client_id == client_id
+        # The row of the client first, which is locked from here on: nobody gives it another grant meanwhile (D-19).
+        first = (
+            select(clients.c.client_id).where(mine).with_for_update()
+            if remove
+            else update(clients)
+            .where(mine)
+            .values(disabled_at=func.coalesce(clients.c.disabled_at, to_micros(now)), expires_at=None)
+        )
 
         def work(connection: Connection) -> list[GrantId]:
-            connection.execute(locked)
+            connection.execute(first)
             ended = connection.execute(
                 update(grants)
-                .where(mine, grants.c.revoked_at.is_(None))
+                .where(its_grants, grants.c.revoked_at.is_(None))
                 .values(revoked_at=to_micros(now))
                 .returning(grants.c.grant_id)
             )
@@ -149,11 +156,35 @@ class SqlClients(SqlPort):
                 news = Revocation(RevocationKind.GRANT, grant_id, now, news_until)
                 connection.execute(insert(revocations).values(rows.revocation_values(news)))
             if remove:
-                connection.execute(delete(grants).where(mine))
-                connection.execute(delete(clients).where(clients.c.client_id == client_id))
+                connection.execute(delete(grants).where(its_grants))
+                connection.execute(delete(clients).where(mine))
             return grant_ids
 
         return await self._database.write(work)
+
+    async def enable(self, client_id: ClientId, now: datetime) -> bool:
+        expires = (clients.c.registration != Registration.PREREGISTERED.value) & ~_has_grant()
+        enabled = (
+            update(clients)
+            .where(clients.c.client_id == client_id, clients.c.disabled_at.is_not(None))
+            .values(disabled_at=None, expires_at=case((expires, to_micros(now + KEEP_USED_CLIENTS)), else_=None))
+        )
+        return await self._database.write(lambda connection: connection.execute(enabled).rowcount == 1)
+
+    async def rotate_secret(self, client_id: ClientId, secret: Digest) -> Client | None:
+        return await self._change(client_id, secret_digest=secret, former_secret_digest=clients.c.secret_digest)
+
+    async def end_former_secret(self, client_id: ClientId) -> Client | None:
+        return await self._change(client_id, former_secret_digest=None)
+
+    async def _change(self, client_id: ClientId, **values: object) -> Client | None:
+        changed = update(clients).where(clients.c.client_id == client_id).values(values).returning(*clients.c)
+        row = await self._database.write(lambda connection: connection.execute(changed).one_or_none())
+        return None if row is None else rows.client_of(row)
+
+
+def _has_grant() -> Exists:
+    return exists().where(grants.c.client_id == clients.c.client_id)
 
 
 def _put_off(expires_at: int | None) -> Case[Any]:
@@ -174,9 +205,8 @@ def _evict(connection: Connection, newcomer: Client, evict_before: int, count: i
     since. What expires later has had a grant, and goes when there is nothing else."""
     expires_at = to_micros(newcomer.expires_at or newcomer.created_at)
     spared_from = evict_before + expires_at - to_micros(newcomer.created_at)
-    without_grant = ~exists().where(grants.c.client_id == clients.c.client_id)
     for unused in (clients.c.expires_at < spared_from, clients.c.expires_at > expires_at):
-        next_ones = select(clients.c.client_id).where(unused, without_grant).order_by(clients.c.expires_at).limit(count)
+        next_ones = select(clients.c.client_id).where(unused, ~_has_grant()).order_by(clients.c.expires_at).limit(count)
         # Asked twice: somebody may have agreed to it while we waited for its row.
         evicted = delete(clients).where(clients.c.client_id.in_(next_ones), unused)
         if connection.execute(evicted).rowcount > 0:

@@ -14,8 +14,8 @@ from oauth.protocol.grant_types.decision import Issue, Refuse
 from oauth.protocol.models import AuthorizationCode, Grant, Revocation
 from oauth.stores.ports import DecideCode, DecideRefresh, Sighting
 from oauth.stores.sql import rows
-from oauth.stores.sql.base import SqlPort
-from oauth.stores.sql.tables import authorization_codes, clients, grants, refresh_tokens, revocations, sign_in_sessions
+from oauth.stores.sql.base import SqlPort, lock_enabled_client
+from oauth.stores.sql.tables import authorization_codes, grants, refresh_tokens, revocations, sign_in_sessions
 
 
 class TokenPath(Protocol):
@@ -63,13 +63,7 @@ class SqlGrants(SqlPort):
 
     async def add(self, grant: Grant) -> bool:
         def work(connection: Connection) -> bool:
-            # Locked, so that who switches it off meanwhile sees this grant too.
-            enabled = (
-                select(clients.c.client_id)
-                .where(clients.c.client_id == grant.client_id, clients.c.disabled_at.is_(None))
-                .with_for_update()
-            )
-            if connection.execute(enabled).first() is None:
+            if not lock_enabled_client(connection, grant.client_id):
                 return False
             connection.execute(insert(grants).values(rows.grant_values(grant)))
             return True

@@ -10,7 +10,7 @@ from oauth.foundation.vocabulary import ClientId, Digest
 from oauth.protocol.models import AuthorizationCode, AuthorizationRequest, PushedRequest
 from oauth.stores.sql import rows
 from oauth.stores.sql.attempts import forget_attempts
-from oauth.stores.sql.base import SqlPort
+from oauth.stores.sql.base import SqlPort, lock_enabled_client
 from oauth.stores.sql.tables import authorization_codes, authorization_requests, clients, grants, pushed_requests
 
 
@@ -49,6 +49,8 @@ class SqlRequests(SqlPort):
         )
 
         def work(connection: Connection) -> rows.Row | None:
+            if code is not None and not lock_enabled_client(connection, code.grant.client_id):
+                return None
             # The gate: of two clicks on Allow one adds a code, the other is given the same answer.
             if connection.execute(claim).rowcount == 1 and code is not None:
                 used = update(clients).where(clients.c.client_id == code.grant.client_id).values(expires_at=None)
@@ -59,10 +61,7 @@ class SqlRequests(SqlPort):
                 select(authorization_requests).where(authorization_requests.c.digest == digest)
             ).one_or_none()
 
-        try:
-            row = await self._database.write(work)
-        except exc.IntegrityError:  # the client was deleted meanwhile
-            return None
+        row = await self._database.write(work)
         return None if row is None else rows.authorization_request_of(row)
 
     async def _add(self, addition: Insert, gate: Delete | None = None) -> bool:

@@ -26,7 +26,7 @@ _KEEP_REQUESTS = timedelta(days=1)
 _KEEP_CODES = timedelta(days=30)
 _KEEP_REVOKED_GRANTS = timedelta(days=1)
 # So long may a client whose last grant has gone come back with its old id.
-_KEEP_USED_CLIENTS = timedelta(days=30)
+KEEP_USED_CLIENTS = timedelta(days=30)
 MOST_FLOW_STEPS = 1_000_000
 
 
@@ -112,7 +112,7 @@ def _refreshable() -> ColumnElement[bool]:
 
 
 def _end_grants(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
-    """Delete grants with all that belongs to them; a client that has none left starts to expire."""
+    """Delete grants with all that belongs to them; an enabled client that has none left starts to expire."""
     client_ids = [row[0] for row in connection.execute(delete(grants).where(which).returning(grants.c.client_id))]
     if client_ids:
         connection.execute(
@@ -120,9 +120,10 @@ def _end_grants(connection: Connection, which: ColumnElement[bool], now: datetim
             .where(
                 clients.c.client_id.in_(set(client_ids)),
                 clients.c.registration != Registration.PREREGISTERED.value,
+                clients.c.disabled_at.is_(None),
                 ~exists().where(grants.c.client_id == clients.c.client_id),
             )
-            .values(expires_at=to_micros(now + _KEEP_USED_CLIENTS))
+            .values(expires_at=to_micros(now + KEEP_USED_CLIENTS))
         )
     return len(client_ids)
 

@@ -29,18 +29,23 @@ class Crash(Exception):
 class Ending:
     """Ends access, as the gateway does; crashes where a test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: UserStore) -> None:
+        self._users = users
+        self.was_refused = False
         self.ended: list[Subject] = []
         self.unlinked: list[Subject] = []
         self.crashes = False
 
-    async def of_everything(self, subject: Subject) -> None:
+    async def of_everything(self, subject: Subject, reason: str) -> None:
+        assert reason == "account_deleted"
         if self.crashes:
             raise Crash
+        user = await self._users.get(subject)
+        self.was_refused = user is None or not user.is_active
         self.ended.append(subject)
 
-    async def of_grants(self, subject: Subject) -> None:
-        raise AssertionError(f"of {subject} all has to end")
+    async def of_grants(self, subject: Subject, reason: str) -> None:
+        raise AssertionError(f"of {subject} all has to end, not grants alone as for {reason}")
 
     async def of_links(self, subject: Subject) -> None:
         self.unlinked.append(subject)
@@ -59,7 +64,7 @@ class World:
         self.project = project
         self.clock = clock
         self.users = UserStore(database)
-        self.ending = Ending()
+        self.ending = Ending(self.users)
         self.admin = SupabaseAdmin(SupabaseClient(project.url, project.stand_in.secret_key, http))
         self.deletion = AccountDeletion(database, self.users, self.admin, self.ending, clock)
 
@@ -126,6 +131,13 @@ async def test_supabase_in_trouble_leaves_the_row_as_it_was(world: World, fault:
     assert await world.is_deleted_everywhere()
 
 
+# Otherwise a node that looks in between remembers the person as active, and gives what nothing ends.
+async def test_person_is_refused_before_the_access_ends(world: World) -> None:
+    await world.deletion.delete(ADA)
+    assert world.ending.ended == [ADA]
+    assert world.ending.was_refused
+
+
 # Whoever was told that it did not work must not lose the account an hour later.
 async def test_deletion_that_failed_is_not_made_up_for_later(world: World) -> None:
     world.project.stand_in.faults.set("500")
@@ -142,7 +154,6 @@ async def test_crash_after_supabase_deleted_is_made_up_for(world: World) -> None
     world.ending.crashes = True
     with pytest.raises(Crash):
         await world.deletion.delete(ADA)
-    assert (await world.row()).email == USER.email
     world.ending.crashes = False
     await world.deletion.settle()
     assert await world.pending() == 1  # it could still be under way

@@ -15,7 +15,8 @@ from mcp_auth.supabase.account_states import Known, State, StateStore, supabase_
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.liveness import Liveness
-from mcp_auth.supabase.session_vault import HeldSessions, Look, held_sessions
+from mcp_auth.supabase.sealed_sessions import SealedSessions, held_sessions
+from mcp_auth.supabase.session_vault import HeldSessions, Look
 from oauth.foundation.credentials import KeyEncryption
 from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import Digest, Subject
@@ -59,13 +60,19 @@ class AccessEnd:
         self.store = store
         self.clock = clock
         self.ended: list[tuple[str, Subject]] = []
+        self.reasons: list[str] = []
         self.is_down = False
+        self.cannot_end = False
 
-    async def of_everything(self, subject: Subject) -> None:
+    async def of_everything(self, subject: Subject, reason: str) -> None:
+        if self.cannot_end:
+            raise StoreUnavailable("the database is locked")
         self.ended.append(("everything", subject))
+        self.reasons.append(reason)
 
-    async def of_grants(self, subject: Subject) -> None:
+    async def of_grants(self, subject: Subject, reason: str) -> None:
         self.ended.append(("grants", subject))
+        self.reasons.append(reason)
 
     async def of_links(self, subject: Subject) -> None:
         if self.is_down:
@@ -88,11 +95,12 @@ class World:
         self.client = client
         self.clock = clock
         self.states = StateStore(database)
+        self.sessions = SealedSessions(database)
         self.access_end = AccessEnd(store_on(database), clock)
         self.held = self.holder()
 
     def holder(self, sealing: KeyEncryption | None = None) -> HeldSessions:
-        return HeldSessions(self.client, self.database, sealing or encryption(), self.clock)
+        return HeldSessions(self.client, self.sessions, sealing or encryption(), self.clock)
 
     async def sign_in(self, liveness: Liveness, subject: Subject, session: dict[str, object]) -> None:
         for write in liveness.note_session(subject, session):
@@ -264,7 +272,7 @@ async def test_what_is_said_of_a_session_that_was_replaced_meanwhile_does_not_co
         await go_on.wait()
 
     async with httpx.AsyncClient(event_hooks={"response": [wait]}) as http:
-        slow = HeldSessions(SupabaseClient(world.project.url, "k", http), world.database, encryption(), world.clock)
+        slow = HeldSessions(SupabaseClient(world.project.url, "k", http), world.sessions, encryption(), world.clock)
         looking = asyncio.create_task(slow.look(ADA))
         await arrived.wait()
         await world.held.keep(ADA, world.session(2))
@@ -310,6 +318,7 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
     world.will_answer(refused("session_not_found", 403))
     assert await world.liveness().confirm(ADA) is False
     assert world.access_end.ended == [("grants", ADA)]
+    assert world.access_end.reasons == ["supabase_signed_out"]
     known = await world.states.get(ADA)
     assert known is not None
     assert known.state is State.ACTIVE
@@ -317,14 +326,19 @@ async def test_sign_out_ends_what_was_given_here_and_leaves_the_person_known(wor
 
 # A ban may be lifted: who identity providers mean by the person is forgotten with the account alone.
 @pytest.mark.parametrize(
-    ("code", "ended"), [("user_banned", ["everything"]), ("user_not_found", ["links", "everything"])]
+    ("code", "ended", "reason"),
+    [
+        ("user_banned", ["everything"], "supabase_banned"),
+        ("user_not_found", ["links", "everything"], "supabase_deleted"),
+    ],
 )
-async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str]) -> None:
+async def test_ban_and_deletion_end_everything(world: World, code: str, ended: list[str], reason: str) -> None:
     await world.sign_in(world.liveness(), ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
     assert not (await world.liveness().presence(ADA)).there
     assert world.access_end.ended == [(what, ADA) for what in ended]
+    assert world.access_end.reasons == [reason]
 
 
 async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_next(world: World) -> None:
@@ -337,6 +351,16 @@ async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_n
     world.access_end.is_down = False
     assert not (await world.liveness().presence(ADA)).there
     assert ("links", ADA) in world.access_end.ended
+
+
+# The webhook answers 503 then, and the sender repeats it.
+async def test_ban_whose_end_of_access_was_interrupted_ends_it_when_it_is_told_again(world: World) -> None:
+    world.access_end.cannot_end = True
+    with pytest.raises(StoreUnavailable):
+        await world.liveness().note(ADA, State.BANNED)
+    world.access_end.cannot_end = False
+    await world.liveness().note(ADA, State.BANNED)
+    assert world.access_end.ended == [("everything", ADA)]
 
 
 async def test_person_without_a_session_is_asked_for_by_name(world: World) -> None:

@@ -81,6 +81,26 @@ async def test_client_ids_differ_by_a_letter_s_case(store: Store) -> None:
     assert await store.clients.get(ClientId("Client_1")) is None
 
 
+async def test_new_secret_stands_beside_the_one_before_until_that_is_ended(store: Store) -> None:
+    client = CLIENTS["confidential"]
+    await store.clients.put(client)
+    second, third = digest("cs_2"), digest("cs_3")
+    await store.clients.rotate_secret(CLIENT, second)
+    rotated = await store.clients.rotate_secret(CLIENT, third)
+    assert rotated == replace(client, secret_digest=third, former_secret_digest=second)
+    ended = await store.clients.end_former_secret(CLIENT)
+    assert ended == await store.clients.get(CLIENT) == replace(client, secret_digest=third)
+
+
+async def test_client_that_is_gone_is_not_brought_back_by_a_change(store: Store) -> None:
+    assert await store.clients.rotate_secret(CLIENT, digest("cs_2")) is None
+    assert await store.clients.end_former_secret(CLIENT) is None
+    assert await store.clients.end(CLIENT, NOW, LATER) == []
+    assert await store.clients.end(CLIENT, NOW, LATER, remove=True) == []
+    assert not await store.clients.enable(CLIENT, NOW)
+    assert await store.clients.newest(10) == []
+
+
 # -- authorization requests
 
 REQUESTS = {
@@ -186,6 +206,17 @@ async def test_answering_for_a_client_that_is_gone_adds_nothing_and_answers_noth
     assert await store.grants.authorization_code(orphan.digest) is None
     assert await store.grants.get(orphan.grant.grant_id) is None
     assert await store.requests.get(waiting.digest) == waiting
+
+
+# The client was disabled after the page was shown; enabling it again must not bring this grant to life.
+async def test_yes_for_a_client_that_is_disabled_adds_nothing_and_a_no_is_an_answer(store: Store) -> None:
+    await store.clients.put(replace(make_client(), disabled_at=NOW))
+    waiting = make_request()
+    await store.requests.add(waiting)
+    assert await store.requests.answer(waiting.digest, b"sealed", named_code(), NOW) is None
+    assert await store.grants.get(named_grant().grant_id) is None
+    assert await store.requests.get(waiting.digest) == waiting
+    assert await store.requests.answer(waiting.digest, b"sealed", None, NOW) is not None
 
 
 # -- codes
@@ -345,6 +376,25 @@ async def test_code_of_a_revoked_grant_stays_unredeemed(store: Store) -> None:
 async def test_revoking_a_grant_that_is_gone_is_no_news(store: Store) -> None:
     await store.grants.revoke(GrantId("grant_x"), revocation(RevocationKind.GRANT, "grant_x"))
     assert await all_revocations(store) == []
+
+
+async def test_client_is_disabled_with_all_its_grants_in_one_step_and_keeps_the_time(store: Store) -> None:
+    await add_codes(store, "1", "2")
+    assert set(await store.clients.end(CLIENT, PRECISE, LATER)) == {"grant_1", "grant_2"}
+    assert await store.clients.get(CLIENT) == replace(make_client(), disabled_at=PRECISE)
+    for name in "12":
+        assert await store.grants.get(GrantId(f"grant_{name}")) == replace(named_grant(name), revoked_at=PRECISE)
+    assert {each.value for each in await all_revocations(store)} == {"grant_1", "grant_2"}
+    assert await store.clients.end(CLIENT, LATER, LATER) == []
+    assert await store.clients.get(CLIENT) == replace(make_client(), disabled_at=PRECISE)
+
+
+async def test_removed_client_goes_with_its_grants_and_leaves_the_news_of_them(store: Store) -> None:
+    await add_codes(store, "1")
+    assert await store.clients.end(CLIENT, PRECISE, LATER, remove=True) == ["grant_1"]
+    assert await store.clients.get(CLIENT) is None
+    assert await store.grants.get(GrantId("grant_1")) is None
+    assert [each.value for each in await all_revocations(store)] == ["grant_1"]
 
 
 def make_session(cookie: str = "session_1", subject: str = "subject_1") -> SignInSession:

@@ -233,6 +233,53 @@ async def test_client_that_has_another_grant_does_not_begin_to_expire(store: Sto
     assert await store.clients.get(CLIENT) == make_client()
 
 
+# A client whose id is the URL of its document comes back by itself: forgotten, it would come back enabled.
+async def test_disabled_client_does_not_expire(store: Store) -> None:
+    await add_codes(store, "1")
+    await store.clients.put(unused("never_used"))
+    for name in (CLIENT, ClientId("never_used")):
+        await store.clients.end(name, NOW, NOW + DAY)
+    await sweep_all(store, NOW + timedelta(days=10_000))
+    assert await store.grants.get(GrantId("grant_1")) is None
+    for name in (CLIENT, ClientId("never_used")):
+        assert await store.clients.get(name) == replace(unused(name, None), disabled_at=NOW)
+
+
+async def test_disabled_client_is_no_unused_one_that_makes_room(store: Store) -> None:
+    await store.clients.put(unused("disabled"))
+    await store.clients.end(ClientId("disabled"), NOW, NOW + DAY)
+    assert await store.clients.register(unused("a"), 1, NOW + DAY) is not None
+    assert await store.clients.register(unused("b", NOW + DAY + MICROSECOND), 1, NOW + DAY) is not None
+    assert {client.client_id for client in await store.clients.newest(10)} == {"disabled", "b"}
+
+
+async def test_client_may_come_back_for_thirty_days_after_it_was_enabled(store: Store) -> None:
+    await store.clients.put(unused(CLIENT))
+    await store.clients.end(CLIENT, NOW, NOW + DAY)
+    later = NOW + timedelta(days=100)
+    assert await store.clients.enable(CLIENT, later)
+    assert await store.clients.get(CLIENT) == unused(CLIENT, later + timedelta(days=30))
+
+
+async def test_enabled_client_with_a_revoked_grant_begins_to_expire_when_that_goes(store: Store) -> None:
+    await add_codes(store, "1")
+    await store.clients.end(CLIENT, NOW, NOW + DAY)
+    assert await store.clients.enable(CLIENT, NOW)
+    assert not await store.clients.enable(CLIENT, NOW)
+    assert await store.clients.get(CLIENT) == make_client()
+    swept_at = NOW + DAY + MICROSECOND
+    await sweep_all(store, swept_at)
+    assert await store.clients.get(CLIENT) == unused(CLIENT, swept_at + timedelta(days=30))
+
+
+async def test_client_of_the_operator_that_was_enabled_never_expires(store: Store) -> None:
+    ours = make_client(registration=Registration.PREREGISTERED)
+    await store.clients.put(ours)
+    await store.clients.end(CLIENT, NOW, NOW + DAY)
+    await store.clients.enable(CLIENT, NOW)
+    assert await store.clients.get(CLIENT) == ours
+
+
 async def test_requests_of_a_client_go_with_it(store: Store, database: OpenDatabase) -> None:
     await store.clients.put(unused(CLIENT, NOW))
     await store.requests.add(make_request())

@@ -1,0 +1,54 @@
+"""The rows of held Supabase sessions: one a person, sealed. Needs neither the key that opens them nor Supabase."""
+
+from sqlalchemy import Column, Connection, LargeBinary, Table, Text, delete, select, update
+
+from mcp_auth.users.tables import metadata
+from oauth.database.database import Database, Write
+from oauth.database.upsert import UPSERTS
+from oauth.foundation.vocabulary import Subject
+
+held_sessions = Table(
+    "supabase_sessions",
+    metadata,
+    Column("supabase_id", Text, primary_key=True),
+    # The session as Supabase gave it, as JSON: access_token, refresh_token.
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+
+class SealedSessions:
+    """Every call is one transaction. Raises StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, subject: Subject) -> bytes | None:
+        """The sealed session of a person."""
+        query = select(held_sessions.c.sealed).where(held_sessions.c.supabase_id == subject)
+        return await self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
+
+    async def put(self, subject: Subject, sealed: bytes) -> None:
+        """Add a session, or replace the person's earlier one."""
+        await self._database.write(self.putting(subject, sealed))
+
+    @staticmethod
+    def putting(subject: Subject, sealed: bytes) -> Write:
+        """The same as a part of a transaction."""
+
+        def write(connection: Connection) -> None:
+            upsert = UPSERTS[connection.dialect.name](held_sessions).values(supabase_id=subject, sealed=sealed)
+            connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_={"sealed": sealed}))
+
+        return write
+
+    async def replace(self, subject: Subject, former: bytes, sealed: bytes) -> None:
+        """Replace `former`, unless another session is held by now."""
+        mine = (held_sessions.c.supabase_id == subject, held_sessions.c.sealed == former)
+        await self._database.write(
+            lambda connection: connection.execute(update(held_sessions).where(*mine).values(sealed=sealed))
+        )
+
+    async def remove(self, subject: Subject) -> None:
+        """Delete the session of a person. Idempotent."""
+        mine = held_sessions.c.supabase_id == subject
+        await self._database.write(lambda connection: connection.execute(delete(held_sessions).where(mine)))
