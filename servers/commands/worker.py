@@ -9,7 +9,8 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from servers.api.app import AddRoutes
-from servers.app import AddTools, create_app
+from servers.app import create_app
+from servers.composition.mcp import AddTools
 from servers.configuration.loading import UnusableSettings, load
 from servers.configuration.settings import GatewaySettings
 from servers.observability import log

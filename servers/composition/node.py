@@ -1,0 +1,130 @@
+"""What the parts of a node share: database, keys, people, verifiers, and the periodic tasks that feed them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from mcp_auth.authentication import Authenticator
+from mcp_auth.tokens.possession import Possession
+from oauth.database.database import check_revision
+from oauth.flow_history.recorder import FlowRecorder
+from oauth.foundation.clock import Clock
+from oauth.foundation.credentials import Entropy, KeyEncryption
+from oauth.key_ring import KeyRing
+from oauth.protocol.access_token import AccessToken
+from oauth.protocol.dpop import Nonces
+from oauth.protocol.resources import Resource, Resources
+from oauth.protocol.settings import Settings
+from oauth.remote.fetching import INTERNET, Network
+from oauth.revocation import Revoker, announce_to_nobody
+from oauth.stores.opening import OpenDatabase, open_database, store_on
+from oauth.stores.ports import Store
+from oauth.stores.sql.tables import REVISION
+from servers.composition import background
+from servers.composition.background import Intervals, RevocationFeed, Sightings
+from servers.composition.people import People, open_people
+from servers.composition.verifiers import Verifiers
+from servers.configuration import clients as configured_clients
+from servers.configuration.settings import GatewaySettings
+from servers.edge.rate_limit import RateLimiter
+from servers.explain.recording import FlowNotes
+from servers.observability.status import StatusProbe
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a node takes from outside, so that a test can set it.
+
+    network: how documents of clients and keys of issuers are fetched.
+    intervals: of the periodic tasks."""
+
+    clock: Clock
+    entropy: Entropy
+    network: Network = INTERNET
+    intervals: Intervals = field(default_factory=Intervals)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """The open parts of a node.
+
+    issuing: the settings of the authorization server.
+    notes: what the resources record in the flow history."""
+
+    settings: GatewaySettings
+    issuing: Settings
+    resources: Resources
+    surroundings: Surroundings
+    database: OpenDatabase
+    store: Store
+    key_ring: KeyRing
+    people: People
+    verifiers: Verifiers
+    dpop_nonces: Nonces
+    possession: Possession
+    flow_recorder: FlowRecorder
+    notes: FlowNotes
+    probe: StatusProbe
+
+    def resource(self, path: str) -> Resource:
+        """The resource that is served at a path. KeyError where there is none."""
+        return next(resource for resource in self.resources.served if resource.path == path)
+
+    def authenticator(self, path: str) -> Authenticator:
+        """The authenticator of the resource at a path."""
+        resource = self.resource(path)
+        verify = self.verifiers.of(resource.identifier).verify
+        return Authenticator(resource, verify, self.possession, self.notes.turned_away)
+
+
+@asynccontextmanager
+async def open_node(
+    settings: GatewaySettings,
+    resources: Resources,
+    surroundings: Surroundings,
+    flow_recorder: FlowRecorder,
+    limiter: RateLimiter | None,
+) -> AsyncIterator[Node]:
+    """Open everything in the order of its dependencies, and run the periodic tasks while the context is open."""
+    clock, intervals = surroundings.clock, surroundings.intervals
+    async with AsyncExitStack() as stack:
+        database = await open_database(settings.database_url, settings.database_pool_size)
+        stack.push_async_callback(database.close)
+        await check_revision(database, REVISION)
+        store, issuing = store_on(database), settings.authorization_server()
+        encryption = KeyEncryption(settings.root_secrets, surroundings.entropy)
+        key_ring = KeyRing(store.signing_keys, encryption, issuing.access_token_lifetime)
+        await key_ring.load(clock())
+        # The feed below reads these revocations with those of other nodes.
+        revoker = Revoker(store, announce_to_nobody, clock, issuing.revocations_matter_for)
+        await configured_clients.bring_in_step(settings.clients, resources, settings.known.custom_redirects, revoker)
+
+        people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock, intervals))
+        feed, sightings = RevocationFeed(store.revocations, people.revocations, clock), Sightings(store.grants, clock)
+        await feed.poll()
+        await stack.enter_async_context(background.running(store.upkeep, key_ring, feed, sightings, clock, intervals))
+        await stack.enter_async_context(background.sharing(limiter, store.attempts, intervals.request_counts))
+        notes = FlowNotes(flow_recorder, resources, store.flow_history, store.grants)
+        await stack.enter_async_context(background.telling(notes, intervals.flow_history))
+
+        def note_first_use(token: AccessToken) -> None:
+            sightings.add(token)
+            notes.first_call(token)
+
+        nonces = Nonces(settings.root_secrets)
+        yield Node(
+            settings=settings,
+            issuing=issuing,
+            resources=resources,
+            surroundings=surroundings,
+            database=database,
+            store=store,
+            key_ring=key_ring,
+            people=people,
+            verifiers=Verifiers(resources, issuing.issuer, key_ring, people, clock, note_first_use),
+            dpop_nonces=nonces,
+            possession=Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None),
+            flow_recorder=flow_recorder,
+            notes=notes,
+            probe=StatusProbe(store.upkeep, key_ring, people.supabase, clock),
+        )
