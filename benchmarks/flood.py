@@ -14,7 +14,7 @@ from benchmarks.environment import free_port, gateway, gateway_environment, new_
 from benchmarks.load import Connection
 from benchmarks.results import Result
 from benchmarks.seeding import CLIENT_ID, seeder
-from oauth.client_registry.secrets import hashed
+from oauth.client_registry.secrets import hash_secret
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.models import ClientAuthenticationMethod
 from oauth.stores.opening import store_on
@@ -33,7 +33,7 @@ async def flood(folder: Path) -> list[Result]:
     port, secret = free_port(), new_secret()
     url = f"http://127.0.0.1:{port}"
     async with sqlite_database(folder, "flood") as database, seeder(database, url, secret) as seed:
-        stored = hashed("cs_right", secrets.token_bytes)
+        stored = hash_secret("cs_right", secrets.token_bytes)
         method = ClientAuthenticationMethod.CLIENT_SECRET_POST
         victim = replace(seed.client, client_id=ClientId("victim"), authentication_method=method, secret_digest=stored)
         await store_on(seed.database).clients.put(victim)

@@ -15,7 +15,7 @@ from benchmarks.environment import free_port, gateway, gateway_environment, new_
 from benchmarks.load import Connection, cpu_per_operation
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import Seeder, seeder
-from oauth.client_registry.secrets import hashed
+from oauth.client_registry.secrets import hash_secret
 from oauth.foundation.clock import system_clock
 from oauth.foundation.vocabulary import ClientId, ResourceIndicator
 from oauth.protocol.models import Client, ClientAuthenticationMethod, Registration
@@ -55,7 +55,7 @@ async def _resource_server(seed: Seeder) -> None:
             name="Resource server",
             redirect_uris=(),
             authentication_method=ClientAuthenticationMethod.CLIENT_SECRET_POST,
-            secret_digest=hashed(_SECRET, secrets.token_bytes),
+            secret_digest=hash_secret(_SECRET, secrets.token_bytes),
             grant_types=frozenset(),
             scope=frozenset(),
             created_at=system_clock(),

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from benchmarks.results import Result, of_rounds
 from benchmarks.seeding import seeder
-from mcp_auth.supabase.account_states import StateStore
+from mcp_auth.supabase.account_states import AccountStates
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.tokens.revocations import Revocations
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth.foundation.clock import system_clock
@@ -61,8 +61,10 @@ async def verify(database_url: str, secret: str) -> list[Result]:
         resource = next(each for each in create_resources(_URL, "benchmark") if each.path == USER_PATH)
 
         def verifier(revocations: Revocations | None = None) -> SupabaseTokenVerifier:
-            liveness = Liveness(None, None, StateStore(seed.database), _NobodyEnds(), system_clock, timedelta(hours=1))
-            standings = Standings(users, liveness, system_clock)
+            liveness = Liveness(
+                None, None, AccountStates(seed.database), _NobodyEnds(), system_clock, timedelta(hours=1)
+            )
+            standings = AccessStatuses(users, liveness, system_clock)
             return SupabaseTokenVerifier(
                 resource,
                 issuer=_URL,

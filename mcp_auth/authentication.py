@@ -140,7 +140,7 @@ class Authenticator:
 
     def _challenge(self, scope: Scope, unusable: Unusable) -> Denial:
         self.notice(scope, self.resource, None)
-        header = challenge.unauthenticated(self.resource)
+        header = challenge.bearer_challenge(self.resource)
         return Denial(401, None, unusable, _NO_TOKEN, (("WWW-Authenticate", header),))
 
     def _postpone(self, scope: Scope, outage: Outage) -> Denial:
@@ -151,10 +151,10 @@ class Authenticator:
     def _reject(self, scope: Scope, refused: Rejection, presented: Credentials) -> Denial:
         log.info("token_rejected", resource=self.resource.path, reason=refused.reason, failure=refused.failure)
         self.notice(scope, self.resource, refused)
-        error, header = challenge.rejected(self.resource, refused)
+        error, header = challenge.rejection_challenge(self.resource, refused)
         headers = [("WWW-Authenticate", header)]
         if presented.proofs is not None:
-            headers.append(("WWW-Authenticate", challenge.possession(refused)))
+            headers.append(("WWW-Authenticate", challenge.dpop_challenge(refused)))
             nonce = self.possession.nonce()
             headers += [] if nonce is None else [("DPoP-Nonce", nonce)]
         return Denial(401, error, refused.reason, refused.description, tuple(headers))
@@ -164,7 +164,7 @@ class Authenticator:
         log.info("scope_insufficient", resource=self.resource.path, needed=to_text(needed), subject=principal.subject)
         too_little = rejection.SCOPE_INSUFFICIENT.of_grant(principal.grant_id)
         self.notice(scope, self.resource, too_little)
-        header = challenge.insufficient_scope(self.resource, needed, too_little.description)
+        header = challenge.insufficient_scope_challenge(self.resource, needed, too_little.description)
         return Denial(
             403,
             ErrorCode.INSUFFICIENT_SCOPE,

@@ -7,32 +7,32 @@ from oauth.protocol.resources import Resource
 from oauth.protocol.scope import to_text
 
 
-def unauthenticated(resource: Resource) -> str:
+def bearer_challenge(resource: Resource) -> str:
     """No token was sent: where to get one and what to ask for, and no error code (RFC 6750 §3.1)."""
     return f'Bearer resource_metadata="{resource.document_url}", scope="{to_text(resource.baseline)}"'
 
 
-def invalid_token(resource: Resource, description: str) -> str:
+def invalid_token_challenge(resource: Resource, description: str) -> str:
     """The token that was sent is no good. description: of ours, without quotes or backslashes."""
-    return f'{unauthenticated(resource)}, error="{ErrorCode.INVALID_TOKEN}", error_description="{description}"'
+    return f'{bearer_challenge(resource)}, error="{ErrorCode.INVALID_TOKEN}", error_description="{description}"'
 
 
-def insufficient_authentication(resource: Resource) -> str:
+def insufficient_authentication_challenge(resource: Resource) -> str:
     """The sign-in that the token stands for was not strong enough: which one would do (RFC 9470 §3)."""
     return (
-        f'{unauthenticated(resource)}, error="{ErrorCode.INSUFFICIENT_USER_AUTHENTICATION}", '
+        f'{bearer_challenge(resource)}, error="{ErrorCode.INSUFFICIENT_USER_AUTHENTICATION}", '
         f'error_description="{SECOND_FACTOR.description}", acr_values="{AAL2}"'
     )
 
 
-def rejected(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
+def rejection_challenge(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
     """→ error code and challenge for a token that was refused."""
     if rejection == SECOND_FACTOR:
-        return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication(resource)
-    return ErrorCode.INVALID_TOKEN, invalid_token(resource, rejection.description)
+        return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication_challenge(resource)
+    return ErrorCode.INVALID_TOKEN, invalid_token_challenge(resource, rejection.description)
 
 
-def possession(rejection: Rejection) -> str:
+def dpop_challenge(rejection: Rejection) -> str:
     """The challenge for a client that came with DPoP (RFC 9449 §7.1), beside the one for everybody."""
     code = ErrorCode.INVALID_TOKEN
     if rejection.reason == "dpop_nonce":
@@ -42,7 +42,7 @@ def possession(rejection: Rejection) -> str:
     return f'DPoP algs="{" ".join(ALGORITHMS)}", error="{code}", error_description="{rejection.description}"'
 
 
-def insufficient_scope(resource: Resource, needed: frozenset[Scope], description: str) -> str:
+def insufficient_scope_challenge(resource: Resource, needed: frozenset[Scope], description: str) -> str:
     """The token is good for less: all scopes of the operation, in one challenge (MCP authorization, step-up)."""
     return (
         f'Bearer error="{ErrorCode.INSUFFICIENT_SCOPE}", scope="{to_text(needed)}", '

@@ -15,15 +15,15 @@ from mcp_auth import rejection
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase import session_token
-from mcp_auth.supabase.first_visit import Admission
+from mcp_auth.supabase.first_visit import FirstVisit
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import JWKSUnavailable, SupabaseKeys
 from mcp_auth.supabase.session_token import SessionToken
 from mcp_auth.tokens import audience, bearer, first_party
 from mcp_auth.tokens.first_party import FirstPartyKeys
 from mcp_auth.tokens.revocations import Revocations
-from mcp_auth.users.access_status import UNKNOWN, Standings
-from oauth.foundation.bounded_cache import BoundedDict
+from mcp_auth.users.access_status import UNKNOWN, AccessStatuses
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import Role, Subject
@@ -47,7 +47,7 @@ class SupabaseSessions:
     issuer: str
     keys: SupabaseKeys
     introspection: Introspection
-    admission: Admission
+    admission: FirstVisit
     followed: bool
 
 
@@ -73,7 +73,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         issuer: str,
         keys: FirstPartyKeys,
         sessions: SupabaseSessions | None,
-        standings: Standings,
+        standings: AccessStatuses,
         revocations: Revocations,
         clock: Clock,
         on_first_sight: Callable[[AccessToken], None],
@@ -87,7 +87,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         self._revocations = revocations
         self._clock = clock
         self._on_first_sight = on_first_sight
-        self._verdicts: BoundedDict[bytes, _Verdict] = BoundedDict(MOST_VERDICTS)
+        self._verdicts: BoundedCache[bytes, _Verdict] = BoundedCache(MOST_VERDICTS)
 
     async def verify(self, token: str) -> Principal | Rejection:
         """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""

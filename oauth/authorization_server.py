@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.metadata_documents import MetadataDocuments
 from oauth.client_registry.resource_servers import ResourceServers
 from oauth.client_registry.secrets import ClientSecrets
 from oauth.flow_history.recorder import FlowRecorder
-from oauth.foundation.admission_queue import BoundedQueue
+from oauth.foundation.admission_queue import AdmissionQueue
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import Entropy
 from oauth.foundation.vocabulary import ResourceIndicator
@@ -33,10 +33,10 @@ class AuthorizationServer:
     resources: Resources
     store: Store
     resource_owners: ResourceOwners
-    client_documents: ClientDocuments
+    client_documents: MetadataDocuments
     client_secrets: ClientSecrets
     resource_servers: ResourceServers
-    registering: BoundedQueue
+    registering: AdmissionQueue
     dpop_nonces: Nonces
     flow_recorder: FlowRecorder
     issuer_keys: Mapping[str, IssuerKeys]

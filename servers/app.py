@@ -28,8 +28,8 @@ from servers.configuration.settings import GatewaySettings
 from servers.edge import health
 from servers.edge.edge import Edge
 from servers.edge.rate_limit import RateLimiter
-from servers.edge.routing import Direct, lost
-from servers.explain.recording import kept_out
+from servers.edge.routing import DirectRouter, exception_handlers
+from servers.explain.recording import record_refused_request
 
 
 def _no_tools(_user: FastMCP, _admin: FastMCP) -> None:
@@ -89,9 +89,11 @@ def create_app(
             when_started()
             yield
 
-    application = Starlette(lifespan=lifespan, exception_handlers=lost(settings.public_url))
+    application = Starlette(lifespan=lifespan, exception_handlers=exception_handlers(settings.public_url))
     # Starlette would answer a path with a slash too many with a 307 to the Host and scheme of the request, and the
     # client would post its secret there.
     application.router.redirect_slashes = False
-    direct = Direct(application)
-    return Edge(direct, edge_settings(settings, resources), entropy, limiter, partial(kept_out, flow_recorder))
+    direct = DirectRouter(application)
+    return Edge(
+        direct, edge_settings(settings, resources), entropy, limiter, partial(record_refused_request, flow_recorder)
+    )

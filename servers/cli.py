@@ -15,7 +15,7 @@ from oauth.key_ring import KeyRing
 from oauth.stores.opening import OpenDatabase, store_on
 from oauth.stores.sql.tables import REVISION
 from servers.commands.clients import clients
-from servers.commands.common import all_settings, command_actor, command_settings, opened, run
+from servers.commands.common import all_settings, command_actor, command_settings, open_for_command, run
 from servers.commands.users import users
 from servers.configuration.settings import GatewaySettings
 from servers.observability.version import VERSION
@@ -168,18 +168,18 @@ def rotate() -> None:
 
 async def _check(settings: GatewaySettings) -> None:
     """Everything that would keep a worker from starting, told once and in a sentence."""
-    async with opened(settings) as database:
+    async with open_for_command(settings) as database:
         await _key_ring(settings, database).load(system_clock())
 
 
 async def _list_keys(settings: GatewaySettings) -> None:
-    async with opened(settings) as database:
+    async with open_for_command(settings) as database:
         listed = await signing_keys.list_keys(_key_ring(settings, database), system_clock)
     sys.stdout.write("".join(map(_line, listed)))
 
 
 async def _rotate(settings: GatewaySettings) -> None:
-    async with opened(settings) as database:
+    async with open_for_command(settings) as database:
         key = await signing_keys.rotate_key(command_actor(), _key_ring(settings, database), system_clock)
     sys.stdout.write(_line(key))
 

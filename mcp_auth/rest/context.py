@@ -7,8 +7,8 @@ from datetime import timedelta
 from mcp_auth.authentication import Authenticator
 from mcp_auth.rest.tickets import StreamTickets
 from mcp_auth.service_keys import NO_SERVICES, ServiceKeys
-from mcp_auth.supabase.identifier_sync import Filling
-from mcp_auth.users.id_cache import KnownIds
+from mcp_auth.supabase.identifier_sync import IdentifierSync
+from mcp_auth.users.id_cache import UserIdCache
 from mcp_auth.users.store import UserStore
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.resources import Resource
@@ -29,8 +29,8 @@ class RestAuthentication:
     authenticator: Authenticator
     watch: Watch
     users: UserStore
-    known_ids: KnownIds
-    filling: Filling
+    known_ids: UserIdCache
+    filling: IdentifierSync
     tickets: StreamTickets
     look_every: timedelta
     service_keys: ServiceKeys = NO_SERVICES

@@ -11,7 +11,7 @@ from mcp_auth.authentication import Credentials, Denial, Unusable, read_credenti
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import USER_INACTIVE
 from mcp_auth.rest.context import RestAuthentication
-from mcp_auth.rest.errors import UNAVAILABLE, ApiError, of_outage
+from mcp_auth.rest.errors import UNAVAILABLE, ApiError, outage_error
 from mcp_auth.rest.openapi import with_api_key, with_bearer_token
 from mcp_auth.users.models import User
 from oauth.foundation.outages import Outage, ProviderUnavailable, StoreUnavailable
@@ -96,7 +96,7 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
     try:
         user_id = await authentication.known_ids.of(principal.subject)
     except Outage as outage:
-        raise of_outage(outage) from outage
+        raise outage_error(outage) from outage
     if user_id is None:
         raise _no_account(authentication.resource)
     request.state.user_id = user_id
@@ -182,7 +182,7 @@ async def row_of(connection: HTTPConnection, subject: Subject) -> User:
     try:
         user = await authentication.users.get(subject)
     except Outage as outage:
-        raise of_outage(outage) from outage
+        raise outage_error(outage) from outage
     if user is None or user.deleted_at is not None:
         raise _no_account(authentication.resource)
     connection.state.user_id = user.id
@@ -206,14 +206,14 @@ def check_role(user: User, role: Role) -> User:
 
 def invalid_token(resource: Resource, description: str) -> ApiError:
     """A token or ticket was sent and is no good. description: of ours, without quotes."""
-    header = challenge.invalid_token(resource, description)
+    header = challenge.invalid_token_challenge(resource, description)
     return ApiError(401, "TOKEN_INVALID", description, {"WWW-Authenticate": header})
 
 
 def _second_factor_required(resource: Resource) -> ApiError:
     message = rejection.SECOND_FACTOR.description
     return ApiError(
-        401, "AAL2_REQUIRED", message, {"WWW-Authenticate": challenge.insufficient_authentication(resource)}
+        401, "AAL2_REQUIRED", message, {"WWW-Authenticate": challenge.insufficient_authentication_challenge(resource)}
     )
 
 

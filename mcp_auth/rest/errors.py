@@ -38,7 +38,7 @@ class ApiError(Exception):
         self.details = details
 
 
-def of_outage(outage: Outage) -> ApiError:
+def outage_error(outage: Outage) -> ApiError:
     """Trouble that is nobody's fault (D-16, SEED-7)."""
     code = "AUTH_DB_UNAVAILABLE" if isinstance(outage, StoreUnavailable) else "AUTH_PROVIDER_UNREACHABLE"
     return ApiError(503, code, UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
@@ -50,7 +50,7 @@ async def api_error_response(_: Request, error: Exception) -> JSONResponse:
         case ApiError():
             api_error = error
         case Outage():
-            api_error = of_outage(error)
+            api_error = outage_error(error)
         case RequestValidationError():
             api_error = _of_validation(error)
         case HTTPException():

@@ -13,7 +13,7 @@ from mcp_auth.rest.dependencies import (
     row_of,
     user_of,
 )
-from mcp_auth.rest.errors import of_outage
+from mcp_auth.rest.errors import outage_error
 from mcp_auth.rest.openapi import with_bearer_token
 from mcp_auth.rest.tickets import PREFIX
 from mcp_auth.users.models import User
@@ -47,7 +47,7 @@ async def stream_user(connection: HTTPConnection, *, takes_access_token: bool) -
     try:
         subject = await authentication.tickets.redeem(given[0], connection.scope["path"])
     except Outage as outage:
-        raise of_outage(outage) from outage
+        raise outage_error(outage) from outage
     if subject is None:
         raise invalid_token(authentication.resource, "The ticket is used up, has expired, or is for another path.")
     return check_active(await row_of(connection, subject))

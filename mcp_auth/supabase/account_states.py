@@ -35,7 +35,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AccountState:
     """A state, and when it was true. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
 
     state: State
@@ -70,7 +70,7 @@ def _is_later(instant: object, now: datetime) -> bool:
         return True  # somebody is banned until a time that cannot be read
 
 
-def put_state(connection: Connection, subject: Subject, known: Known) -> None:
+def put_state(connection: Connection, subject: Subject, known: AccountState) -> None:
     """Replace what is known of a person, unless that is newer."""
     values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
     if known.has_factor is not None:
@@ -80,19 +80,21 @@ def put_state(connection: Connection, subject: Subject, known: Known) -> None:
     connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_=values, where=older))
 
 
-class StateStore:
+class AccountStates:
     """A row a person."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, subject: Subject) -> Known | None:
+    async def get(self, subject: Subject) -> AccountState | None:
         """What is known, if anything."""
         query = select(supabase_states).where(supabase_states.c.supabase_id == subject)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else Known(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
+        return (
+            None if row is None else AccountState(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
+        )
 
-    async def put(self, subject: Subject, known: Known) -> None:
+    async def put(self, subject: Subject, known: AccountState) -> None:
         """Replace what is known, unless that is newer."""
         await self._database.write(lambda connection: put_state(connection, subject, known))
 

@@ -4,16 +4,16 @@ from datetime import datetime
 
 from mcp_auth.rejection import Rejection
 from mcp_auth.supabase.introspection import Introspection
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import Subject
 
 
-class Admission:
+class FirstVisit:
     """Asks Supabase who the bearer is and makes the row; once per person."""
 
-    def __init__(self, introspection: Introspection, users: UserStore, standings: Standings, clock: Clock) -> None:
+    def __init__(self, introspection: Introspection, users: UserStore, standings: AccessStatuses, clock: Clock) -> None:
         self._introspection = introspection
         self._users = users
         self._standings = standings

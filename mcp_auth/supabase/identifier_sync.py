@@ -12,7 +12,7 @@ from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.tokens import bearer
 from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import Outage
 from oauth.jose.jws import instant
@@ -24,14 +24,14 @@ _PAUSE = timedelta(minutes=10)
 _MOST = 10_000
 
 
-class Filling:
+class IdentifierSync:
     """Fills rows; what cannot be filled now waits for another time, and keeps nobody waiting."""
 
     def __init__(self, introspection: Introspection, users: UserStore, clock: Clock) -> None:
         self._introspection = introspection
         self._users = users
         self._clock = clock
-        self._paused: BoundedDict[tuple[str, object, object], datetime] = BoundedDict(_MOST)
+        self._paused: BoundedCache[tuple[str, object, object], datetime] = BoundedCache(_MOST)
 
     async def fill(self, user: User, session: str) -> User:
         """session: a Supabase access token of this person, verified. → the row as it then is. Never raises Outage."""

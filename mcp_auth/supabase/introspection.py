@@ -16,7 +16,7 @@ from mcp_auth.rejection import AuthFailureReason, Rejection
 from mcp_auth.supabase import identity
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.users.models import Identity
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.foundation.reason_codes import ReasonCode
@@ -49,7 +49,7 @@ class Introspection:
     def __init__(self, client: SupabaseClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._known: BoundedDict[bytes, tuple[datetime, _Answer]] = BoundedDict(_MOST)
+        self._known: BoundedCache[bytes, tuple[datetime, _Answer]] = BoundedCache(_MOST)
         self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
         self._paused_until = clock()
         self._refusals: deque[datetime] = deque(maxlen=_MOST_REFUSALS)

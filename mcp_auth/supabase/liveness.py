@@ -11,12 +11,12 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection
 
-from mcp_auth.supabase.account_states import Known, State, StateStore, put_state
+from mcp_auth.supabase.account_states import AccountState, AccountStates, State, put_state
 from mcp_auth.supabase.admin import SupabaseAdmin
-from mcp_auth.supabase.session_vault import HeldSessions, Look
+from mcp_auth.supabase.session_vault import AccountReport, SessionVault
 from mcp_auth.users.access_status import Presence
 from oauth.database.database import Write
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import Outage, ProviderUnavailable
 from oauth.foundation.vocabulary import Subject
@@ -62,9 +62,9 @@ class Liveness:
 
     def __init__(
         self,
-        held: HeldSessions | None,
+        held: SessionVault | None,
         admin: SupabaseAdmin | None,
-        states: StateStore,
+        states: AccountStates,
         access_end: AccessEnd,
         clock: Clock,
         lasting: timedelta,
@@ -76,8 +76,8 @@ class Liveness:
         self._clock = clock
         self._lasting = lasting
         self._paused_until = clock()
-        self._asking: dict[Subject, asyncio.Task[Look | None]] = {}
-        self._just_seen: BoundedDict[Subject, datetime] = BoundedDict(_MOST)
+        self._asking: dict[Subject, asyncio.Task[AccountReport | None]] = {}
+        self._just_seen: BoundedCache[Subject, datetime] = BoundedCache(_MOST)
 
     async def presence(self, subject: Subject) -> Presence:
         """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
@@ -118,13 +118,13 @@ class Liveness:
 
     async def note(self, subject: Subject, state: State) -> None:
         """Supabase has said so by itself, through the webhook."""
-        await self._learn(subject, Known(state, self._clock()))
+        await self._learn(subject, AccountState(state, self._clock()))
 
     def note_session(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
         """A person has signed in here. session: Supabase's answer. → what to write with the sign-in session."""
         now = self._clock()
         self._just_seen[subject] = now
-        known = Known(State.ACTIVE, now, Look.at(session.get("user"), now).has_factor)
+        known = AccountState(State.ACTIVE, now, AccountReport.at(session.get("user"), now).has_factor)
         keeping = None if self._held is None else self._held.keeping(subject, session)
 
         def write_state(connection: Connection) -> None:
@@ -150,7 +150,7 @@ class Liveness:
             task.cancel()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    async def _ask_or(self, subject: Subject, known: Known) -> Look | None:
+    async def _ask_or(self, subject: Subject, known: AccountState) -> AccountReport | None:
         if self._clock() < self._paused_until:
             return _as_known(known)
         try:
@@ -158,11 +158,11 @@ class Liveness:
         except ProviderUnavailable:
             return _as_known(known)
 
-    async def _ask(self, subject: Subject) -> Look | None:
+    async def _ask(self, subject: Subject) -> AccountReport | None:
         """None: there is nobody to ask."""
         return await asyncio.shield(self._begin(subject))
 
-    def _begin(self, subject: Subject) -> "asyncio.Task[Look | None]":
+    def _begin(self, subject: Subject) -> "asyncio.Task[AccountReport | None]":
         """One question a person at a time; whoever comes meanwhile waits for its answer."""
         task = self._asking.get(subject)
         if task is None:
@@ -171,13 +171,13 @@ class Liveness:
             task.add_done_callback(lambda done: self._done(subject, done))
         return task
 
-    def _done(self, subject: Subject, task: "asyncio.Task[Look | None]") -> None:
+    def _done(self, subject: Subject, task: "asyncio.Task[AccountReport | None]") -> None:
         del self._asking[subject]
         # In the background nobody waits for the error; those who do have been told.
         if not task.cancelled() and task.exception() is not None and not isinstance(task.exception(), Outage):
             log.error("liveness_failed", error=repr(task.exception()))
 
-    async def _find_out(self, subject: Subject) -> Look | None:
+    async def _find_out(self, subject: Subject) -> AccountReport | None:
         asked_at = self._clock()
         try:
             look = await self._look(subject, asked_at)
@@ -187,19 +187,19 @@ class Liveness:
             raise
         if look is None:
             return None
-        await self._learn(subject, Known(look.state, asked_at, look.has_factor))
+        await self._learn(subject, AccountState(look.state, asked_at, look.has_factor))
         if look.signed_out:
             await self._access_end.of_grants(subject, "supabase_signed_out")
         return look
 
-    async def _look(self, subject: Subject, now: datetime) -> Look | None:
+    async def _look(self, subject: Subject, now: datetime) -> AccountReport | None:
         """The session of somebody tells most; who has none is asked for by name."""
         look = None if self._held is None else await self._held.look(subject)
         if look is None and self._admin is not None:
-            look = Look.at(await self._admin.get_user(subject), now)
+            look = AccountReport.at(await self._admin.get_user(subject), now)
         return look
 
-    async def _learn(self, subject: Subject, known: Known) -> None:
+    async def _learn(self, subject: Subject, known: AccountState) -> None:
         self._just_seen.pop(subject, None)
         if known.state is State.DELETED:
             # First: until it is written down that the person is gone, whoever asks finds out again.
@@ -212,12 +212,12 @@ class Liveness:
             await self._access_end.of_everything(subject, f"supabase_{known.state}")
 
 
-def _presence(look: Look | None) -> Presence:
+def _presence(look: AccountReport | None) -> Presence:
     """Where there is nobody to ask, somebody of whom nothing bad is known counts as there."""
     if look is None:
         return Presence(there=True)
     return Presence(look.state is State.ACTIVE, bool(look.has_factor))
 
 
-def _as_known(known: Known) -> Look:
-    return Look(known.state, has_factor=known.has_factor)
+def _as_known(known: AccountState) -> AccountReport:
+    return AccountReport(known.state, has_factor=known.has_factor)

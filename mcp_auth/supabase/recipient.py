@@ -14,5 +14,5 @@ def parse(text: str, region: str) -> Recipient | None:
     text = text.strip()
     if "@" in text:
         return Recipient(Channel.EMAIL, text.lower()) if len(text) <= _MAX_EMAIL and _EMAIL.fullmatch(text) else None
-    number = phone.typed(text, region)
+    number = phone.parse_typed(text, region)
     return None if number is None else Recipient(Channel.PHONE, number)

@@ -35,7 +35,7 @@ _LOST = frozenset({"session_expired", "refresh_token_already_used"})
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AccountReport:
     """What Supabase says of somebody. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
 
     state: State
@@ -43,7 +43,7 @@ class Look:
     has_factor: bool | None = None
 
     @classmethod
-    def at(cls, user: Mapping[str, Any] | None, now: datetime) -> "Look":
+    def at(cls, user: Mapping[str, Any] | None, now: datetime) -> "AccountReport":
         """user: Supabase's user object; None where there is none."""
         return cls(state_of(user, now), has_factor=None if user is None else bool(identity.verified_factors(user)))
 
@@ -55,7 +55,7 @@ class _Held:
     refresh_token: str
 
 
-class HeldSessions:
+class SessionVault:
     """One a person: the newest."""
 
     def __init__(
@@ -81,7 +81,7 @@ class HeldSessions:
         """The session is of no more use."""
         await self._sessions.remove(subject)
 
-    async def look(self, subject: Subject) -> Look | None:
+    async def look(self, subject: Subject) -> AccountReport | None:
         """Ask Supabase; None where no session of the person is held. Raises Outage."""
         held = await self._read(subject)
         if held is None:
@@ -99,14 +99,14 @@ class HeldSessions:
     async def _user(self, held: _Held) -> Answer:
         return await self._client.request("GET", "/user", bearer=held.access_token)
 
-    async def _conclude(self, subject: Subject, held: _Held, answer: Answer) -> Look | None:
+    async def _conclude(self, subject: Subject, held: _Held, answer: Answer) -> AccountReport | None:
         """What was said of a session counts if it is still the one that is held. None: it says nothing any more."""
         if answer.is_ok:
-            return Look.at(answer.body, self._clock())
+            return AccountReport.at(answer.body, self._clock())
         look = _look_of(answer)
         now_held = await self._read(subject)
         if now_held is not None and now_held.sealed != held.sealed:
-            return Look(State.ACTIVE)
+            return AccountReport(State.ACTIVE)
         if look is None:
             log.info("supabase_session_lost", subject=subject)
             await self.forget(subject)
@@ -147,15 +147,15 @@ class HeldSessions:
         return bearer.check_times(unverified, (self._clock() + _AHEAD).timestamp()) is not None
 
 
-def _look_of(answer: Answer) -> Look | None:
+def _look_of(answer: Answer) -> AccountReport | None:
     """A refusal in our words; None: it says nothing. Raises ProviderUnavailable where it is trouble of our own."""
     code = answer.error_code
     if code in _SIGNED_OUT:
-        return Look(State.ACTIVE, signed_out=True)
+        return AccountReport(State.ACTIVE, signed_out=True)
     if code == "user_banned":
-        return Look(State.BANNED)
+        return AccountReport(State.BANNED)
     if code == "user_not_found":
-        return Look(State.DELETED)
+        return AccountReport(State.DELETED)
     if code in _LOST:
         return None
     raise answer.as_outage("a held session")

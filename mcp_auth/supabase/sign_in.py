@@ -17,7 +17,7 @@ from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.project import Project
 from mcp_auth.supabase.session_token import SESSION_AUDIENCE, SessionToken
 from mcp_auth.tokens import bearer
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import ProviderUnavailable
@@ -25,15 +25,15 @@ from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import AAL2, Subject
 from oauth.jose.jws import instant
 from oauth.protocol.resource_owners import (
+    AccessStatus,
     Channel,
     FirstFactor,
     Outcome,
+    ProviderReturn,
     Recipient,
     ResourceOwner,
-    Return,
     SignInMethods,
     SignInRefusal,
-    Standing,
 )
 
 log = structlog.get_logger()
@@ -89,7 +89,7 @@ class SupabaseResourceOwners:
         keys: SupabaseKeys,
         introspection: Introspection,
         users: UserStore,
-        standings: Standings,
+        standings: AccessStatuses,
         liveness: Liveness,
         clock: Clock,
         *,
@@ -121,7 +121,9 @@ class SupabaseResourceOwners:
         body = {_FIELD[recipient.channel]: recipient.address, "password": password, **_captcha(captcha_token)}
         return await self._begin("/token", body, {"grant_type": "password"})
 
-    async def send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
+    async def send_code(
+        self, recipient: Recipient, back: ProviderReturn, captcha_token: str | None
+    ) -> SignInRefusal | None:
         """See ResourceOwners. It takes the same time whether a mail is sent or there is nobody to send one to; what
         takes longer goes on in the background, and the person reads that a code is on its way."""
         task = asyncio.create_task(self._send_code(recipient, back, captcha_token))
@@ -137,7 +139,9 @@ class SupabaseResourceOwners:
         if not task.cancelled() and task.exception() is not None:
             log.warning("code_not_sent", cause=str(task.exception()))
 
-    async def _send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
+    async def _send_code(
+        self, recipient: Recipient, back: ProviderReturn, captcha_token: str | None
+    ) -> SignInRefusal | None:
         body = {
             _FIELD[recipient.channel]: recipient.address,
             "create_user": await self._project.allows_sign_ups(),
@@ -156,12 +160,12 @@ class SupabaseResourceOwners:
         outcome = await self._begin("/verify", body)
         return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
-    def provider_url(self, provider_id: str, back: Return) -> str:
+    def provider_url(self, provider_id: str, back: ProviderReturn) -> str:
         """See ResourceOwners."""
         query = {"provider": provider_id, "redirect_to": back.redirect_uri, **_challenge(back)}
         return f"{self._client.issuer}/authorize?{urlencode(query)}"
 
-    async def sso_url(self, domain: str, back: Return) -> str | SignInRefusal:
+    async def sso_url(self, domain: str, back: ProviderReturn) -> str | SignInRefusal:
         """See ResourceOwners."""
         body = {"domain": domain, "redirect_to": back.redirect_uri, "skip_http_redirect": True, **_challenge(back)}
         answer = await self._client.request("POST", "/sso", json=body)
@@ -197,7 +201,7 @@ class SupabaseResourceOwners:
         outcome = await self._begin(path, {"challenge_id": challenge_id, "code": code}, bearer=proof)
         return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
-    async def standing(self, subject: Subject) -> Standing:
+    async def standing(self, subject: Subject) -> AccessStatus:
         """See ResourceOwners. Asked before something lasting is given, so Supabase is asked as well (D-14)."""
         there = await self._liveness.confirm(subject)
         standing = await self._standings.of(subject)
@@ -270,7 +274,7 @@ def _refusal(path: str, answer: Answer) -> SignInRefusal:
     raise answer.as_outage(path)
 
 
-def _challenge(back: Return) -> dict[str, str]:
+def _challenge(back: ProviderReturn) -> dict[str, str]:
     return {"code_challenge": back.code_challenge, "code_challenge_method": "s256"}
 
 

@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mcp_auth.users.store import UserStore
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import Role, Subject
-from oauth.protocol.resource_owners import Standing
+from oauth.protocol.resource_owners import AccessStatus
 
 REMEMBERED = timedelta(seconds=45)  # SEED-16
 _MOST = 100_000
 
-UNKNOWN = Standing(active=False, role=Role.USER)
+UNKNOWN = AccessStatus(active=False, role=Role.USER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,16 @@ class Liveness(Protocol):
         ...
 
 
-class Standings:
+class AccessStatuses:
     """Reads the local row at most once per person and REMEMBERED; `forget` when it is known to have changed."""
 
     def __init__(self, store: UserStore, liveness: Liveness, clock: Clock) -> None:
         self._store = store
         self._liveness = liveness
         self._clock = clock
-        self._remembered: BoundedDict[Subject, tuple[datetime, Standing]] = BoundedDict(_MOST)
+        self._remembered: BoundedCache[Subject, tuple[datetime, AccessStatus]] = BoundedCache(_MOST)
 
-    async def of(self, subject: Subject) -> Standing:
+    async def of(self, subject: Subject) -> AccessStatus:
         """Where the person stands; someone without a row is not active. StoreUnavailable when nobody can tell."""
         now = self._clock()
         known = self._remembered.get(subject)
@@ -53,7 +53,7 @@ class Standings:
             standing = UNKNOWN
         else:
             presence = await self._liveness.presence(subject)
-            standing = Standing(user.is_active and presence.there, user.role, presence.has_factor)
+            standing = AccessStatus(user.is_active and presence.there, user.role, presence.has_factor)
         self._remembered[subject] = (now + REMEMBERED, standing)
         return standing
 

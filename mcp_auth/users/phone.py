@@ -6,7 +6,7 @@ from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat
 _MOST = 40
 
 
-def confirmed(number: str, region: str) -> str | None:
+def parse_confirmed(number: str, region: str) -> str | None:
     """A number that Supabase has confirmed → E.164; None when nobody can tell which number it is.
 
     Supabase keeps numbers with their country code and without the plus, but takes what an app gives it: `+91`, `0091`
@@ -25,7 +25,7 @@ def confirmed(number: str, region: str) -> str | None:
     return None
 
 
-def typed(text: str, region: str) -> str | None:
+def parse_typed(text: str, region: str) -> str | None:
     """A number that somebody typed → E.164; None when it is none. region: whose numbers need no country code."""
     number = _parse(text, region) if len(text) <= _MOST else None
     return _e164(number) if number is not None and phonenumbers.is_valid_number(number) else None

@@ -53,7 +53,7 @@ class UserStore:
 
         First requests of one person at once make one row, over any number of nodes."""
         if identity.phone is not None:
-            identity = replace(identity, phone=phone.confirmed(identity.phone, self._region))
+            identity = replace(identity, phone=phone.parse_confirmed(identity.phone, self._region))
         found = await self.get(identity.supabase_id)
         if found is not None and not merge.decide(identity, found, None, None).writes:
             return found

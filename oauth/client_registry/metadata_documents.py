@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 import structlog
 
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import StoreUnavailable
 from oauth.foundation.reason_codes import ReasonCode, ReasonDetail
@@ -65,10 +65,10 @@ class _Fetches:
 
     began: datetime
     count: int = 0
-    failures: BoundedDict[str, _Failure] = field(default_factory=lambda: BoundedDict(_MOST_FAILURES))
+    failures: BoundedCache[str, _Failure] = field(default_factory=lambda: BoundedCache(_MOST_FAILURES))
 
 
-class ClientDocuments:
+class MetadataDocuments:
     """known: documents of clients whose servers do not answer everybody."""
 
     def __init__(
@@ -88,7 +88,7 @@ class ClientDocuments:
         self._clock = clock
         self._fetching: dict[str, asyncio.Task[Client | OAuthError]] = {}
         self._fetches = _Fetches(clock())
-        self._keys_asked: BoundedDict[str, _KeysAsked] = BoundedDict(_MOST_FAILURES)
+        self._keys_asked: BoundedCache[str, _KeysAsked] = BoundedCache(_MOST_FAILURES)
         self._renewing: set[asyncio.Task[None]] = set()
 
     async def client(self, url: str) -> Client | OAuthError:

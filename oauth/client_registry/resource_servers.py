@@ -4,7 +4,7 @@ They ask with every call that they get, and what is registered of them changes a
 
 from datetime import datetime, timedelta
 
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import ClientId
 from oauth.protocol.models import Client
@@ -20,7 +20,7 @@ class ResourceServers:
     def __init__(self, clients: Clients, clock: Clock) -> None:
         self._clients = clients
         self._clock = clock
-        self._known: BoundedDict[ClientId, tuple[Client, datetime]] = BoundedDict(_MOST_REMEMBERED)
+        self._known: BoundedCache[ClientId, tuple[Client, datetime]] = BoundedCache(_MOST_REMEMBERED)
 
     async def client(self, client_id: ClientId) -> Client | None:
         """The client of that id. Raises StoreUnavailable where it has to be asked for."""

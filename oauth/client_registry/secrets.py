@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from oauth.foundation import credentials
-from oauth.foundation.admission_queue import BoundedQueue
+from oauth.foundation.admission_queue import AdmissionQueue
 from oauth.foundation.credentials import Entropy, digest
 from oauth.foundation.vocabulary import Digest
 
@@ -27,7 +27,7 @@ MOST_WAITING = 48
 _MOST_REMEMBERED = 10_000
 
 
-def hashed(secret: str, entropy: Entropy) -> Digest:
+def hash_secret(secret: str, entropy: Entropy) -> Digest:
     """What is stored: argon2id, encoded with its parameters. Takes some 20 ms."""
     return Digest(_HASHER.hash(_bytes(secret), salt=entropy(_SALT_BYTES)).encode())
 
@@ -53,7 +53,7 @@ class ClientSecrets:
 
     def __init__(self, entropy: Entropy, most_waiting: int = MOST_WAITING) -> None:
         self._entropy = entropy
-        self._queue = BoundedQueue("the check of a client secret", at_once=1, most=most_waiting)
+        self._queue = AdmissionQueue("the check of a client secret", at_once=1, most=most_waiting)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="client-secrets")
         self._right: OrderedDict[tuple[Digest, Digest], None] = OrderedDict()
         self._guesses: dict[tuple[Digest, Digest], asyncio.Task[Any]] = {}
@@ -91,7 +91,7 @@ class ClientSecrets:
 
     async def hashed(self, secret: str) -> Digest:
         """What to store of a new one. Raises TooManyWaiting."""
-        return await self._run(partial(hashed, secret, self._entropy))
+        return await self._run(partial(hash_secret, secret, self._entropy))
 
     def close(self) -> None:
         """Let go of the thread."""

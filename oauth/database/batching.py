@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Gatherer(Generic[T]):
+class Batcher(Generic[T]):
     """Hands over, at the end of the loop's turn, all that was added during it. For use from one loop."""
 
     def __init__(self, hand_over: Callable[[list[T]], None]) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from oauth.database.batching import Gatherer
+from oauth.database.batching import Batcher
 from oauth.database.database import UnsuitableDatabase, outages
 from oauth.foundation.outages import StoreUnavailable
 
@@ -85,7 +85,7 @@ class SqliteDatabase:
         self._closed = False
         self._groups: queue.SimpleQueue[list[_Job[Any]] | None] = queue.SimpleQueue()
         # The writer wakes once, and commits once, for what the loop gathers in a turn.
-        self._gatherer: Gatherer[_Job[Any]] = Gatherer(self._groups.put)
+        self._gatherer: Batcher[_Job[Any]] = Batcher(self._groups.put)
         self._thread = threading.Thread(target=self._write_until_closed, name="sqlite-writer", daemon=True)
         self._thread.start()
 

@@ -8,7 +8,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import client_lookup, pending_request
 from oauth.endpoints.shared.browser import bind_browser, browser_secret, current_session
 from oauth.endpoints.shared.responses import message_page, redirect
-from oauth.endpoints.shared.throttle import Wait
+from oauth.endpoints.shared.throttle import Throttled
 from oauth.foundation import credentials
 from oauth.foundation.credentials import digest
 from oauth.foundation.reason_codes import ReasonCode
@@ -39,7 +39,7 @@ async def authorize(request: Request, server: AuthorizationServer) -> Response:
         return client
     context_of(request.scope).flow_client_id = client.client_id
     if client.disabled_at is not None:
-        return pending_request.switched_off(client, request, server)
+        return pending_request.disabled_page(client, request, server)
     pushed = await _pushed(params, client, request, server) if "request_uri" in params else None
     if isinstance(pushed, Response):
         return pushed
@@ -95,7 +95,7 @@ async def _pushed(
     secret = pushed_request.secret_of(params["request_uri"])
     if secret is None:
         return _shown(_NOT_PUSHED, request, server)
-    found = await server.store.requests.pushed(digest(secret), client.client_id, server.clock())
+    found = await server.store.requests.get_pushed(digest(secret), client.client_id, server.clock())
     if found is None:
         return _spent(client, request, server)
     context_of(request.scope).flow_id = found.flow_id
@@ -111,7 +111,7 @@ async def _client(client_id: str, request: Request, server: AuthorizationServer)
         return client
     log.info("authorization_refused", error=client.code, reason=client.reason)
     if client.retry_after is not None:
-        wait = Wait(client.retry_after)
+        wait = Throttled(client.retry_after)
         return message_page(request, server, _too_many(wait), status=429, headers={"Retry-After": str(wait.seconds)})
     message = Message("This app cannot be identified", client.description, _NOT_IDENTIFIED, reason=client.reason)
     return message_page(request, server, message)
@@ -178,7 +178,7 @@ def _refused(
     )
 
 
-def _too_many(wait: Wait) -> Message:
+def _too_many(wait: Throttled) -> Message:
     return Message(
         "Too many new apps from this network",
         wait.sentence,

@@ -65,10 +65,10 @@ async def with_assertion(
     asserted = await _asserted(asked, client, server, now)
     if isinstance(asserted, OAuthError):
         return Refuse(asserted)
-    granted = identity_assertion.narrowed(asserted, asked.scope, asked.resource)
+    granted = identity_assertion.narrow_scope(asserted, asked.scope, asked.resource)
     if isinstance(granted, OAuthError):
         return Refuse(granted)
-    subject = await server.store.people.linked(asserted.issuer, asserted.subject)
+    subject = await server.store.people.linked_subject(asserted.issuer, asserted.subject)
     if subject is None:
         return Refuse(_NOT_LINKED)
     barred = await _check_person(subject, asserted.resource, server)

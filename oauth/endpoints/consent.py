@@ -21,7 +21,7 @@ from oauth.protocol import redirect_uri
 from oauth.protocol.clients import id_url
 from oauth.protocol.errors import access_denied
 from oauth.protocol.models import AuthorizationCode, Client, Grant, SignInSession
-from oauth.protocol.resource_owners import Standing
+from oauth.protocol.resource_owners import AccessStatus
 from oauth.protocol.resources import Resource
 
 log = structlog.get_logger()
@@ -32,7 +32,7 @@ _STAY_CONNECTED = "Stay connected when you are not using it"
 
 async def show_consent(request: Request, server: AuthorizationServer) -> Response:
     """GET /consent?request="""
-    pending = await pending_request.opened(request, server)
+    pending = await pending_request.load_page_request(request, server)
     if isinstance(pending, Response):
         return pending
     session = await current_session(request, server)
@@ -44,7 +44,7 @@ async def show_consent(request: Request, server: AuthorizationServer) -> Respons
 
 async def decide(request: Request, server: AuthorizationServer) -> Response:
     """POST /consent with request, csrf, decision=allow|deny → 303 to the client."""
-    found = await pending_request.posted(request, server, pending_request.find)
+    found = await pending_request.load_form_request(request, server, pending_request.find_request)
     if isinstance(found, Response):
         return found
     params, pending = found
@@ -53,7 +53,7 @@ async def decide(request: Request, server: AuthorizationServer) -> Response:
         return message_page(request, server, _UNDECIDED)
     now = server.clock()
     if pending.asked.decided_at is None and now >= pending.asked.expires_at:
-        return pending_request.expired(pending, request, server)
+        return pending_request.expired_page(pending, request, server)
     code: AuthorizationCode | None = None
     plain_code = _DENIED
     if decision == "allow" and pending.asked.decided_at is None:
@@ -93,7 +93,7 @@ async def _answered_before(
             _note_answer(ReasonCode.CONSENT_WITHDRAWN, pending, request, server)
         return redirect(_answer_url(pending, _DENIED, server))
     if code is None or code.redeemed_at is not None or now >= code.expires_at:
-        return pending_request.finished(pending, request, server)
+        return pending_request.finished_page(pending, request, server)
     return redirect(_answer_url(pending, standing, server))
 
 
@@ -166,7 +166,7 @@ async def _turned_away(
     return None if why is None else _not_permitted(pending, session, why, request, server)
 
 
-def _why_not(resource: Resource, session: SignInSession, standing: Standing) -> ReasonCode | None:
+def _why_not(resource: Resource, session: SignInSession, standing: AccessStatus) -> ReasonCode | None:
     """The reason why this person cannot have this resource; None when they can (D-13)."""
     if not standing.active:
         return ReasonCode.USER_INACTIVE

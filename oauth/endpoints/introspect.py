@@ -25,7 +25,7 @@ async def introspect(request: Request, server: AuthorizationServer) -> Response:
     A caller learns of tokens for the resources that it was registered for, and of its own; of any other it hears the
     same as of one that never was. Refresh tokens are no resource server's business, so they are never active here."""
     authorization = request.headers.get("authorization")
-    found = await authenticated_client.authenticated(request, server, server.resource_servers.client)
+    found = await authenticated_client.authenticate_client(request, server, server.resource_servers.client)
     if isinstance(found, OAuthError):
         return _refused(found, authorization)
     params, client = found

@@ -27,13 +27,13 @@ async def push(request: Request, server: AuthorizationServer) -> Response:
     The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
     # One whose id is a URL may be new here: its connection begins with this request.
     find = partial(client_lookup.find, request=request, server=server)
-    found = await authenticated_client.authenticated(request, server, find)
+    found = await authenticated_client.authenticate_client(request, server, find)
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, client = found
     # Proven, so that what is refused from here on is told of this client.
     context_of(request.scope).flow_client_id = client.client_id
-    proof = await dpop_proof.proven(request, server)
+    proof = await dpop_proof.check_dpop_proof(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server)
     if proof is not None:

@@ -18,7 +18,7 @@ from oauth.protocol import reserved_redirects
 from oauth.protocol.clients import metadata as client_metadata
 from oauth.protocol.clients import registration as client_registration
 from oauth.protocol.clients.metadata import ClientMetadata
-from oauth.protocol.clients.registration import Shown
+from oauth.protocol.clients.registration import DisclosedSecrets
 from oauth.protocol.errors import OAuthError, invalid_client_metadata, too_many_requests
 from oauth.protocol.models import Client, ClientAuthenticationMethod
 from oauth.protocol.settings import RegistrationPolicy
@@ -32,12 +32,12 @@ async def register(request: Request, server: AuthorizationServer) -> Response:
     A public client that is registered already, from the same source, gets its registration again."""
     policy = server.settings.registration
     if not _may_register(request, policy):
-        return unauthorized(
+        return answer_unauthorized(
             ReasonCode.INITIAL_ACCESS_TOKEN, "Registration needs an initial access token.", request, server
         )
     metadata = await read_metadata(request, server)
     if isinstance(metadata, OAuthError):
-        return refused(metadata, request, server)
+        return refuse_registration(metadata, request, server)
     # Ours (STD-133): whoever registers in masses waits for each other, and not everybody's tokens for them.
     async with server.registering.turn():
         return await _register(metadata, request, server)
@@ -88,7 +88,7 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def unauthorized(reason: Reason, description: str, request: Request, server: AuthorizationServer) -> Response:
+def answer_unauthorized(reason: Reason, description: str, request: Request, server: AuthorizationServer) -> Response:
     """RFC 7591 §3, RFC 7592 §2: the token that a registration needs is missing or no good."""
     log.info("registration_refused", error=ErrorCode.INVALID_TOKEN, reason=reason)
     server.flow_recorder.record(
@@ -113,11 +113,13 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     if registered_as is not None:
         known = await server.store.clients.renew_registration(registered_as, expires_at)
         if known is not None:
-            return _registered(known, Shown(), request, server, is_new=False)
+            return _registered(known, DisclosedSecrets(), request, server, is_new=False)
     wait = await throttle.count_registration(request, server)
     if wait is not None:
         meaning = "Too many clients were registered from this address."
-        return refused(too_many_requests(meaning, ReasonCode.REGISTRATIONS_EXCEEDED, wait.seconds), request, server)
+        return refuse_registration(
+            too_many_requests(meaning, ReasonCode.REGISTRATIONS_EXCEEDED, wait.seconds), request, server
+        )
     secret, secret_digest = await new_secret(metadata, server)
     registration_token = credentials.new_secret(REGISTRATION_TOKEN_PREFIX, server.entropy)
     # Ours: never chosen by the client, never a URL (STD-132).
@@ -130,11 +132,11 @@ async def _register(metadata: ClientMetadata, request: Request, server: Authoriz
     if added is None:
         seconds = int(policy.spared_for.total_seconds())
         meaning = "Too many clients that nobody uses are registered."
-        return refused(too_many_requests(meaning, ReasonCode.REGISTRATIONS_FULL, seconds), request, server)
+        return refuse_registration(too_many_requests(meaning, ReasonCode.REGISTRATIONS_FULL, seconds), request, server)
     if added.client_id != client_id:
         # Another request of the same client came first.
-        return _registered(added, Shown(), request, server, is_new=False)
-    return _registered(added, Shown(secret, registration_token), request, server, is_new=True)
+        return _registered(added, DisclosedSecrets(), request, server, is_new=False)
+    return _registered(added, DisclosedSecrets(secret, registration_token), request, server, is_new=True)
 
 
 def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
@@ -145,14 +147,14 @@ def _may_register(request: Request, policy: RegistrationPolicy) -> bool:
 
 
 def _registered(
-    client: Client, shown: Shown, request: Request, server: AuthorizationServer, *, is_new: bool
+    client: Client, shown: DisclosedSecrets, request: Request, server: AuthorizationServer, *, is_new: bool
 ) -> Response:
     server.flow_recorder.record(context_of(request.scope), Step.REGISTERED, client_id=client.client_id)
     log.info("client_registered", client_id=client.client_id, name=client.name, is_new=is_new)
     return json_response(client_registration.document(client, shown, server.settings.issuer), 201)
 
 
-def refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
+def refuse_registration(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     """The metadata cannot be registered."""
     log.info("registration_refused", error=error.code, reason=error.reason)
     server.flow_recorder.record(

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.register import (
+    answer_unauthorized,
     bearer_token,
     new_secret,
     parse_metadata,
     read_document,
-    refused,
-    unauthorized,
+    refuse_registration,
 )
 from oauth.endpoints.shared.responses import json_response
 from oauth.foundation.credentials import digest
@@ -21,7 +21,7 @@ from oauth.foundation.reason_codes import ReasonCode
 from oauth.foundation.vocabulary import ClientId, ErrorCode
 from oauth.protocol.clients import registration as client_registration
 from oauth.protocol.clients.authentication import is_client_id
-from oauth.protocol.clients.registration import Shown
+from oauth.protocol.clients.registration import DisclosedSecrets
 from oauth.protocol.errors import OAuthError, invalid_client_metadata
 from oauth.protocol.models import Client
 
@@ -49,13 +49,13 @@ async def change(request: Request, server: AuthorizationServer) -> Response:
         return client
     document = await read_document(request)
     if isinstance(document, OAuthError):
-        return refused(document, request, server)
+        return refuse_registration(document, request, server)
     wrong = await _check_own_words(document, client, server)
     if wrong is not None:
-        return refused(wrong, request, server)
+        return refuse_registration(wrong, request, server)
     metadata = parse_metadata(document, server)
     if isinstance(metadata, OAuthError):
-        return refused(metadata, request, server)
+        return refuse_registration(metadata, request, server)
     secret, secret_digest = (None, None) if client.secret_digest else await new_secret(metadata, server)
     changed = client_registration.changed_client(client, metadata, secret_digest)
     if not await server.store.clients.change_registration(changed, digest(bearer_token(request) or "")):
@@ -109,11 +109,11 @@ async def _check_own_words(
 
 def _in_force(client: Client, secret: str | None, request: Request, server: AuthorizationServer) -> Response:
     # §3: with the token that it has just shown.
-    shown = Shown(secret=secret, registration_token=bearer_token(request))
+    shown = DisclosedSecrets(secret=secret, registration_token=bearer_token(request))
     return json_response(client_registration.document(client, shown, server.settings.issuer))
 
 
 def _not_its_token(request: Request, server: AuthorizationServer) -> Response:
-    return unauthorized(
+    return answer_unauthorized(
         ReasonCode.REGISTRATION_TOKEN_WRONG, "The registration access token is missing or no good.", request, server
     )

@@ -23,7 +23,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
     A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
     not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
     authorization = request.headers.get("authorization")
-    found = await authenticated_client.authenticated(request, server)
+    found = await authenticated_client.authenticate_client(request, server)
     if isinstance(found, OAuthError):
         return _refused(found, authorization)
     params, client = found

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 async def token(request: Request, server: AuthorizationServer) -> Response:
     """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
-    found = await authenticated_client.presented(request, server)
+    found = await authenticated_client.read_presented_client(request, server)
     if isinstance(found, OAuthError):
         return _refused(found, request, server)
     params, presented = found
@@ -45,7 +45,7 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(asked, OAuthError):
         return _refused(asked, request, server, presented)
     now = server.clock()
-    proof = await dpop_proof.proven(request, server)
+    proof = await dpop_proof.check_dpop_proof(request, server)
     if isinstance(proof, OAuthError):
         return _refused(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt

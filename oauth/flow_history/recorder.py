@@ -11,7 +11,7 @@ from hashlib import blake2b
 
 from oauth.flow_history.correlation import MOST_OPEN, TOGETHER, OpenFlows
 from oauth.flow_history.events import FlowStep
-from oauth.foundation.bounded_cache import BoundedDict
+from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import Entropy
 from oauth.foundation.reason_codes import Reason
@@ -39,7 +39,7 @@ class FlowRecorder:
         self._key = key
         self._clock = clock
         self._open = OpenFlows(entropy)
-        self._seen: BoundedDict[tuple[object, ...], tuple[datetime, int]] = BoundedDict(MOST_OPEN)
+        self._seen: BoundedCache[tuple[object, ...], tuple[datetime, int]] = BoundedCache(MOST_OPEN)
         self._waiting: list[FlowStep] = []
         self._minute = clock()
         self._in_minute: Counter[str] = Counter()

@@ -14,7 +14,7 @@ class TooManyWaiting(Outage):
     reason = ReasonCode.TOO_MANY_WAITING
 
 
-class BoundedQueue:
+class AdmissionQueue:
     """at_once: how many are served at a time. most: how many may be there, waiting or served. what: they come for, for
     the log."""
 

@@ -7,7 +7,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class BoundedDict(OrderedDict[K, V]):
+class BoundedCache(OrderedDict[K, V]):
     """most: entries. With one more, the one goes that was written longest ago."""
 
     def __init__(self, most: int) -> None:

@@ -27,7 +27,7 @@ PARAMETERS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ValidatedRequest:
     """A valid request: what the person will be asked to agree to, and the challenge that guards its code.
 
     dpop_jkt: thumbprint of the key that has to redeem the code (RFC 9449 §10)."""
@@ -43,7 +43,7 @@ def query_of(parameters: Parameters) -> str:
     return urlencode({name: parameters[name] for name in PARAMETERS if name in parameters})
 
 
-def validate(parameters: Parameters, client: Client, resources: Resources) -> Asked | OAuthError:
+def validate(parameters: Parameters, client: Client, resources: Resources) -> ValidatedRequest | OAuthError:
     """The rest of the request, client and redirect URI being proven."""
     # OAuth 2.1 §4.1.2.1
     response_type = parameters.get("response_type")
@@ -70,4 +70,4 @@ def validate(parameters: Parameters, client: Client, resources: Resources) -> As
     dpop_jkt = dpop.validate_thumbprint(parameters.get("dpop_jkt"))
     if isinstance(dpop_jkt, OAuthError):
         return dpop_jkt
-    return Asked(resource, asked, challenge, dpop_jkt)
+    return ValidatedRequest(resource, asked, challenge, dpop_jkt)

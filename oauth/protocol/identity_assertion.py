@@ -104,7 +104,7 @@ def check(
     )
 
 
-def narrowed(
+def narrow_scope(
     asserted: IdentityAssertion, requested_scope: str | None, requested_resource: str | None
 ) -> frozenset[Scope] | OAuthError:
     """The scope of the token: what the assertion allows, or less if the request asks for less (STD-220)."""

@@ -37,7 +37,7 @@ class ResourceOwner:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccessStatus:
     """Whether a person may have access at all, in which role, and whether they have enrolled a second factor."""
 
     active: bool
@@ -112,7 +112,7 @@ class FirstFactor:
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class ProviderReturn:
     """Where a provider sends the browser back to, and the PKCE challenge that guards what it brings (RFC 7636)."""
 
     redirect_uri: str
@@ -137,7 +137,9 @@ class ResourceOwners(Protocol):
         """Check a password. captcha_token: what a captcha on the page gave, if there was one."""
         ...
 
-    async def send_code(self, recipient: Recipient, back: Return, captcha_token: str | None) -> SignInRefusal | None:
+    async def send_code(
+        self, recipient: Recipient, back: ProviderReturn, captcha_token: str | None
+    ) -> SignInRefusal | None:
         """Send a code, and by email a link as well. The answer does not tell whether there is such an account."""
         ...
 
@@ -145,11 +147,11 @@ class ResourceOwners(Protocol):
         """Check a code that was sent."""
         ...
 
-    def provider_url(self, provider_id: str, back: Return) -> str:
+    def provider_url(self, provider_id: str, back: ProviderReturn) -> str:
         """Where a browser goes to sign in with a social provider."""
         ...
 
-    async def sso_url(self, domain: str, back: Return) -> str | SignInRefusal:
+    async def sso_url(self, domain: str, back: ProviderReturn) -> str | SignInRefusal:
         """The same for the identity provider of a domain."""
         ...
 
@@ -165,6 +167,6 @@ class ResourceOwners(Protocol):
         """Check the code of a second factor."""
         ...
 
-    async def standing(self, subject: Subject) -> Standing:
+    async def standing(self, subject: Subject) -> AccessStatus:
         """Where a person stands now; someone unknown is not active."""
         ...

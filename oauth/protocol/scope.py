@@ -44,7 +44,7 @@ def grantable(
     return here | resource.baseline
 
 
-def narrowed(requested: str | None, granted: frozenset[Scope]) -> frozenset[Scope] | OAuthError:
+def narrow(requested: str | None, granted: frozenset[Scope]) -> frozenset[Scope] | OAuthError:
     """The scope of one refreshed access token: what was granted, or less (OAuth 2.1 §4.3.1)."""
     if requested is None:
         return granted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cyclopts import App
 
-from oauth.client_registry.secrets import hashed
+from oauth.client_registry import secrets
 from oauth.foundation import credentials
 from oauth.foundation.clock import system_clock
 from oauth.foundation.credentials import CLIENT_SECRET_PREFIX
@@ -18,12 +18,12 @@ from oauth.protocol.models import Client, ClientAuthenticationMethod, GrantType
 from oauth.protocol.scope import to_text
 from oauth.remote.fetching import INTERNET
 from oauth.stores.opening import store_on
-from servers.commands.common import all_settings, command_actor, command_settings, opened, revoker_on, run
+from servers.commands.common import all_settings, command_actor, command_settings, open_for_command, revoker_on, run
 from servers.configuration.loading import UnusableSettings
 from servers.configuration.resources import create_resources
 from servers.configuration.settings import CommandSettings
 from servers.operations import known_clients
-from servers.operations.client_registration import Wanted, read_jwks
+from servers.operations.client_registration import ClientDescription, read_jwks
 from servers.operations.clients import (
     disable_client,
     enable_client,
@@ -77,7 +77,7 @@ def add(
     """
     run(
         _add_client(
-            lambda: Wanted(
+            lambda: ClientDescription(
                 name,
                 redirect_uri,
                 auth,
@@ -112,7 +112,11 @@ def add_resource_server(
     jwks
         File with its public keys (a JWK Set), for private_key_jwt.
     """
-    run(_add_client(lambda: Wanted(name, (), auth, (), "", jwks=_keys(jwks, auth), introspects=resource or ("",))))
+    run(
+        _add_client(
+            lambda: ClientDescription(name, (), auth, (), "", jwks=_keys(jwks, auth), introspects=resource or ("",))
+        )
+    )
 
 
 @clients.command(name="list")
@@ -143,7 +147,7 @@ def rotate_secret(client_id: str, *, end: bool = False) -> None:
 def hash_secret() -> None:
     """Make a secret for a client that mcp-auth.toml declares: the secret is for the client, its hash for the file."""
     secret = credentials.new_secret(CLIENT_SECRET_PREFIX, os.urandom)
-    made = {"client_secret": secret, "secret_hash": hashed(secret, os.urandom).decode()}
+    made = {"client_secret": secret, "secret_hash": secrets.hash_secret(secret, os.urandom).decode()}
     sys.stdout.write(json.dumps(made, indent=2) + "\n")
 
 
@@ -193,7 +197,7 @@ async def _check_known(settings: CommandSettings, write: Path | None) -> None:
     found = [each async for each in known_clients.compare(settings.known, INTERNET)]
     sys.stdout.write("".join(f"{each.client_id}\t{each.told}\n" for each in found))
     if write is not None:
-        renewed = known_clients.renewed(found, settings.known_clients, system_clock())
+        renewed = known_clients.render_copies(found, settings.known_clients, system_clock())
         try:
             await asyncio.to_thread(write.write_text, renewed)
         except OSError as error:
@@ -202,14 +206,14 @@ async def _check_known(settings: CommandSettings, write: Path | None) -> None:
         sys.exit(1)
 
 
-async def _add_client(wish: Callable[[], Wanted]) -> None:
+async def _add_client(wish: Callable[[], ClientDescription]) -> None:
     wanted = wish()
     settings = command_settings()
     resources = create_resources("", "", elsewhere=settings.elsewhere)
     if wanted.introspects:
         resources = all_settings().all_resources
     redirects = settings.known.custom_redirects
-    async with opened(settings) as database:
+    async with open_for_command(settings) as database:
         clients = store_on(database).clients
         added = await register_client(wanted, command_actor(), resources, redirects, clients, system_clock, os.urandom)
     _print(added.client, added.secret)
@@ -225,7 +229,7 @@ def _keys(path: Path | None, auth: ClientAuthenticationMethod) -> str | None:
 
 
 async def _list() -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         for client in await store_on(database).clients.newest(_MOST_LISTED):
             state = "enabled" if client.disabled_at is None else "disabled"
             how = "configured" if client.is_configured else client.registration
@@ -233,12 +237,12 @@ async def _list() -> None:
 
 
 async def _show(client_id: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         _print(await find_client(ClientId(client_id), store_on(database).clients))
 
 
 async def _rotate_secret(client_id: str, *, end: bool) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         clients, actor = store_on(database).clients, command_actor()
         if end:
             _print(await end_former_client_secret(ClientId(client_id), actor, clients))
@@ -248,19 +252,19 @@ async def _rotate_secret(client_id: str, *, end: bool) -> None:
 
 
 async def _disable(client_id: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         ended = await disable_client(ClientId(client_id), command_actor(), revoker_on(database))
     sys.stdout.write(f"{client_id}\tdisabled\t{len(ended)} grants ended\n")
 
 
 async def _enable(client_id: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         await enable_client(ClientId(client_id), command_actor(), store_on(database).clients, system_clock)
     sys.stdout.write(f"{client_id}\tenabled\n")
 
 
 async def _remove(client_id: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         ended = await remove_client(ClientId(client_id), command_actor(), revoker_on(database))
     sys.stdout.write(f"{client_id}\tremoved\t{len(ended)} grants ended\n")
 

@@ -62,7 +62,7 @@ def command_settings() -> CommandSettings:
 
 
 @asynccontextmanager
-async def opened(settings: CommandSettings) -> AsyncIterator[OpenDatabase]:
+async def open_for_command(settings: CommandSettings) -> AsyncIterator[OpenDatabase]:
     """The database, for one command. UnsuitableDatabase where it is at another revision than this program needs."""
     database = await open_database(settings.database_url)
     try:

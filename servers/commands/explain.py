@@ -10,10 +10,10 @@ from oauth.flow_history.events import KEPT, FlowStep
 from oauth.flow_history.recorder import MOST_REPEATED
 from oauth.foundation.vocabulary import Step
 from oauth.stores.opening import store_on
-from servers.commands.common import command_settings, opened
+from servers.commands.common import command_settings, open_for_command
 from servers.explain import explanations
 from servers.explain.explanations import Explanations
-from servers.explain.history import Stories, Story, stories_of
+from servers.explain.history import ConnectionAttempt, ConnectionAttempts, find_attempts
 
 
 class NothingKnown(Exception):
@@ -22,10 +22,12 @@ class NothingKnown(Exception):
 
 async def explain(name: str, *, as_json: bool) -> None:
     """Write the stories of a flow, request, client or grant to standard output. NothingKnown when there are none."""
-    async with opened(command_settings()) as database:
-        stories = await stories_of(name, store_on(database).flow_history) if name.isascii() else Stories(())
+    async with open_for_command(command_settings()) as database:
+        stories = (
+            await find_attempts(name, store_on(database).flow_history) if name.isascii() else ConnectionAttempts(())
+        )
     meanings = explanations.load()
-    sys.stdout.write(_as_json(stories, meanings) if as_json else told(stories, meanings))
+    sys.stdout.write(_as_json(stories, meanings) if as_json else render_text(stories, meanings))
     if not stories.told:
         raise NothingKnown(
             f"Nothing is known of {name}. It takes the id of a flow (fl_…), a request, a client or a grant. What "
@@ -33,7 +35,7 @@ async def explain(name: str, *, as_json: bool) -> None:
         )
 
 
-def told(stories: Stories, meanings: Explanations) -> str:
+def render_text(stories: ConnectionAttempts, meanings: Explanations) -> str:
     """In sentences, the newest story first."""
     all_told = "\n".join(_told(story, meanings) for story in stories.told)
     if not stories.more:
@@ -59,7 +61,7 @@ class _Line:
         return self.steps[-1]
 
 
-def _lines(story: Story) -> Sequence[_Line]:
+def _lines(story: ConnectionAttempt) -> Sequence[_Line]:
     """In the order in which each happened first."""
     same: dict[tuple[object, ...], list[FlowStep]] = {}
     for step in story.steps:
@@ -68,7 +70,7 @@ def _lines(story: Story) -> Sequence[_Line]:
     return [_Line(tuple(steps), steps[0] in story.likely) for steps in same.values()]
 
 
-def _told(story: Story, meanings: Explanations) -> str:
+def _told(story: ConnectionAttempt, meanings: Explanations) -> str:
     """Oldest first; at the end how far it came, and what to do."""
     first = story.steps[0].recorded_at
     head = f"Flow {story.flow_id}, from {first.isoformat(timespec='seconds')}\n\n"
@@ -99,7 +101,7 @@ def _since(start: datetime, step: FlowStep) -> str:
     return f"+{seconds // 3600}:{seconds % 3600 // 60:02}:{seconds % 60:02}"
 
 
-def _end(story: Story, meanings: Explanations) -> str:
+def _end(story: ConnectionAttempt, meanings: Explanations) -> str:
     reached, refused = story.last_taken, story.last_refusal
     lines = [f"Last step reached: {'none' if reached is None else meanings.steps[reached.step].done}\n"]
     if refused is not None:
@@ -119,7 +121,7 @@ _OF_MANY = (
 )
 
 
-def _as_json(stories: Stories, meanings: Explanations) -> str:
+def _as_json(stories: ConnectionAttempts, meanings: Explanations) -> str:
     described = {
         "stories": [_described(story, meanings) for story in stories.told],
         "more": stories.more,
@@ -128,7 +130,7 @@ def _as_json(stories: Stories, meanings: Explanations) -> str:
     return json.dumps(described, indent=2) + "\n"
 
 
-def _described(story: Story, meanings: Explanations) -> dict[str, object]:
+def _described(story: ConnectionAttempt, meanings: Explanations) -> dict[str, object]:
     refused, reached = story.last_refusal, story.last_taken
     return {
         "flow_id": story.flow_id,

@@ -8,7 +8,7 @@ from mcp_auth.users.store import UserStore
 from oauth.foundation.clock import system_clock
 from oauth.foundation.vocabulary import Role
 from oauth.stores.opening import store_on
-from servers.commands.common import command_actor, command_settings, opened, revoker_on, run
+from servers.commands.common import command_actor, command_settings, open_for_command, revoker_on, run
 from servers.operations.users import (
     accounts_on,
     activate_user,
@@ -105,14 +105,14 @@ def unlink(issuer: str, subject: str) -> None:
 
 
 async def _list(text: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         for user in await UserStore(database).find(text, _MOST_LISTED):
             active = "active" if user.is_active else "inactive"
             sys.stdout.write(f"{user.supabase_id or '-'}\t{user.role}\t{active}\t{user.email or user.phone or ''}\n")
 
 
 async def _set_role(name: str, role: Role) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         accounts = accounts_on(database)
         subject = await find_user(name, accounts.users)
         await set_user_role(subject, role, command_actor(), accounts, revoker_on(database))
@@ -120,7 +120,7 @@ async def _set_role(name: str, role: Role) -> None:
 
 
 async def _deactivate(name: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         accounts = accounts_on(database)
         subject = await find_user(name, accounts.users)
         await deactivate_user(subject, command_actor(), accounts, revoker_on(database))
@@ -128,7 +128,7 @@ async def _deactivate(name: str) -> None:
 
 
 async def _activate(name: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         accounts = accounts_on(database)
         subject = await find_user(name, accounts.users)
         await activate_user(subject, command_actor(), accounts, revoker_on(database))
@@ -136,7 +136,7 @@ async def _activate(name: str) -> None:
 
 
 async def _link(name: str, issuer: str, issuer_subject: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         accounts, people = accounts_on(database), store_on(database).people
         subject = await find_user(name, accounts.users)
         await link_identity(issuer, issuer_subject, subject, command_actor(), accounts, people, system_clock)
@@ -144,6 +144,6 @@ async def _link(name: str, issuer: str, issuer_subject: str) -> None:
 
 
 async def _unlink(issuer: str, issuer_subject: str) -> None:
-    async with opened(command_settings()) as database:
+    async with open_for_command(command_settings()) as database:
         await unlink_identity(issuer, issuer_subject, command_actor(), store_on(database).people)
     sys.stdout.write(f"unlinked\t{issuer}\t{issuer_subject}\n")

@@ -4,8 +4,8 @@ from starlette.routing import Mount
 
 from mcp_auth.rest import RestAuthentication
 from mcp_auth.rest.tickets import StreamTickets
-from mcp_auth.supabase.identifier_sync import Filling
-from mcp_auth.users.id_cache import KnownIds
+from mcp_auth.supabase.identifier_sync import IdentifierSync
+from mcp_auth.users.id_cache import UserIdCache
 from servers.api.app import AddRoutes, create_api
 from servers.api.auth import AuthConfig, auth_router
 from servers.api.identifier_status import identifier_status_router
@@ -37,8 +37,8 @@ def _authentication(node: Node) -> RestAuthentication:
         node.authenticator(API_PATH),
         node.verifiers.of(node.resource(API_PATH).identifier).watch,
         people.users,
-        KnownIds(people.users),
-        Filling(people.introspection, people.users, surroundings.clock),
+        UserIdCache(people.users),
+        IdentifierSync(people.introspection, people.users, surroundings.clock),
         StreamTickets(node.database, surroundings.clock, surroundings.entropy),
         surroundings.intervals.open_streams,
         node.settings.service_keys,

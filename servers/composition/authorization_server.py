@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.metadata_documents import MetadataDocuments
 from oauth.client_registry.resource_servers import ResourceServers
 from oauth.client_registry.secrets import ClientSecrets
-from oauth.foundation.admission_queue import BoundedQueue
+from oauth.foundation.admission_queue import AdmissionQueue
 from oauth.pages import Pages
 from servers.composition import background
 from servers.composition.node import Node
@@ -24,8 +24,8 @@ async def open_authorization_server(node: Node) -> AsyncIterator[AuthorizationSe
     clock, network = surroundings.clock, surroundings.network
     async with AsyncExitStack() as stack:
         documents = await stack.enter_async_context(
-            background.acquainted(
-                ClientDocuments(node.store.clients, network, issuing, known, node.resources.scopes, clock),
+            background.fetching_client_documents(
+                MetadataDocuments(node.store.clients, network, issuing, known, node.resources.scopes, clock),
                 trusted_issuers.documents_of(issuing.trusted_issuers),
                 surroundings.intervals.client_documents,
             )
@@ -40,7 +40,7 @@ async def open_authorization_server(node: Node) -> AsyncIterator[AuthorizationSe
             client_documents=documents,
             client_secrets=client_secrets,
             resource_servers=ResourceServers(node.store.clients, clock),
-            registering=BoundedQueue("a registration", at_once=1, most=_MOST_REGISTRATIONS),
+            registering=AdmissionQueue("a registration", at_once=1, most=_MOST_REGISTRATIONS),
             dpop_nonces=node.dpop_nonces,
             flow_recorder=node.flow_recorder,
             issuer_keys=trusted_issuers.keys_of(issuing.trusted_issuers, network, clock),

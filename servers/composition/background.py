@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from mcp_auth.tokens.revocations import Revocations
-from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.metadata_documents import MetadataDocuments
 from oauth.foundation.clock import Clock
 from oauth.foundation.outages import Outage
 from oauth.key_ring import KeyRing
@@ -18,7 +18,7 @@ from oauth.protocol.access_token import AccessToken
 from oauth.stores import ports
 from oauth.stores.ports import Sighting
 from servers.edge.rate_limit import RateLimiter
-from servers.explain.recording import FlowNotes
+from servers.explain.recording import FlowHistoryWriter
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ class RevocationFeed:
         self._read_until = now - _OVERLAP
 
 
-class Sightings:
+class SightingQueue:
     """First party tokens that were presented for the first time, until they are written down (D-8).
 
     Losing some to a crash only makes a later retry look more innocent than it was."""
@@ -96,11 +96,11 @@ class Sightings:
 
 
 @asynccontextmanager
-async def running(
+async def run_periodic_tasks(
     upkeep: ports.Upkeep,
     key_ring: KeyRing,
     feed: RevocationFeed,
-    sightings: Sightings,
+    sightings: SightingQueue,
     clock: Clock,
     intervals: Intervals,
 ) -> AsyncIterator[None]:
@@ -137,7 +137,7 @@ async def running(
 
 
 @asynccontextmanager
-async def telling(notes: FlowNotes, interval: timedelta) -> AsyncIterator[None]:
+async def writing_flow_history(notes: FlowHistoryWriter, interval: timedelta) -> AsyncIterator[None]:
     """Write down what happens to those who connect, and at the end what is left."""
     async with repeating(interval, notes.write_down):
         yield
@@ -148,7 +148,9 @@ async def telling(notes: FlowNotes, interval: timedelta) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def sharing(limiter: RateLimiter | None, attempts: ports.Attempts, interval: timedelta) -> AsyncIterator[None]:
+async def exchanging_request_counts(
+    limiter: RateLimiter | None, attempts: ports.Attempts, interval: timedelta
+) -> AsyncIterator[None]:
     """Exchange with other nodes what busy clients have asked for."""
 
     async def exchange_counts() -> None:
@@ -160,9 +162,9 @@ async def sharing(limiter: RateLimiter | None, attempts: ports.Attempts, interva
 
 
 @asynccontextmanager
-async def acquainted(
-    documents: ClientDocuments, urls: Sequence[str], interval: timedelta
-) -> AsyncIterator[ClientDocuments]:
+async def fetching_client_documents(
+    documents: MetadataDocuments, urls: Sequence[str], interval: timedelta
+) -> AsyncIterator[MetadataDocuments]:
     """→ the same. Who is at these addresses is looked up before they come: a token request looks nothing up (D-8)."""
 
     async def look_up() -> None:

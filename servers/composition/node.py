@@ -21,13 +21,13 @@ from oauth.stores.opening import OpenDatabase, open_database, store_on
 from oauth.stores.ports import Store
 from oauth.stores.sql.tables import REVISION
 from servers.composition import background
-from servers.composition.background import Intervals, RevocationFeed, Sightings
+from servers.composition.background import Intervals, RevocationFeed, SightingQueue
 from servers.composition.people import People, open_people
 from servers.composition.verifiers import Verifiers
 from servers.configuration import clients as configured_clients
 from servers.configuration.settings import GatewaySettings
 from servers.edge.rate_limit import RateLimiter
-from servers.explain.recording import FlowNotes
+from servers.explain.recording import FlowHistoryWriter
 from servers.observability.status import StatusProbe
 
 
@@ -63,7 +63,7 @@ class Node:
     dpop_nonces: Nonces
     possession: Possession
     flow_recorder: FlowRecorder
-    notes: FlowNotes
+    notes: FlowHistoryWriter
     probe: StatusProbe
 
     def resource(self, path: str) -> Resource:
@@ -100,12 +100,19 @@ async def open_node(
         await configured_clients.bring_in_step(settings.clients, resources, settings.known.custom_redirects, revoker)
 
         people = await stack.enter_async_context(open_people(settings, database, store, encryption, clock, intervals))
-        feed, sightings = RevocationFeed(store.revocations, people.revocations, clock), Sightings(store.grants, clock)
+        feed, sightings = (
+            RevocationFeed(store.revocations, people.revocations, clock),
+            SightingQueue(store.grants, clock),
+        )
         await feed.poll()
-        await stack.enter_async_context(background.running(store.upkeep, key_ring, feed, sightings, clock, intervals))
-        await stack.enter_async_context(background.sharing(limiter, store.attempts, intervals.request_counts))
-        notes = FlowNotes(flow_recorder, resources, store.flow_history, store.grants)
-        await stack.enter_async_context(background.telling(notes, intervals.flow_history))
+        await stack.enter_async_context(
+            background.run_periodic_tasks(store.upkeep, key_ring, feed, sightings, clock, intervals)
+        )
+        await stack.enter_async_context(
+            background.exchanging_request_counts(limiter, store.attempts, intervals.request_counts)
+        )
+        notes = FlowHistoryWriter(flow_recorder, resources, store.flow_history, store.grants)
+        await stack.enter_async_context(background.writing_flow_history(notes, intervals.flow_history))
 
         def note_first_use(token: AccessToken) -> None:
             sightings.add(token)

@@ -8,18 +8,18 @@ import httpx
 import structlog
 
 from mcp_auth.supabase.account_deletion import AccountDeletion
-from mcp_auth.supabase.account_states import StateStore
+from mcp_auth.supabase.account_states import AccountStates
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
-from mcp_auth.supabase.first_visit import Admission
+from mcp_auth.supabase.first_visit import FirstVisit
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys
 from mcp_auth.supabase.liveness import AccessEnd, Liveness
 from mcp_auth.supabase.sealed_sessions import SealedSessions
-from mcp_auth.supabase.session_vault import HeldSessions
+from mcp_auth.supabase.session_vault import SessionVault
 from mcp_auth.supabase.sign_in import SupabaseResourceOwners
 from mcp_auth.tokens.revocations import Revocations
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.users.store import UserStore
 from mcp_auth.verifier import SupabaseSessions
 from oauth.foundation.clock import Clock
@@ -43,7 +43,7 @@ class People:
     supabase: SupabaseClient
     introspection: Introspection
     users: UserStore
-    standings: Standings
+    standings: AccessStatuses
     revocations: Revocations
     revoker: Revoker
     access_end: AccessEnd
@@ -78,21 +78,21 @@ async def open_people(
             revocations.add(news)  # which need the standings, which need to know how access ends
 
         sealed_sessions = SealedSessions(database)
-        held = HeldSessions(supabase, sealed_sessions, encryption, clock)
+        held = SessionVault(supabase, sealed_sessions, encryption, clock)
         revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
         access_end = StoredAccessEnd(revoker, sealed_sessions, Actor(ActorKind.SUPABASE, settings.supabase_url))
         admin = _admin(settings, http)
         liveness = Liveness(
             held if settings.follow_sessions else None,
             admin,
-            StateStore(database),
+            AccountStates(database),
             access_end,
             clock,
             settings.outage_tolerance,
         )
-        standings = Standings(users, liveness, clock)
+        standings = AccessStatuses(users, liveness, clock)
         revocations = Revocations(on_person=standings.forget)
-        admission = Admission(introspection, users, standings, clock)
+        admission = FirstVisit(introspection, users, standings, clock)
         people = People(
             supabase,
             introspection,

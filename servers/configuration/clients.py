@@ -15,7 +15,7 @@ from oauth.protocol.resources import Resources
 from oauth.revocation import Revoker
 from oauth.stores.ports import Clients
 from servers.operations.actor import Actor, ActorKind, record
-from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, Wanted, client_of, read_jwks
+from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, ClientDescription, client_of, read_jwks
 from servers.operations.clients import disable_client, enable_client
 
 log = structlog.get_logger()
@@ -66,7 +66,7 @@ class ClientSettings(BaseModel):
         """What it declares. custom_redirects: of known clients. ValueError says in a sentence what is wrong with it."""
         if bool(self.secret_hashes) is not (self.auth in SECRETS):
             raise ValueError(f"secret_hashes and auth {' or '.join(SECRETS)} belong together: give both or none.")
-        wanted = Wanted(
+        wanted = ClientDescription(
             self.name,
             self.redirect_uris,
             self.auth,
@@ -121,7 +121,7 @@ async def bring_in_step(
             await disable_client(client.client_id, _OPERATOR, revoker)
         if stored is not None and client.disabled_at is None and stored.disabled_at is not None:
             await enable_client(client.client_id, _OPERATOR, clients, clock)
-    for stored in await clients.configured():
+    for stored in await clients.list_configured():
         if stored.client_id not in wanted and stored.disabled_at is None:
             await disable_client(stored.client_id, _OPERATOR, revoker)
 

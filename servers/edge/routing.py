@@ -15,7 +15,7 @@ from servers.configuration.resources import USER_PATH
 _NO_HEADERS: Mapping[str, str] = {}
 
 
-class Direct:
+class DirectRouter:
     """Finds the route of a path that only one route has by looking it up; the rest is left to the application, which
     asks one route after the other. Errors are the Edge's affair in either case."""
 
@@ -40,7 +40,7 @@ class Direct:
         await (self._app if route is None else route.handle)(scope, receive, send)
 
 
-def lost(public_url: str) -> Mapping[Any, ExceptionHandler]:
+def exception_handlers(public_url: str) -> Mapping[Any, ExceptionHandler]:
     """Answers for what no route takes, by status: a sentence, as JSON for programs."""
 
     async def not_found(request: Request, _: Exception) -> Response:

@@ -25,7 +25,7 @@ _OF_A_PERSON = frozenset({Step.AUTHORIZATION_REQUESTED, Step.SIGNED_IN, Step.CON
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ConnectionAttempt:
     """flow_id: by which it is known. steps: oldest first. likely: those that only come from the same network, shortly
     before. is_cut: it has older steps than these."""
 
@@ -59,24 +59,24 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Stories:
+class ConnectionAttempts:
     """told: newest first. more: how many others there are, or at least that many where they are not all counted."""
 
-    told: tuple[Story, ...]
+    told: tuple[ConnectionAttempt, ...]
     more: int = 0
     are_counted: bool = True
 
 
-async def stories_of(name: str, history: FlowHistory) -> Stories:
+async def find_attempts(name: str, history: FlowHistory) -> ConnectionAttempts:
     """Of the flow, grant, client or request that is called so: one, unless several had to do with it."""
     flow_ids, are_counted = await _flows_called(name, history)
-    told: list[Story] = []
+    told: list[ConnectionAttempt] = []
     covered: set[str] = set()
     for flow_id in flow_ids:
         if flow_id not in covered and len(told) < MOST_TOLD:
             told.append(await _story_of(flow_id, history))
             covered |= told[-1].flow_ids
-    return Stories(tuple(told), sum(flow_id not in covered for flow_id in flow_ids), are_counted)
+    return ConnectionAttempts(tuple(told), sum(flow_id not in covered for flow_id in flow_ids), are_counted)
 
 
 async def _flows_called(name: str, history: FlowHistory) -> tuple[Sequence[str], bool]:
@@ -100,7 +100,7 @@ def _newest_first(steps: Sequence[FlowStep]) -> Sequence[str]:
     return list(dict.fromkeys(step.flow_id for step in reversed(steps)))
 
 
-async def _story_of(flow_id: str, history: FlowHistory) -> Story:
+async def _story_of(flow_id: str, history: FlowHistory) -> ConnectionAttempt:
     own = await _steps_of(flow_id, history)
     later = await _went_on(own, history)
     if later is not None:
@@ -114,12 +114,12 @@ async def _steps_of(flow_id: str, history: FlowHistory) -> Sequence[FlowStep]:
     return await history.find(FlowStepQuery("flow_id", flow_id), MOST_STEPS)
 
 
-async def _beginning_with(flow_id: str, own: Sequence[FlowStep], history: FlowHistory) -> Story:
+async def _beginning_with(flow_id: str, own: Sequence[FlowStep], history: FlowHistory) -> ConnectionAttempt:
     """With what led to it at other nodes."""
     steps = [*await _registration(own, history), *own]
     likely = await _likely(steps, history)
     told = sorted([*likely, *steps], key=lambda step: step.recorded_at)
-    return Story(flow_id, tuple(told), frozenset(likely), is_cut=len(own) == MOST_STEPS)
+    return ConnectionAttempt(flow_id, tuple(told), frozenset(likely), is_cut=len(own) == MOST_STEPS)
 
 
 async def _went_on(own: Sequence[FlowStep], history: FlowHistory) -> str | None:

@@ -27,14 +27,14 @@ _KEPT_OUT = {
 }
 
 
-def kept_out(flows: FlowRecorder, scope: Scope, reason: ReasonCode) -> None:
+def record_refused_request(flows: FlowRecorder, scope: Scope, reason: ReasonCode) -> None:
     """A request that the outermost layer answered, where it would have been a step of a connection."""
     context = context_of(scope)
     if context.step is not None:
         flows.record(context, context.step, reason=reason, description=_KEPT_OUT[reason])
 
 
-class FlowNotes:
+class FlowHistoryWriter:
     """Between the resources, the flows and the store."""
 
     def __init__(self, flows: FlowRecorder, resources: Resources, history: FlowHistory, grants: Grants) -> None:

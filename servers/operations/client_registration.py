@@ -23,7 +23,7 @@ SECRETS = (ClientAuthenticationMethod.CLIENT_SECRET_BASIC, ClientAuthenticationM
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ClientDescription:
     """What the operator says of a client.
 
     name: what people read on the consent page.
@@ -50,7 +50,11 @@ class Wanted:
 
 
 def client_of(
-    client_id: ClientId, wanted: Wanted, resources: Resources, custom_redirects: Collection[str], now: datetime
+    client_id: ClientId,
+    wanted: ClientDescription,
+    resources: Resources,
+    custom_redirects: Collection[str],
+    now: datetime,
 ) -> Client:
     """The client, without a secret.
 
@@ -109,7 +113,9 @@ def read_jwks(path: Path) -> str:
     return json.dumps(document)
 
 
-def _metadata(wanted: Wanted, resources: Resources, custom_redirects: Collection[str]) -> ClientMetadata | OAuthError:
+def _metadata(
+    wanted: ClientDescription, resources: Resources, custom_redirects: Collection[str]
+) -> ClientMetadata | OAuthError:
     """By the rules for everybody, with more to choose from. A resource server that asks for no tokens has no grants."""
     described: dict[str, object] = {
         "client_name": wanted.name,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from oauth.client_registry.secrets import hashed
+from oauth.client_registry.secrets import hash_secret
 from oauth.foundation import credentials
 from oauth.foundation.clock import Clock
 from oauth.foundation.credentials import CLIENT_SECRET_PREFIX, Entropy
@@ -18,7 +18,7 @@ from oauth.protocol.resources import Resources
 from oauth.revocation import Revoker
 from oauth.stores.ports import Clients
 from servers.operations.actor import Actor, ActorKind, record
-from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, Wanted, client_of
+from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, ClientDescription, client_of
 from servers.operations.problems import ClientHasNoSecret, ClientIsConfigured, UnknownClient
 
 
@@ -42,7 +42,7 @@ async def find_client(client_id: ClientId, clients: Clients) -> Client:
 
 
 async def register_client(
-    wanted: Wanted,
+    wanted: ClientDescription,
     actor: Actor,
     resources: Resources,
     custom_redirects: Collection[str],
@@ -136,4 +136,4 @@ async def _changeable(client_id: ClientId, actor: Actor, clients: Clients) -> Cl
 async def _new_secret(entropy: Entropy) -> tuple[str, Digest]:
     """The secret, and what is stored of it. Hashing takes some 20 ms, in another thread."""
     secret = credentials.new_secret(CLIENT_SECRET_PREFIX, entropy)
-    return secret, await asyncio.to_thread(hashed, secret, entropy)
+    return secret, await asyncio.to_thread(hash_secret, secret, entropy)

@@ -67,7 +67,7 @@ async def compare(known: KnownClients, network: Network) -> AsyncIterator[Compar
             yield Comparison(client_id, copy, fetched.document)
 
 
-def renewed(found: Sequence[Comparison], file: Path | None, now: datetime) -> str:
+def render_copies(found: Sequence[Comparison], file: Path | None, now: datetime) -> str:
     """A file of known clients as they are published now; what could not be fetched stays as it was.
 
     file: of the copies; None is the one that is shipped."""

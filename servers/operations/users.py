@@ -5,7 +5,7 @@ All raise StoreUnavailable. Those that take a subject raise UnknownUser where it
 
 from dataclasses import dataclass
 
-from mcp_auth.supabase.account_states import State, StateStore
+from mcp_auth.supabase.account_states import AccountStates, State
 from mcp_auth.supabase.sealed_sessions import SealedSessions
 from mcp_auth.users.models import User
 from mcp_auth.users.store import UserStore
@@ -29,13 +29,13 @@ class Accounts:
     sessions: the Supabase sessions that are held, sealed."""
 
     users: UserStore
-    states: StateStore
+    states: AccountStates
     sessions: SealedSessions
 
 
 def accounts_on(database: Database) -> Accounts:
     """The accounts on an open database."""
-    return Accounts(UserStore(database), StateStore(database), SealedSessions(database))
+    return Accounts(UserStore(database), AccountStates(database), SealedSessions(database))
 
 
 async def find_user(name: str, users: UserStore) -> Subject:

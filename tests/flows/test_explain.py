@@ -8,9 +8,9 @@ import pytest
 from oauth.flow_history.events import FlowStep
 from oauth.flow_history.recorder import MOST_REPEATED
 from oauth.foundation.vocabulary import Step
-from servers.commands.explain import told
+from servers.commands.explain import render_text
 from servers.explain import explanations
-from servers.explain.history import Stories, Story
+from servers.explain.history import ConnectionAttempt, ConnectionAttempts
 from tests.support.app_person import AppPerson
 from tests.support.builders import NOW
 from tests.support.clock import SettableClock
@@ -165,7 +165,7 @@ def test_what_the_network_did_shortly_before_is_told_as_probable(
             (Step.SERVER_METADATA, True),
             (Step.REGISTERED, False),
         ]
-        assert "probably: same network" in told(Stories((found,)), explanations.load())
+        assert "probably: same network" in render_text(ConnectionAttempts((found,)), explanations.load())
 
 
 def test_two_apps_behind_one_address_are_two_flows(gateway: Gateway) -> None:
@@ -239,9 +239,9 @@ def test_story_ends_where_it_was_refused_unless_it_went_on() -> None:
 
     denied, allowed = step(Step.SIGNED_IN, "wrong_credentials", 1), step(Step.SIGNED_IN, None, 2)
     called = step(Step.CALLED, None, 3)
-    assert Story("fl_1", (denied,)).last_refusal == denied
-    assert Story("fl_1", (denied, allowed)).last_refusal is None
-    assert Story("fl_1", (denied, allowed, called)).last_refusal is None
+    assert ConnectionAttempt("fl_1", (denied,)).last_refusal == denied
+    assert ConnectionAttempt("fl_1", (denied, allowed)).last_refusal is None
+    assert ConnectionAttempt("fl_1", (denied, allowed, called)).last_refusal is None
 
 
 def test_two_people_with_one_registered_client_have_a_story_each(gateway: Gateway, eventually: Eventually) -> None:
@@ -277,8 +277,8 @@ def test_reading_metadata_again_is_no_way_past_a_refusal() -> None:
         return FlowStep("fl_1", at, kind, reason, None, None, "client_1", None, None, None, None)
 
     refused = step(Step.TOKEN_ISSUED, "code_unknown", 1)
-    assert Story("fl_1", (refused, step(Step.SERVER_METADATA, None, 2))).last_refusal == refused
-    assert Story("fl_1", (refused, step(Step.CALLED, None, 2))).last_refusal is None
+    assert ConnectionAttempt("fl_1", (refused, step(Step.SERVER_METADATA, None, 2))).last_refusal == refused
+    assert ConnectionAttempt("fl_1", (refused, step(Step.CALLED, None, 2))).last_refusal is None
 
 
 # F-14

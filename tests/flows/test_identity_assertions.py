@@ -574,7 +574,7 @@ def told_by_the_project(gateway: Gateway) -> None:
 
 
 def linked(gateway: Gateway, issuer: str, issuer_subject: str = "okta|1") -> Subject | None:
-    return gateway.store(lambda store: store.people.linked(issuer, issuer_subject))
+    return gateway.store(lambda store: store.people.linked_subject(issuer, issuer_subject))
 
 
 @pytest.mark.parametrize("delete", [here, at_supabase, partial(at_supabase, softly=True), told_by_the_project])

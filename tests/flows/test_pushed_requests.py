@@ -99,7 +99,7 @@ def test_client_with_a_secret_has_to_send_it_and_it_is_not_kept(gateway: Gateway
     client = gateway.registered(token_endpoint_auth_method="client_secret_post")
     assert client.push(client_secret=None).json()["error"] == "invalid_client"
     secret = client.push().json()["request_uri"].rpartition(":")[2]
-    kept = gateway.store(lambda store: store.requests.pushed(digest(secret), client.client_id, gateway.clock()))  # type: ignore[arg-type]
+    kept = gateway.store(lambda store: store.requests.get_pushed(digest(secret), client.client_id, gateway.clock()))  # type: ignore[arg-type]
     assert kept is not None
     assert "code_challenge=" in kept.query
     assert "client_secret" not in kept.query

@@ -9,7 +9,7 @@ import pytest
 from mcp_auth.principal import Principal, TokenKind
 from mcp_auth.rejection import Rejection
 from mcp_auth.tokens.revocations import Revocations
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.verifier import SupabaseTokenVerifier
 from oauth.foundation.outages import StoreUnavailable
 from oauth.foundation.reason_codes import ReasonCode
@@ -54,7 +54,7 @@ class Node:
         self.clock = clock
         self.people = People()
         self.people.put("subject_1")
-        self.standings = Standings(self.people, self.people, clock)
+        self.standings = AccessStatuses(self.people, self.people, clock)
         self.revocations = Revocations(on_person=self.standings.forget)
         self.sightings: list[AccessToken] = []
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from oauth.foundation.vocabulary import Step
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.sql.tables import flow_steps
-from servers.explain.history import Story, stories_of
+from servers.explain.history import ConnectionAttempt, find_attempts
 from tests.support.browser import Browser
 from tests.support.gateway import Gateway
 from tests.support.raw_client import RawClient
@@ -40,11 +40,11 @@ def at_network(caller: RawClient | Browser, address: str) -> None:
     caller.http.headers["X-Forwarded-For"] = address
 
 
-def stories(gateway: Gateway, name: str) -> tuple[Story, ...]:
-    return gateway.store(lambda store: stories_of(name, store.flow_history)).told
+def stories(gateway: Gateway, name: str) -> tuple[ConnectionAttempt, ...]:
+    return gateway.store(lambda store: find_attempts(name, store.flow_history)).told
 
 
-def story(gateway: Gateway, name: str) -> Story | None:
+def story(gateway: Gateway, name: str) -> ConnectionAttempt | None:
     """The newest."""
     return next(iter(stories(gateway, name)), None)
 
@@ -54,7 +54,9 @@ def steps_of(gateway: Gateway, name: str) -> list[Step]:
     return [] if found is None else [step.step for step in found.steps]
 
 
-def written(gateway: Gateway, name: str, step: Step, eventually: Eventually, reason: str | None = None) -> Story:
+def written(
+    gateway: Gateway, name: str, step: Step, eventually: Eventually, reason: str | None = None
+) -> ConnectionAttempt:
     """The newest story, once it has got so far."""
 
     def arrived() -> bool:

@@ -3,11 +3,11 @@
 import httpx
 
 from mcp_auth.supabase.client import SupabaseClient
-from mcp_auth.supabase.first_visit import Admission
+from mcp_auth.supabase.first_visit import FirstVisit
 from mcp_auth.supabase.introspection import Introspection
 from mcp_auth.supabase.jwks import SupabaseKeys, shared_secret_key
 from mcp_auth.tokens.revocations import Revocations
-from mcp_auth.users.access_status import Standings
+from mcp_auth.users.access_status import AccessStatuses
 from mcp_auth.verifier import SupabaseSessions, SupabaseTokenVerifier
 from oauth.protocol.resources import Resource
 from tests.support.builders import API, NOW, PUBLIC_URL
@@ -29,12 +29,12 @@ class Node:
         self.project.will_answer(SUPABASE_JWKS)
         self.people = People()
         self.people.put("subject_1")
-        self.standings = Standings(self.people, self.people, clock)
+        self.standings = AccessStatuses(self.people, self.people, clock)
         self.revocations = Revocations(on_person=self.standings.forget)
         client = SupabaseClient(project.url, "sb_publishable_1", http)
         self.issuer = client.issuer
         self.introspection = Introspection(client, clock)
-        self.admission = Admission(self.introspection, self.people, self.standings, clock)
+        self.admission = FirstVisit(self.introspection, self.people, self.standings, clock)
         self.client = client
         self.know()
 

@@ -22,7 +22,7 @@ from oauth.protocol.parameters import Parameters
 Find = Callable[[ClientId], Awaitable[Client | OAuthError | None]]
 
 
-async def presented(
+async def read_presented_client(
     request: Request, server: AuthorizationServer, find: Find | None = None
 ) -> tuple[Parameters, PresentedClient] | OAuthError:
     """The form, and who the caller says it is; proven is a secret or a signed assertion, where there is one. find:
@@ -43,11 +43,11 @@ async def presented(
     return checked if isinstance(checked, OAuthError) else (params, checked)
 
 
-async def authenticated(
+async def authenticate_client(
     request: Request, server: AuthorizationServer, find: Find | None = None
 ) -> tuple[Parameters, Client] | OAuthError:
     """The form, and the client that the caller has proven to be. find: as above."""
-    found = await presented(request, server, find)
+    found = await read_presented_client(request, server, find)
     if isinstance(found, OAuthError):
         return found
     params, caller = found

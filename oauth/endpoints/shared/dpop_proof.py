@@ -10,7 +10,7 @@ from oauth.protocol.dpop import Proof
 from oauth.protocol.errors import OAuthError, invalid_dpop_proof, use_dpop_nonce
 
 
-async def proven(request: Request, server: AuthorizationServer) -> Proof | OAuthError | None:
+async def check_dpop_proof(request: Request, server: AuthorizationServer) -> Proof | OAuthError | None:
     """The proof, which counts once, over all nodes; None where there is none."""
     sent = request.headers.getlist(dpop.HEADER)
     if not sent:

@@ -63,7 +63,7 @@ class Pending:
         return self.client.name or "An app without a name"
 
 
-async def find(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+async def find_request(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
     """The request that `request=` names, answered or not; it must be of this browser."""
     handle = params.get("request")
     if handle is None:
@@ -82,40 +82,40 @@ async def find(params: Parameters, request: Request, server: AuthorizationServer
     if client is None or resource is None or not asked.scope <= resource.scopes.keys() | {OFFLINE_ACCESS}:
         return message_page(request, server, _UNKNOWN)
     if client.disabled_at is not None:
-        return switched_off(client, request, server)
+        return disabled_page(client, request, server)
     # A redirect that the client has given up since counts at once (STD-210).
     if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
     return Pending(handle, asked, client, resource, secret, context)
 
 
-async def find_open(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
+async def find_open_request(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
     """As find, but still waiting for its answer."""
-    pending = await find(params, request, server)
+    pending = await find_request(params, request, server)
     if isinstance(pending, Response):
         return pending
     if pending.asked.decided_at is not None:
-        return finished(pending, request, server)
+        return finished_page(pending, request, server)
     if server.clock() >= pending.asked.expires_at:
-        return expired(pending, request, server)
+        return expired_page(pending, request, server)
     return pending
 
 
-async def opened(request: Request, server: AuthorizationServer) -> Pending | Response:
+async def load_page_request(request: Request, server: AuthorizationServer) -> Pending | Response:
     """As find_open, of what the query of a page names."""
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
-    return await find_open(params, request, server)
+        return message_page(request, server, malformed_message(params))
+    return await find_open_request(params, request, server)
 
 
-async def posted(
-    request: Request, server: AuthorizationServer, find: Find = find_open
+async def load_form_request(
+    request: Request, server: AuthorizationServer, find: Find = find_open_request
 ) -> tuple[Parameters, Pending] | Response:
     """The form of a page of ours in this browser, and the request that it names; or the page that says why not."""
     params = await read_form(request)
     if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
+        return message_page(request, server, malformed_message(params))
     pending = await find(params, request, server)
     if isinstance(pending, Response):
         return pending
@@ -124,7 +124,7 @@ async def posted(
     return params, pending
 
 
-def malformed(error: OAuthError) -> Message:
+def malformed_message(error: OAuthError) -> Message:
     """For a query or form that no page of ours sends."""
     return Message(
         "The page sent something unreadable",
@@ -134,13 +134,13 @@ def malformed(error: OAuthError) -> Message:
     )
 
 
-def switched_off(client: Client, request: Request, server: AuthorizationServer) -> Response:
+def disabled_page(client: Client, request: Request, server: AuthorizationServer) -> Response:
     """The operator has switched the client off."""
     log.info("authorization_refused", reason=ReasonCode.CLIENT_DISABLED, client_id=client.client_id)
     return message_page(request, server, _DISABLED, status=403)
 
 
-def expired(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+def expired_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
     """The request is too old, and this browser may begin it again."""
     return message_page(
         request,
@@ -156,7 +156,7 @@ def expired(pending: Pending, request: Request, server: AuthorizationServer) -> 
     )
 
 
-def finished(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+def finished_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
     """The request was answered, and the client has its answer."""
     return message_page(
         request,

@@ -15,7 +15,7 @@ from oauth.foundation.vocabulary import ClientId, Digest
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Throttled:
     """Too many attempts. seconds: until the window that is full ends."""
 
     seconds: int
@@ -27,9 +27,9 @@ class Wait:
         return f"Too many attempts. Try again in {minutes} minute{'' if minutes == 1 else 's'}."
 
 
-async def count(
+async def count_attempt(
     method: str, account: str, request: Request, server: AuthorizationServer, most: int | None = None
-) -> Wait | None:
+) -> Throttled | None:
     """Count an attempt before it is made. → how long to wait where there were too many.
 
     method: what is guessed at, such as `password`. account: who is. most: per account, where it is not the usual."""
@@ -45,22 +45,22 @@ async def count(
         for attempts, at_most in zip(counted, allowed, strict=True)
         if attempts.count > at_most
     ]
-    return Wait(max(over)) if over else None
+    return Throttled(max(over)) if over else None
 
 
-async def count_registration(request: Request, server: AuthorizationServer) -> Wait | None:
+async def count_registration(request: Request, server: AuthorizationServer) -> Throttled | None:
     """The same for a client that registers itself (F-3)."""
     now, settings = server.clock(), server.settings
     key = digest(f"registration {_address(request)}")
     (counted,) = await server.store.attempts.count([key], now, settings.attempts.window)
-    return None if counted.count <= settings.registration.per_address else Wait(counted.seconds_left(now))
+    return None if counted.count <= settings.registration.per_address else Throttled(counted.seconds_left(now))
 
 
-async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Wait | None:
+async def count_secret(client_id: ClientId, request: Request, server: AuthorizationServer) -> Throttled | None:
     """The same for a client secret that nobody has found to be right yet."""
     now, limits = server.clock(), server.settings.attempts
     (counted,) = await server.store.attempts.count([secret_key(client_id, request)], now, limits.window)
-    return None if counted.count <= limits.per_client else Wait(counted.seconds_left(now))
+    return None if counted.count <= limits.per_client else Throttled(counted.seconds_left(now))
 
 
 async def forget_secrets(client_id: ClientId, request: Request, server: AuthorizationServer) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import pending_request, throttle
 from oauth.endpoints.shared.browser import begin_session, current_session, end_session
-from oauth.endpoints.shared.pending_request import Pending, posted
+from oauth.endpoints.shared.pending_request import Pending, load_form_request
 from oauth.endpoints.shared.responses import redirect
 from oauth.endpoints.sign_in import progress
 from oauth.endpoints.sign_in.problems import (
@@ -18,9 +18,9 @@ from oauth.endpoints.sign_in.problems import (
     PASSWORD_OVERSIZED,
     UNAVAILABLE,
     Problem,
-    of_refusal,
-    of_wait,
+    refusal_problem,
     step_page,
+    throttled_problem,
 )
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.foundation.request_context import context_of
@@ -35,44 +35,44 @@ _MAX_PASSWORD = 1024
 
 async def show_sign_in(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin?request="""
-    pending = await pending_request.opened(request, server)
+    pending = await pending_request.load_page_request(request, server)
     if isinstance(pending, Response):
         return pending
     if await current_session(request, server) is not None:
         return redirect(f"/consent?request={pending.handle}")
-    return await form(pending, server)
+    return await render_sign_in_page(pending, server)
 
 
 async def sign_in(request: Request, server: AuthorizationServer) -> Response:
     """POST /signin with request, csrf, email (or a phone number), password."""
-    found = await posted(request, server)
+    found = await load_form_request(request, server)
     if isinstance(found, Response):
         return found
     params, pending = found
     typed, password = params.get("email", "").strip(), params.get("password", "")
     recipient = server.resource_owners.recipient(typed)
-    problem = missing_identifier(params) or _password_problem(password)
+    problem = check_identifier(params) or _password_problem(password)
     if problem is None and recipient is None:
-        problem = of_refusal(SignInRefusal.NOT_AN_IDENTIFIER)
+        problem = refusal_problem(SignInRefusal.NOT_AN_IDENTIFIER)
     if problem is not None or recipient is None:
-        return await form(pending, server, problem, email=typed)
-    wait = await throttle.count("password", recipient.address, request, server)
+        return await render_sign_in_page(pending, server, problem, email=typed)
+    wait = await throttle.count_attempt("password", recipient.address, request, server)
     if wait is not None:
-        return await form(pending, server, of_wait(wait), email=typed)
+        return await render_sign_in_page(pending, server, throttled_problem(wait), email=typed)
     try:
         outcome = await server.resource_owners.sign_in_with_password(recipient, password, captcha_token(params, server))
     except ProviderUnavailable:
-        return await form(pending, server, UNAVAILABLE, email=typed)
+        return await render_sign_in_page(pending, server, UNAVAILABLE, email=typed)
     if isinstance(outcome, SignInRefusal):
-        return await form(pending, server, of_refusal(outcome), email=typed)
-    return await go_on(
+        return await render_sign_in_page(pending, server, refusal_problem(outcome), email=typed)
+    return await complete_sign_in(
         outcome, pending, request, server, attempts=[throttle.account_key("password", recipient.address)]
     )
 
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
     """POST /signout with request, csrf: "not you?" leads back to the sign-in page of the same request."""
-    found = await posted(request, server, pending_request.find)
+    found = await load_form_request(request, server, pending_request.find_request)
     if isinstance(found, Response):
         return found
     _, pending = found
@@ -84,7 +84,7 @@ async def sign_out(request: Request, server: AuthorizationServer) -> Response:
 # -- what the other steps share
 
 
-async def go_on(
+async def complete_sign_in(
     outcome: ResourceOwner | FirstFactor,
     pending: Pending,
     request: Request,
@@ -95,7 +95,7 @@ async def go_on(
     """To the consent page, or to the second factor. attempts: counters that begin anew."""
     if isinstance(outcome, FirstFactor):
         asked = progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors)
-        await progress.keep(asked, pending, server, attempts=attempts)
+        await progress.save_progress(asked, pending, server, attempts=attempts)
         log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
         return redirect(f"/signin/factor?request={pending.handle}")
     response = redirect(f"/consent?request={pending.handle}")
@@ -105,7 +105,7 @@ async def go_on(
     return response
 
 
-async def form(
+async def render_sign_in_page(
     pending: Pending, server: AuthorizationServer, problem: Problem | None = None, *, email: str = ""
 ) -> Response:
     """The sign-in page, with what the project has switched on, and what was wrong. Outage when that is not known."""
@@ -131,7 +131,7 @@ def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None
     return params.get(server.settings.captcha.field) if server.settings.captcha is not None else None
 
 
-def missing_identifier(params: Parameters) -> Problem | None:
+def check_identifier(params: Parameters) -> Problem | None:
     """When nothing was typed."""
     return None if params.get("email", "").strip() else IDENTIFIER_MISSING
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.pending_request import Pending
 from oauth.endpoints.shared.responses import page
-from oauth.endpoints.shared.throttle import Wait
+from oauth.endpoints.shared.throttle import Throttled
 from oauth.foundation.outages import RETRY_AFTER_SECONDS
 from oauth.foundation.reason_codes import Reason, ReasonCode
 from oauth.foundation.vocabulary import Step
@@ -32,12 +32,12 @@ class Problem:
     retry_after: int | None = None
 
 
-def of_wait(wait: Wait) -> Problem:
+def throttled_problem(wait: Throttled) -> Problem:
     """Too much was tried."""
     return Problem(ReasonCode.ATTEMPTS_EXCEEDED, wait.sentence, _TOO_MANY, wait.seconds)
 
 
-def of_refusal(refusal: SignInRefusal) -> Problem:
+def refusal_problem(refusal: SignInRefusal) -> Problem:
     """What Supabase says."""
     if refusal is SignInRefusal.TOO_MANY_ATTEMPTS:
         return Problem(ReasonCode(refusal), _SENTENCES[refusal], _TOO_MANY, RETRY_AFTER_SECONDS)

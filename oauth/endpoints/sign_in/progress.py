@@ -47,7 +47,7 @@ class FactorAsked:
 Progress = CodeSent | SentAway | FactorAsked
 
 
-async def keep(
+async def save_progress(
     progress: Progress, pending: Pending, server: AuthorizationServer, *, attempts: Sequence[Digest] = ()
 ) -> None:
     """Remember it for the next page. attempts: counters that begin anew."""
@@ -56,13 +56,13 @@ async def keep(
     await server.store.requests.keep_progress(pending.asked.digest, sealed, attempts)
 
 
-async def forget(pending: Pending, server: AuthorizationServer) -> None:
+async def clear_progress(pending: Pending, server: AuthorizationServer) -> None:
     """The sign-in is over."""
     if pending.asked.sealed_progress is not None:
         await server.store.requests.keep_progress(pending.asked.digest, None)
 
 
-def of(pending: Pending) -> Progress | None:
+def load_progress(pending: Pending) -> Progress | None:
     """What was kept last."""
     sealed = pending.asked.sealed_progress
     plain = unseal_state(pending.handle, sealed) if sealed is not None else None
@@ -80,7 +80,7 @@ def of(pending: Pending) -> Progress | None:
             return FactorAsked(factors=factors, **kept)
 
 
-def lapsed(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
+def lapsed_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
     """A step that nothing leads to any more."""
     return message_page(
         request,

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared import pending_request, throttle
 from oauth.endpoints.shared.browser import forget_return, remember_return, returning_handle
-from oauth.endpoints.shared.pending_request import Pending, malformed, posted
+from oauth.endpoints.shared.pending_request import Pending, load_form_request, malformed_message
 from oauth.endpoints.shared.responses import message_page, redirect
 from oauth.endpoints.sign_in import progress
-from oauth.endpoints.sign_in.password import form, go_on
-from oauth.endpoints.sign_in.problems import PROVIDER_REFUSED, UNAVAILABLE, of_refusal, of_wait
+from oauth.endpoints.sign_in.password import complete_sign_in, render_sign_in_page
+from oauth.endpoints.sign_in.problems import PROVIDER_REFUSED, UNAVAILABLE, refusal_problem, throttled_problem
 from oauth.endpoints.sign_in.progress import CodeSent, SentAway
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.foundation.reason_codes import ReasonCode
@@ -22,7 +22,7 @@ from oauth.pages import Message
 from oauth.protocol import parameters, pkce
 from oauth.protocol.errors import OAuthError
 from oauth.protocol.parameters import Parameters
-from oauth.protocol.resource_owners import Return, SignInRefusal
+from oauth.protocol.resource_owners import ProviderReturn, SignInRefusal
 from oauth.protocol.route_table import CALLBACK_PATH
 
 log = structlog.get_logger()
@@ -30,26 +30,26 @@ log = structlog.get_logger()
 _MAX_DOMAIN = 253
 
 
-def back_to(server: AuthorizationServer, code_verifier: str) -> Return:
+def provider_return(server: AuthorizationServer, code_verifier: str) -> ProviderReturn:
     """Where providers send the browser back to."""
-    return Return(f"{server.settings.issuer}{CALLBACK_PATH}", pkce.s256(code_verifier))
+    return ProviderReturn(f"{server.settings.issuer}{CALLBACK_PATH}", pkce.s256(code_verifier))
 
 
 async def go_to_provider(request: Request, server: AuthorizationServer) -> Response:
     """POST /signin/provider with request, csrf, and provider or domain."""
-    found = await posted(request, server)
+    found = await load_form_request(request, server)
     if isinstance(found, Response):
         return found
     params, pending = found
     verifier = pkce.new_code_verifier(server.entropy)
-    url = await _url(params, back_to(server, verifier), request, server)
+    url = await _url(params, provider_return(server, verifier), request, server)
     if isinstance(url, SignInRefusal):
-        return await form(pending, server, of_refusal(url))
-    if isinstance(url, throttle.Wait):
-        return await form(pending, server, of_wait(url))
+        return await render_sign_in_page(pending, server, refusal_problem(url))
+    if isinstance(url, throttle.Throttled):
+        return await render_sign_in_page(pending, server, throttled_problem(url))
     if url is None:
-        return await form(pending, server, UNAVAILABLE)
-    await progress.keep(SentAway(verifier), pending, server)
+        return await render_sign_in_page(pending, server, UNAVAILABLE)
+    await progress.save_progress(SentAway(verifier), pending, server)
     response = redirect(url)
     remember_return(response, pending.handle, server)
     return response
@@ -59,11 +59,11 @@ async def come_back(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin/callback?code= or ?error="""
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
-        return message_page(request, server, malformed(params))
+        return message_page(request, server, malformed_message(params))
     handle = returning_handle(request, server)
     if handle is None:
         return message_page(request, server, _NOT_BEGUN_HERE)
-    pending = await pending_request.find_open({"request": handle}, request, server)
+    pending = await pending_request.find_open_request({"request": handle}, request, server)
     if isinstance(pending, Response):
         return pending
     response = await _finish(params, pending, request, server)
@@ -72,8 +72,8 @@ async def come_back(request: Request, server: AuthorizationServer) -> Response:
 
 
 async def _url(
-    params: Parameters, back: Return, request: Request, server: AuthorizationServer
-) -> str | SignInRefusal | throttle.Wait | None:
+    params: Parameters, back: ProviderReturn, request: Request, server: AuthorizationServer
+) -> str | SignInRefusal | throttle.Throttled | None:
     """Where to go; None while nobody can tell."""
     owners = server.resource_owners
     methods = await owners.methods()
@@ -85,7 +85,7 @@ async def _url(
         return SignInRefusal.METHOD_DISABLED
     if not domain or len(domain) > _MAX_DOMAIN:
         return SignInRefusal.NO_SUCH_DOMAIN
-    wait = await throttle.count("sso", domain, request, server, most=server.settings.attempts.per_address)
+    wait = await throttle.count_attempt("sso", domain, request, server, most=server.settings.attempts.per_address)
     if wait is not None:
         return wait
     try:
@@ -95,20 +95,20 @@ async def _url(
 
 
 async def _finish(params: Parameters, pending: Pending, request: Request, server: AuthorizationServer) -> Response:
-    began = progress.of(pending)
+    began = progress.load_progress(pending)
     if not isinstance(began, SentAway | CodeSent):
-        return progress.lapsed(pending, request, server)
+        return progress.lapsed_page(pending, request, server)
     code = params.get("code")
     if code is None:
         # The provider's own words stay out of our page and log: they are whatever a link says.
-        return await form(pending, server, PROVIDER_REFUSED)
+        return await render_sign_in_page(pending, server, PROVIDER_REFUSED)
     try:
         outcome = await server.resource_owners.sign_in_with_return(code, began.code_verifier)
     except ProviderUnavailable:
-        return await form(pending, server, UNAVAILABLE)
+        return await render_sign_in_page(pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        return await form(pending, server, of_refusal(outcome))
-    return await go_on(outcome, pending, request, server)
+        return await render_sign_in_page(pending, server, refusal_problem(outcome))
+    return await complete_sign_in(outcome, pending, request, server)
 
 
 _NOT_BEGUN_HERE = Message(

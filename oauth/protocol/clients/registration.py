@@ -17,7 +17,7 @@ LOOPBACK = "localhost"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisclosedSecrets:
     """What is shown once and stored as a digest. Each is None where there is none, or nothing new."""
 
     secret: str | None = field(default=None, repr=False)
@@ -98,7 +98,7 @@ def changed_client(client: Client, metadata: ClientMetadata, secret_digest: Dige
     )
 
 
-def document(client: Client, shown: Shown, issuer: str) -> dict[str, object]:
+def document(client: Client, shown: DisclosedSecrets, issuer: str) -> dict[str, object]:
     """Every value that is in force, and nothing that was dropped (RFC 7591 §3.2.1)."""
     described: dict[str, object] = {
         "client_id": client.client_id,

@@ -43,7 +43,7 @@ def decide(
     wrong_resource = resource_indicator.check_granted(request.resource, token.grant.resource)
     if wrong_resource is not None:
         return Refuse(wrong_resource)
-    granted = scope.narrowed(request.scope, token.grant.scope)
+    granted = scope.narrow(request.scope, token.grant.scope)
     if isinstance(granted, OAuthError):
         return Refuse(granted)
     if token.grant.revoked_at is not None:

@@ -49,7 +49,7 @@ class Clients(Protocol):
         """Clients, newest first."""
         ...
 
-    async def configured(self) -> Sequence[Client]:
+    async def list_configured(self) -> Sequence[Client]:
         """Clients that the operator's file declares or declared before."""
         ...
 

@@ -49,7 +49,7 @@ class People(Protocol):
         """Link an identity provider's subject to a person; replaces an earlier link."""
         ...
 
-    async def linked(self, issuer: str, issuer_subject: str) -> Subject | None:
+    async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
         """The person whom an identity provider's subject is linked to."""
         ...
 

@@ -15,7 +15,7 @@ class Requests(Protocol):
         """Keep a pushed request until the browser comes or it expires. False when the client is gone."""
         ...
 
-    async def pushed(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+    async def get_pushed(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
         """The pushed request of that request_uri, if it is this client's, unused and not expired."""
         ...
 

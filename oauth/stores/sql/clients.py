@@ -127,7 +127,7 @@ class SqlClients(SqlPort):
         query = select(clients).order_by(clients.c.created_at.desc(), clients.c.client_id).limit(limit)
         return [rows.client_of(row) for row in await self._all(query)]
 
-    async def configured(self) -> Sequence[Client]:
+    async def list_configured(self) -> Sequence[Client]:
         return [rows.client_of(row) for row in await self._all(select(clients).where(clients.c.is_configured == 1))]
 
     async def end(

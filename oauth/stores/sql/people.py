@@ -57,7 +57,7 @@ class SqlPeople(SqlPort):
         gone = delete(linked_subjects).where(linked_subjects.c.subject == subject)
         await self._database.write(lambda connection: connection.execute(gone))
 
-    async def linked(self, issuer: str, issuer_subject: str) -> Subject | None:
+    async def linked_subject(self, issuer: str, issuer_subject: str) -> Subject | None:
         row = await self._first(
             select(linked_subjects.c.subject).where(
                 linked_subjects.c.issuer == issuer, linked_subjects.c.issuer_subject == issuer_subject

@@ -20,7 +20,7 @@ class SqlRequests(SqlPort):
     async def push(self, request: PushedRequest) -> bool:
         return await self._add(insert(pushed_requests).values(rows.pushed_request_values(request)))
 
-    async def pushed(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
+    async def get_pushed(self, digest: Digest, client_id: ClientId, now: datetime) -> PushedRequest | None:
         row = await self._first(
             select(pushed_requests).where(
                 pushed_requests.c.digest == digest,

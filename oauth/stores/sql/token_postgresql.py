@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
-from oauth.database.batching import Gatherer
+from oauth.database.batching import Batcher
 from oauth.database.postgresql import PostgresqlDatabase
 from oauth.foundation.credentials import digest
 from oauth.foundation.outages import Outage
@@ -19,7 +19,7 @@ from oauth.stores.ports import DecideCode, DecideRefresh
 from oauth.stores.sql import token_statements
 from oauth.stores.sql.rows import Row, Values
 from oauth.stores.sql.token_rows import claim_values, joined_code_of, joined_refresh_token_of
-from oauth.stores.sql.token_statements import Statement, compiled
+from oauth.stores.sql.token_statements import Statement, compile_statement
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ class PostgresqlTokenPath:
 
             return _Batches(database, claim)
 
-        self._codes = reader(compiled(token_statements.select_codes, driver))
-        self._refresh_tokens = reader(compiled(token_statements.select_refresh_tokens, driver))
-        self._claim_code = claimer(compiled(token_statements.claim_codes, driver))
-        self._supersede = claimer(compiled(token_statements.supersede_many, driver))
+        self._codes = reader(compile_statement(token_statements.select_codes, driver))
+        self._refresh_tokens = reader(compile_statement(token_statements.select_refresh_tokens, driver))
+        self._claim_code = claimer(compile_statement(token_statements.claim_codes, driver))
+        self._supersede = claimer(compile_statement(token_statements.supersede_many, driver))
 
     async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:
         sought = {"client_id": client_id, "digest": digest(code)}
@@ -87,7 +87,7 @@ class _Batches(Generic[T]):
     ) -> None:
         self._database = database
         self._run = run
-        self._gatherer: Gatherer[tuple[Values, asyncio.Future[T]]] = Gatherer(self._start)
+        self._gatherer: Batcher[tuple[Values, asyncio.Future[T]]] = Batcher(self._start)
         self._running: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Values) -> T:

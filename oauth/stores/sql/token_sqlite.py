@@ -16,7 +16,7 @@ from oauth.stores.ports import DecideCode, DecideRefresh
 from oauth.stores.sql import token_statements
 from oauth.stores.sql.rows import Values
 from oauth.stores.sql.token_rows import claim_values, joined_code_of, joined_refresh_token_of
-from oauth.stores.sql.token_statements import Statement, compiled
+from oauth.stores.sql.token_statements import Statement, compile_statement
 
 
 class SqliteTokenPath:
@@ -25,11 +25,11 @@ class SqliteTokenPath:
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         driver = dialect(paramstyle="qmark")
-        self._select_code = compiled(token_statements.select_code, driver)
-        self._select_refresh_token = compiled(token_statements.select_refresh_token, driver)
-        self._claim_code = compiled(token_statements.claim_code, driver)
-        self._supersede = compiled(token_statements.supersede, driver)
-        self._add_refresh_token = compiled(token_statements.add_refresh_token, driver)
+        self._select_code = compile_statement(token_statements.select_code, driver)
+        self._select_refresh_token = compile_statement(token_statements.select_refresh_token, driver)
+        self._claim_code = compile_statement(token_statements.claim_code, driver)
+        self._supersede = compile_statement(token_statements.supersede, driver)
+        self._add_refresh_token = compile_statement(token_statements.add_refresh_token, driver)
 
     async def redeem_code(self, client_id: ClientId, code: str, decide: DecideCode, now: datetime) -> Issue | Refuse:
         def work(connection: sqlite3.Connection) -> Issue | Refuse:

@@ -192,7 +192,7 @@ class Statement:
         return tuple([[each[name] for each in values] for name in self.names])
 
 
-def compiled(statement: Select[Any] | Update | Insert, dialect: Dialect) -> Statement:
+def compile_statement(statement: Select[Any] | Update | Insert, dialect: Dialect) -> Statement:
     """For a driver that takes positional parameters."""
     result = statement.compile(dialect=dialect)
     return Statement(str(result), tuple(result.positiontup or ()))

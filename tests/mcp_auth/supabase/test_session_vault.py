@@ -11,12 +11,12 @@ import httpx
 import pytest
 from sqlalchemy import Connection, func, select
 
-from mcp_auth.supabase.account_states import Known, State, StateStore, supabase_states
+from mcp_auth.supabase.account_states import AccountState, AccountStates, State, supabase_states
 from mcp_auth.supabase.admin import SupabaseAdmin
 from mcp_auth.supabase.client import SupabaseClient
 from mcp_auth.supabase.liveness import Liveness
 from mcp_auth.supabase.sealed_sessions import SealedSessions, held_sessions
-from mcp_auth.supabase.session_vault import HeldSessions, Look
+from mcp_auth.supabase.session_vault import AccountReport, SessionVault
 from oauth.foundation.credentials import KeyEncryption
 from oauth.foundation.outages import ProviderUnavailable, StoreUnavailable
 from oauth.foundation.vocabulary import Digest, Subject
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 ADA, EVE = Subject("subject_1"), Subject("subject_2")
 TOTP = {"id": "factor_1", "factor_type": "totp", "status": "verified"}
-HERE_NOW = Look(State.ACTIVE, has_factor=False)
+HERE_NOW = AccountReport(State.ACTIVE, has_factor=False)
 OTHER_SECRET = "another-root-secret-0123456789-abcdefghij"
 
 
@@ -94,13 +94,13 @@ class World:
         self.project = project
         self.client = client
         self.clock = clock
-        self.states = StateStore(database)
+        self.states = AccountStates(database)
         self.sessions = SealedSessions(database)
         self.access_end = AccessEnd(store_on(database), clock)
         self.held = self.holder()
 
-    def holder(self, sealing: KeyEncryption | None = None) -> HeldSessions:
-        return HeldSessions(self.client, self.sessions, sealing or encryption(), self.clock)
+    def holder(self, sealing: KeyEncryption | None = None) -> SessionVault:
+        return SessionVault(self.client, self.sessions, sealing or encryption(), self.clock)
 
     async def sign_in(self, liveness: Liveness, subject: Subject, session: dict[str, object]) -> None:
         for write in liveness.note_session(subject, session):
@@ -191,17 +191,17 @@ async def test_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(wor
 @pytest.mark.parametrize(
     ("reply", "look"),
     [
-        (refused("session_not_found", 403), Look(State.ACTIVE, signed_out=True)),
-        (refused("user_not_found", 403), Look(State.DELETED)),
-        (refused("user_banned", 403), Look(State.BANNED)),
-        (user(banned_until="2126-01-01T00:00:00Z"), Look(State.BANNED, has_factor=False)),
-        (user(deleted_at="2026-01-01T00:00:00Z"), Look(State.DELETED, has_factor=False)),
-        (user(factors=[TOTP]), Look(State.ACTIVE, has_factor=True)),
+        (refused("session_not_found", 403), AccountReport(State.ACTIVE, signed_out=True)),
+        (refused("user_not_found", 403), AccountReport(State.DELETED)),
+        (refused("user_banned", 403), AccountReport(State.BANNED)),
+        (user(banned_until="2126-01-01T00:00:00Z"), AccountReport(State.BANNED, has_factor=False)),
+        (user(deleted_at="2026-01-01T00:00:00Z"), AccountReport(State.DELETED, has_factor=False)),
+        (user(factors=[TOTP]), AccountReport(State.ACTIVE, has_factor=True)),
         (user(factors=[{**TOTP, "status": "unverified"}]), HERE_NOW),
         (user(factors=[{**TOTP, "factor_type": "webauthn"}]), HERE_NOW),
     ],
 )
-async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look: Look) -> None:
+async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look: AccountReport) -> None:
     await world.held.keep(ADA, world.session())
     world.will_answer(reply)
     assert await world.held.look(ADA) == look
@@ -211,12 +211,12 @@ async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look:
 @pytest.mark.parametrize(
     ("code", "look"),
     [
-        ("refresh_token_not_found", Look(State.ACTIVE, signed_out=True)),
-        ("session_not_found", Look(State.ACTIVE, signed_out=True)),
-        ("user_banned", Look(State.BANNED)),
+        ("refresh_token_not_found", AccountReport(State.ACTIVE, signed_out=True)),
+        ("session_not_found", AccountReport(State.ACTIVE, signed_out=True)),
+        ("user_banned", AccountReport(State.BANNED)),
     ],
 )
-async def test_what_supabase_says_at_a_refresh(world: World, code: str, look: Look) -> None:
+async def test_what_supabase_says_at_a_refresh(world: World, code: str, look: AccountReport) -> None:
     await world.held.keep(ADA, world.session(minutes=0))
     world.will_answer(refused(code))
     assert await world.held.look(ADA) == look
@@ -272,12 +272,12 @@ async def test_what_is_said_of_a_session_that_was_replaced_meanwhile_does_not_co
         await go_on.wait()
 
     async with httpx.AsyncClient(event_hooks={"response": [wait]}) as http:
-        slow = HeldSessions(SupabaseClient(world.project.url, "k", http), world.sessions, encryption(), world.clock)
+        slow = SessionVault(SupabaseClient(world.project.url, "k", http), world.sessions, encryption(), world.clock)
         looking = asyncio.create_task(slow.look(ADA))
         await arrived.wait()
         await world.held.keep(ADA, world.session(2))
         go_on.set()
-        assert await looking == Look(State.ACTIVE)
+        assert await looking == AccountReport(State.ACTIVE)
 
 
 async def test_two_nodes_that_refresh_at_once_hold_the_same_session(world: World) -> None:
@@ -453,8 +453,8 @@ class Reads:
 async def test_whoever_was_looked_up_is_not_looked_up_again_in_the_next_ten_seconds(world: World, known: bool) -> None:
     reads = Reads(world.database)
     if known:
-        await world.states.put(ADA, Known(State.ACTIVE, world.clock()))
-    liveness = Liveness(world.held, None, StateStore(reads), world.access_end, world.clock, timedelta(hours=1))
+        await world.states.put(ADA, AccountState(State.ACTIVE, world.clock()))
+    liveness = Liveness(world.held, None, AccountStates(reads), world.access_end, world.clock, timedelta(hours=1))
     for _ in range(5):
         assert await liveness.confirm(ADA)
         world.clock.advance(seconds=2)

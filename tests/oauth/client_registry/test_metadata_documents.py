@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from oauth.client_registry.metadata_documents import ClientDocuments
+from oauth.client_registry.metadata_documents import MetadataDocuments
 from oauth.protocol.clients import known as known_clients
 from oauth.protocol.models import Client
 from oauth.protocol.settings import Settings
@@ -32,9 +32,9 @@ async def database(database_url: str) -> AsyncIterator[OpenDatabase]:
     await opened.close()
 
 
-def documents(database: OpenDatabase, hosts: DocumentServer, clock: SettableClock) -> ClientDocuments:
+def documents(database: OpenDatabase, hosts: DocumentServer, clock: SettableClock) -> MetadataDocuments:
     settings, known = Settings(PUBLIC_URL), known_clients.load()
-    return ClientDocuments(store_on(database).clients, hosts.network(), settings, known, RESOURCES.scopes, clock)
+    return MetadataDocuments(store_on(database).clients, hosts.network(), settings, known, RESOURCES.scopes, clock)
 
 
 # STD-213

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from oauth.foundation.admission_queue import BoundedQueue, TooManyWaiting
+from oauth.foundation.admission_queue import AdmissionQueue, TooManyWaiting
 from oauth.foundation.outages import Outage
 
 
 async def test_at_most_so_many_are_served_at_once_and_in_the_order_of_arrival() -> None:
-    queue, being_served, most, served = BoundedQueue("a test", at_once=2, most=10), 0, 0, []
+    queue, being_served, most, served = AdmissionQueue("a test", at_once=2, most=10), 0, 0, []
 
     async def come(number: int) -> None:
         nonlocal being_served, most
@@ -27,7 +27,7 @@ async def test_at_most_so_many_are_served_at_once_and_in_the_order_of_arrival() 
 
 # D-16
 async def test_whoever_finds_the_queue_full_is_told_to_come_back() -> None:
-    queue = BoundedQueue("a test", at_once=1, most=2)
+    queue = AdmissionQueue("a test", at_once=1, most=2)
     async with queue.turn():
         waiting = asyncio.create_task(_come(queue))
         await asyncio.sleep(0)
@@ -38,7 +38,7 @@ async def test_whoever_finds_the_queue_full_is_told_to_come_back() -> None:
 
 
 async def test_whoever_fails_or_goes_away_leaves_a_place() -> None:
-    queue = BoundedQueue("a test", at_once=1, most=2)
+    queue = AdmissionQueue("a test", at_once=1, most=2)
     with pytest.raises(ZeroDivisionError):
         async with queue.turn():
             raise ZeroDivisionError
@@ -53,6 +53,6 @@ async def test_whoever_fails_or_goes_away_leaves_a_place() -> None:
     await waiting
 
 
-async def _come(queue: BoundedQueue) -> None:
+async def _come(queue: AdmissionQueue) -> None:
     async with queue.turn():
         await asyncio.sleep(0)

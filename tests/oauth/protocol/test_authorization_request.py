@@ -1,7 +1,7 @@
 import pytest
 
 from oauth.protocol import authorization_request
-from oauth.protocol.authorization_request import Asked
+from oauth.protocol.authorization_request import ValidatedRequest
 from oauth.protocol.models import GrantType
 from oauth.protocol.resources import Resource
 from tests.support.builders import ADMIN, CHALLENGE, RESOURCES, USER, make_client, refused, scopes
@@ -24,7 +24,7 @@ def validated(registered_scope: str = "", /, **changes: str | None) -> object:
 
 
 def test_valid_request_asks_for_a_resource_and_its_scopes_under_a_challenge() -> None:
-    assert validated() == Asked(USER, scopes("mcp:read mcp:write"), CHALLENGE)
+    assert validated() == ValidatedRequest(USER, scopes("mcp:read mcp:write"), CHALLENGE)
 
 
 # STD-49: unknown parameters are ignored.
@@ -49,13 +49,13 @@ def test_parameters_that_nobody_knows_change_nothing(name: str) -> None:
 def test_request_that_says_less_asks_for_the_defaults(
     changes: dict[str, str | None], resource: Resource, scope: str
 ) -> None:
-    assert validated(**changes) == Asked(resource, scopes(scope), CHALLENGE)
+    assert validated(**changes) == ValidatedRequest(resource, scopes(scope), CHALLENGE)
 
 
 # F-25: what was registered is used where nothing is asked, and stands in nobody's way.
 def test_registered_scope_is_a_default_and_no_ceiling() -> None:
-    assert validated("mcp:write", scope=None) == Asked(USER, scopes("mcp:write"), CHALLENGE)
-    assert validated("mcp:read") == Asked(USER, scopes("mcp:read mcp:write"), CHALLENGE)
+    assert validated("mcp:write", scope=None) == ValidatedRequest(USER, scopes("mcp:write"), CHALLENGE)
+    assert validated("mcp:read") == ValidatedRequest(USER, scopes("mcp:read mcp:write"), CHALLENGE)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_scope_named_twice_is_one_scope() -> None:
 def test_text_outside_the_grammar_is_invalid_scope(text: str) -> None:
     assert refused(scope.parse(text)) == ("invalid_scope", "scope_malformed")
     assert refused(scope.grantable(text, frozenset(), USER, RESOURCES)) == ("invalid_scope", "scope_malformed")
-    assert refused(scope.narrowed(text, scopes("mcp:read"))) == ("invalid_scope", "scope_malformed")
+    assert refused(scope.narrow(text, scopes("mcp:read"))) == ("invalid_scope", "scope_malformed")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_nothing_is_granted_that_the_resource_does_not_have(
     ],
 )
 def test_refreshed_token_may_have_less(requested: str | None, granted: str, expected: str) -> None:
-    assert scope.narrowed(requested, scopes(granted)) == scopes(expected)
+    assert scope.narrow(requested, scopes(granted)) == scopes(expected)
 
 
 # STD-67
@@ -111,4 +111,4 @@ def test_refreshed_token_may_have_less(requested: str | None, granted: str, expe
     [("mcp:write", "mcp:read"), ("mcp:read mcp:write", "mcp:read"), ("mcp:admin", "mcp:write"), ("x", "mcp:read")],
 )
 def test_refreshed_token_may_not_have_more(requested: str, granted: str) -> None:
-    assert refused(scope.narrowed(requested, scopes(granted))) == ("invalid_scope", "scope_widened")
+    assert refused(scope.narrow(requested, scopes(granted))) == ("invalid_scope", "scope_widened")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import Connection, exc, insert, text
 
-from oauth.database.batching import Gatherer
+from oauth.database.batching import Batcher
 from oauth.database.sqlite import SqliteDatabase
 from oauth.foundation.credentials import digest
 from oauth.foundation.outages import StoreUnavailable
@@ -269,7 +269,7 @@ async def test_group_of_which_the_last_fails_runs_again_without_it(sqlite: Sqlit
 
 async def test_gatherer_hands_over_once_for_a_turn_in_the_order_of_addition() -> None:
     handed_over: list[list[int]] = []
-    gatherer = Gatherer(handed_over.append)
+    gatherer = Batcher(handed_over.append)
     for number in range(3):
         gatherer.add(number)
     assert handed_over == []

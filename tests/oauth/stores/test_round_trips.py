@@ -128,9 +128,9 @@ async def test_pushed_request_is_used_up_with_the_request_that_it_becomes_and_no
     assert await store.requests.push(pushed)
     assert await store.requests.add(former)
     assert not await store.requests.add(former, pushed.digest)  # there is one of that digest
-    assert await store.requests.pushed(pushed.digest, CLIENT, NOW) == pushed
+    assert await store.requests.get_pushed(pushed.digest, CLIENT, NOW) == pushed
     assert await store.requests.add(make_request("1"), pushed.digest)
-    assert await store.requests.pushed(pushed.digest, CLIENT, NOW) is None
+    assert await store.requests.get_pushed(pushed.digest, CLIENT, NOW) is None
     assert not await store.requests.add(make_request("2"), pushed.digest)
     assert await store.requests.get(make_request("2").digest) is None
 
@@ -467,7 +467,7 @@ async def test_sign_in_is_written_as_a_whole(store: Store) -> None:
     )
     assert await store.people.session(digest("former")) is None
     assert await store.people.session(digest("session_1")) == make_session()
-    assert await store.people.linked("https://acme.okta.com", "00u1") == make_session().subject
+    assert await store.people.linked_subject("https://acme.okta.com", "00u1") == make_session().subject
     kept = await store.requests.get(waiting.digest)
     assert kept is not None
     assert kept.sealed_progress is None

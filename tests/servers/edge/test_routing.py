@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from servers.edge.routing import lost
+from servers.edge.routing import exception_handlers
 
 
 async def broken(request: Request) -> Response:
@@ -17,7 +17,9 @@ async def broken(request: Request) -> Response:
 
 # F-20: the outermost layer answers, in the form that its clients know.
 async def test_error_is_left_to_the_outermost_layer_to_answer() -> None:
-    application = Starlette(routes=[Route("/things/{id}", broken)], exception_handlers=lost("https://auth.test"))
+    application = Starlette(
+        routes=[Route("/things/{id}", broken)], exception_handlers=exception_handlers("https://auth.test")
+    )
     sent: list[Any] = []
 
     async def send(message: Any) -> None:  # noqa: ANN401

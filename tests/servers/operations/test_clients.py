@@ -21,7 +21,7 @@ from oauth.protocol.models import (
 from oauth.revocation import Revoker
 from oauth.stores.ports import Store
 from servers.operations.actor import Actor, ActorKind
-from servers.operations.client_registration import Wanted
+from servers.operations.client_registration import ClientDescription
 from servers.operations.clients import (
     ClientWithSecret,
     disable_client,
@@ -52,11 +52,11 @@ def described(events: Events) -> list[dict[str, Any]]:
 
 def make_wanted(
     *, auth: ClientAuthenticationMethod = POST, redirect_uris: tuple[str, ...] = ("https://app.example/cb",)
-) -> Wanted:
-    return Wanted("App", redirect_uris, auth, GRANTS_OF_PEOPLE, "mcp:read")
+) -> ClientDescription:
+    return ClientDescription("App", redirect_uris, auth, GRANTS_OF_PEOPLE, "mcp:read")
 
 
-async def register(store: Store, clock: SettableClock, wanted: Wanted | None = None) -> ClientWithSecret:
+async def register(store: Store, clock: SettableClock, wanted: ClientDescription | None = None) -> ClientWithSecret:
     return await register_client(
         wanted or make_wanted(), ADMINISTRATOR, RESOURCES, (), store.clients, clock, os.urandom
     )

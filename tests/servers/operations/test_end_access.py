@@ -79,8 +79,8 @@ async def test_links_go_when_the_account_is_gone(access_end: AccessEnd, store: S
     await store.people.link("https://idp.example", "okta|1", ADA, NOW)
     await store.people.link("https://idp.example", "okta|2", EVE, NOW)
     await access_end.of_links(ADA)
-    assert await store.people.linked("https://idp.example", "okta|1") is None
-    assert await store.people.linked("https://idp.example", "okta|2") == EVE
+    assert await store.people.linked_subject("https://idp.example", "okta|1") is None
+    assert await store.people.linked_subject("https://idp.example", "okta|2") == EVE
 
 
 async def test_end_of_access_matters_to_those_who_have_some(access_end: AccessEnd, store: Store) -> None:

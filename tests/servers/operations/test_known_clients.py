@@ -58,7 +58,7 @@ async def test_difference_is_told_by_its_fields(hosts: DocumentServer, changed: 
 async def test_what_a_client_is_held_to_is_written_down_with_the_rest(hosts: DocumentServer) -> None:
     held = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True, "scope": "mcp:read"}
     hosts.publish(URL, {**COPY, **held, "logo_uri": "https://claude.ai/logo.png"})
-    written = json.loads(known_documents.renewed([await compared(hosts)], None, datetime(2026, 9, 1, tzinfo=UTC)))
+    written = json.loads(known_documents.render_copies([await compared(hosts)], None, datetime(2026, 9, 1, tzinfo=UTC)))
     assert written["clients"] == [{**COPY, **held}]
 
 
@@ -71,7 +71,7 @@ async def test_document_that_cannot_be_fetched_is_no_difference(hosts: DocumentS
 async def test_renewed_file_can_be_used_instead_of_the_shipped_one(hosts: DocumentServer, tmp_path: Path) -> None:
     hosts.publish(URL, {**COPY, "client_name": "Claude II"})
     file = tmp_path / "known.json"
-    file.write_text(known_documents.renewed([await compared(hosts)], None, datetime(2026, 12, 1, tzinfo=UTC)))
+    file.write_text(known_documents.render_copies([await compared(hosts)], None, datetime(2026, 12, 1, tzinfo=UTC)))
     loaded = known_clients.load(file)
     document = loaded.document(URL)
     assert document is not None
@@ -86,5 +86,5 @@ async def test_renewed_file_keeps_what_the_operator_changed_in_the_file_before_i
     hosts.publish(URL, COPY)
     own = tmp_path / "own.json"
     own.write_text(json.dumps({**json.loads(known_clients.SHIPPED.read_text()), "custom_redirects": ["ourapp://in"]}))
-    renewed = known_documents.renewed([await compared(hosts)], own, datetime(2026, 12, 1, tzinfo=UTC))
+    renewed = known_documents.render_copies([await compared(hosts)], own, datetime(2026, 12, 1, tzinfo=UTC))
     assert json.loads(renewed)["custom_redirects"] == ["ourapp://in"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mcp_auth.supabase.account_states import Known, State
+from mcp_auth.supabase.account_states import AccountState, State
 from mcp_auth.users.models import Identity, User
 from oauth.foundation.vocabulary import GrantId, Role, Subject
 from oauth.protocol.models import Revocation, RevocationKind
@@ -174,7 +174,7 @@ async def test_interrupted_deactivation_refuses_the_user_already_and_is_finished
 async def test_links_outlive_a_deactivation(accounts: Accounts, store: Store, revoker: Revoker) -> None:
     await give_everything(store, accounts)
     await deactivate_user(ADA, ADMINISTRATOR, accounts, revoker)
-    assert await store.people.linked(ISSUER, "okta|1") == ADA
+    assert await store.people.linked_subject(ISSUER, "okta|1") == ADA
 
 
 async def test_deactivating_again_ends_what_is_left(accounts: Accounts, store: Store, revoker: Revoker) -> None:
@@ -243,9 +243,9 @@ async def test_identity_is_linked_and_unlinked(
     accounts: Accounts, store: Store, clock: SettableClock, events: Events
 ) -> None:
     await link_identity(ISSUER, "okta|1", ADA, ADMINISTRATOR, accounts, store.people, clock)
-    assert await store.people.linked(ISSUER, "okta|1") == ADA
+    assert await store.people.linked_subject(ISSUER, "okta|1") == ADA
     await unlink_identity(ISSUER, "okta|1", ADMINISTRATOR, store.people)
-    assert await store.people.linked(ISSUER, "okta|1") is None
+    assert await store.people.linked_subject(ISSUER, "okta|1") is None
     identity = {"issuer": ISSUER, "issuer_subject": "okta|1", **BY_ADMINISTRATOR}
     assert described(events) == [
         {"event": "identity_linked", "subject": ADA, **identity},
@@ -284,20 +284,20 @@ async def test_deleted_account_is_not_changed(
     if where == "here":
         await accounts.users.anonymise(ADA, NOW)
     else:
-        await accounts.states.put(ADA, Known(State.DELETED, NOW))
+        await accounts.states.put(ADA, AccountState(State.DELETED, NOW))
     before = await row(accounts)
     with pytest.raises(AccountDeleted) as problem:
         await CHANGES[change](ADA, accounts, revoker)
     assert problem.value.subject == ADA
     assert await row(accounts) == before
-    assert await store.people.linked(ISSUER, "okta|1") is None
+    assert await store.people.linked_subject(ISSUER, "okta|1") is None
     assert await recorded(store) == []
     assert events == []
 
 
 @pytest.mark.parametrize("change", CHANGES)
 async def test_banned_user_may_be_changed(accounts: Accounts, revoker: Revoker, change: str) -> None:
-    await accounts.states.put(ADA, Known(State.BANNED, NOW))
+    await accounts.states.put(ADA, AccountState(State.BANNED, NOW))
     await CHANGES[change](ADA, accounts, revoker)
 
 
