@@ -85,7 +85,7 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_routes() as routes:
             app.router.routes[:] = routes
-            direct.fill(routes)
+            direct.set_routes(routes)
             when_started()
             yield
 
