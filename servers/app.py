@@ -1,4 +1,4 @@
-"""Settings in, an ASGI application out."""
+"""Builds the ASGI application from settings."""
 
 import os
 from collections.abc import AsyncIterator, Callable
@@ -40,7 +40,7 @@ def _no_routes(_api: FastAPI) -> None:
     pass
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -51,16 +51,16 @@ def create_app(
     entropy: Entropy = os.urandom,
     add_tools: AddTools = _no_tools,
     add_routes: AddRoutes = _no_routes,
-    when_started: Callable[[], None] = _nothing,
+    when_started: Callable[[], None] = _do_nothing,
     network: Network = INTERNET,
     intervals: Intervals = Intervals(),  # noqa: B008 - frozen
 ) -> ASGIApp:
-    """The gateway. Its database is opened when the server starts it, and closed when it stops.
+    """The gateway. Its database opens and closes in the ASGI lifespan.
 
     add_tools: adds an operator's own tools to the user and the admin server.
     add_routes: adds an operator's own routes to the REST API.
-    when_started: called once everything is open.
-    network: how documents of clients and keys of issuers are fetched.
+    when_started: called when all parts are open.
+    network: fetches client documents and issuer keys.
     intervals: of the periodic tasks."""
     resources, surroundings = settings.all_resources, Surroundings(clock, entropy, network, intervals)
     flow_recorder = FlowRecorder(derive(settings.root_secrets[0], b"mcp-auth flow networks v1"), clock, entropy)
@@ -85,13 +85,13 @@ def create_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_routes() as routes:
             app.router.routes[:] = routes
-            direct.fill(routes)
+            direct.set_routes(routes)
             when_started()
             yield
 
     application = Starlette(lifespan=lifespan, exception_handlers=exception_handlers(settings.public_url))
-    # Starlette would answer a path with a slash too many with a 307 to the Host and scheme of the request, and the
-    # client would post its secret there.
+    # For a path with an extra slash, Starlette would send a 307 to the Host and scheme of the request, and the client
+    # would post its secret there.
     application.router.redirect_slashes = False
     direct = DirectRouter(application)
     return Edge(

@@ -1,4 +1,4 @@
-"""POST /introspect (RFC 7662): is an access token good? For servers elsewhere, which hear of no revocations."""
+"""POST /introspect (RFC 7662): validates access tokens for remote resource servers, which see no revocations."""
 
 import structlog
 from starlette.requests import Request
@@ -22,32 +22,36 @@ log = structlog.get_logger()
 async def introspect(request: Request, server: AuthorizationServer) -> Response:
     """A form with `token` → what the token says, or `active: false` and nothing else (§2.2).
 
-    A caller learns of tokens for the resources that it was registered for, and of its own; of any other it hears the
-    same as of one that never was. Refresh tokens are no resource server's business, so they are never active here."""
+    A caller learns about tokens for the resources that it is registered for, and about its own. Any other token gets
+    the answer for an unknown one. Refresh tokens are never active here: resource servers never receive them."""
     authorization = request.headers.get("authorization")
     found = await authenticated_client.authenticate_client(request, server, server.resource_servers.client)
     if isinstance(found, OAuthError):
-        return _refused(found, authorization)
+        return _refuse(found, authorization)
     params, client = found
     if client.authentication_method is ClientAuthenticationMethod.NONE:
-        # §2.1: the caller is authorized; whoever can say that it is this client is not.
-        return _refused(
+        # §2.1: the caller has to be authorized, and anyone can send the id of a public client.
+        return _refuse(
             invalid_client("Introspection is for clients that authenticate.", ReasonCode.PUBLIC_CLIENT), authorization
         )
     if client.introspects:
         context_of(request.scope).serve_uncounted()
     token = params.get("token")
     if token is None:
-        return _refused(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
-    unproven = _unproven(token, server)
-    # §4: every check that a resource of ours makes.
-    if unproven is None or not _may_know(client, unproven) or not await server.confirms(token, unproven.audience):
+        return _refuse(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
+    unverified = _read_unverified(token, server)
+    # §4: make every check that the resource itself makes.
+    if (
+        unverified is None
+        or not _may_introspect(client, unverified)
+        or not await server.confirms(token, unverified.audience)
+    ):
         return json_response({"active": False})
-    return json_response(_document(unproven, server))
+    return json_response(_introspection_response(unverified, server))
 
 
-def _unproven(token: str, server: AuthorizationServer) -> AccessToken | None:
-    """What an access token says that says it is ours."""
+def _read_unverified(token: str, server: AuthorizationServer) -> AccessToken | None:
+    """The claims of an access token that names this server as its issuer; its signature is not verified."""
     unverified = jws.read(token)
     if isinstance(unverified, str) or unverified.type != access_token.TYPE:
         return None
@@ -57,11 +61,11 @@ def _unproven(token: str, server: AuthorizationServer) -> AccessToken | None:
     return None if isinstance(claims, str) else claims
 
 
-def _may_know(client: Client, token: AccessToken) -> bool:
+def _may_introspect(client: Client, token: AccessToken) -> bool:
     return token.audience in client.introspects or token.client_id == client.client_id
 
 
-def _document(token: AccessToken, server: AuthorizationServer) -> dict[str, object]:
+def _introspection_response(token: AccessToken, server: AuthorizationServer) -> dict[str, object]:
     return {
         "active": True,
         "iss": server.settings.issuer,
@@ -78,6 +82,6 @@ def _document(token: AccessToken, server: AuthorizationServer) -> dict[str, obje
     }
 
 
-def _refused(error: OAuthError, authorization: str | None) -> Response:
+def _refuse(error: OAuthError, authorization: str | None) -> Response:
     log.info("introspection_refused", error=error.code, reason=error.reason)
     return error_response(error, used_basic=authorization is not None)

@@ -1,4 +1,4 @@
-"""POST /par (RFC 9126): an authorization request that travels to us directly, and by reference through the browser."""
+"""POST /par (RFC 9126): takes an authorization request from the client; the browser then carries a reference to it."""
 
 from functools import partial
 
@@ -22,56 +22,56 @@ log = structlog.get_logger()
 
 
 async def push(request: Request, server: AuthorizationServer) -> Response:
-    """A form with the parameters of /authorize → 201 with the request_uri that stands for them, once (§2.2).
+    """A form with the parameters of /authorize → 201 with a request_uri for them, which works once (§2.2).
 
-    The client authenticates as at the token endpoint; the request is refused here if it would be refused there."""
-    # One whose id is a URL may be new here: its connection begins with this request.
-    find = partial(client_lookup.find, request=request, server=server)
-    found = await authenticated_client.authenticate_client(request, server, find)
+    The client authenticates as at the token endpoint. A request that /authorize would refuse is refused here."""
+    # A client whose id is a URL may be new here, since its connection starts with this request.
+    find_client = partial(client_lookup.find_client, request=request, server=server)
+    found = await authenticated_client.authenticate_client(request, server, find_client)
     if isinstance(found, OAuthError):
-        return _refused(found, request, server)
+        return _refuse(found, request, server)
     params, client = found
-    # Proven, so that what is refused from here on is told of this client.
+    # The client is authenticated: record later refusals under its id.
     context_of(request.scope).flow_client_id = client.client_id
     proof = await dpop_proof.check_dpop_proof(request, server)
     if isinstance(proof, OAuthError):
-        return _refused(proof, request, server)
+        return _refuse(proof, request, server)
     if proof is not None:
-        # RFC 9449 §10.1: the proof stands for dpop_jkt, and must not say otherwise.
-        differs = dpop.check_key(params.get("dpop_jkt"), proof.jkt)
-        if differs is not None:
-            return _refused(differs, request, server)
+        # RFC 9449 §10.1: the proof takes the place of dpop_jkt; one that differs is refused.
+        error = dpop.check_key(params.get("dpop_jkt"), proof.jkt)
+        if error is not None:
+            return _refuse(error, request, server)
         params = {**params, "dpop_jkt": proof.jkt}
     query = pushed_request.query_of(params, client.client_id)
     if isinstance(query, OAuthError):
-        return _refused(query, request, server)
-    wrong = _check(params, client, server)
-    if wrong is not None:
-        return _refused(wrong, request, server)
+        return _refuse(query, request, server)
+    error = _check_request(params, client, server)
+    if error is not None:
+        return _refuse(error, request, server)
     secret = credentials.new_secret(PUSHED_REQUEST_PREFIX, server.entropy)
     expires_at = server.clock() + pushed_request.LIFETIME
     flow_id = server.flow_recorder.flow_of(context_of(request.scope), Step.PUSHED, client.client_id)
     pushed = PushedRequest(digest(secret), client.client_id, query, expires_at, flow_id)
     if not await server.store.requests.push(pushed):
-        return _refused(unknown_client(), request, server)
+        return _refuse(unknown_client(), request, server)
     server.flow_recorder.record(context_of(request.scope), Step.PUSHED, client_id=client.client_id)
-    answer = {
+    body = {
         "request_uri": pushed_request.PREFIX + secret,
         "expires_in": int(pushed_request.LIFETIME.total_seconds()),
     }
-    return json_response(answer, 201)
+    return json_response(body, 201)
 
 
-def _check(params: Parameters, client: Client, server: AuthorizationServer) -> OAuthError | None:
-    """As at /authorize, where it is checked again: the client may have changed by then."""
+def _check_request(params: Parameters, client: Client, server: AuthorizationServer) -> OAuthError | None:
+    """The checks of /authorize, which repeats them because the client may have changed by then."""
     target = redirect_uri.match(client.redirect_uris, params.get("redirect_uri"), params.get("state"))
     if isinstance(target, OAuthError):
         return target
-    asked = authorization_request.validate(params, client, server.resources)
-    return asked if isinstance(asked, OAuthError) else None
+    validated = authorization_request.validate(params, client, server.resources)
+    return validated if isinstance(validated, OAuthError) else None
 
 
-def _refused(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
+def _refuse(error: OAuthError, request: Request, server: AuthorizationServer) -> Response:
     log.info("pushed_request_refused", error=error.code, reason=error.reason)
     server.flow_recorder.record(
         context_of(request.scope), Step.PUSHED, reason=error.reason, error=error.code, description=error.description

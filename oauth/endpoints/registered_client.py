@@ -27,8 +27,8 @@ from oauth.protocol.models import Client
 
 log = structlog.get_logger()
 
-# §2.2: what the server says of a registration is not for the client to say.
-_NOT_TO_BE_SENT = (
+# §2.2: fields that the server sets, which the client must not send.
+_SERVER_FIELDS = (
     "registration_access_token",
     "registration_client_uri",
     "client_secret_expires_at",
@@ -37,37 +37,37 @@ _NOT_TO_BE_SENT = (
 
 
 async def show(request: Request, server: AuthorizationServer) -> Response:
-    """§2.1 → 200 with what is in force. Secrets are not known here any more, so they are not in it."""
-    client = await _managed(request, server)
-    return client if isinstance(client, Response) else _in_force(client, None, request, server)
+    """§2.1 → 200 with the registration in force, without its secret: only a digest of that is stored."""
+    client = await _find_managed_client(request, server)
+    return client if isinstance(client, Response) else _answer_registration(client, None, request, server)
 
 
 async def change(request: Request, server: AuthorizationServer) -> Response:
-    """§2.2: the metadata in the body replaces all that there was, by the rules of a new registration."""
-    client = await _managed(request, server)
+    """§2.2: the metadata in the body replaces the registered metadata, by the rules of a new registration."""
+    client = await _find_managed_client(request, server)
     if isinstance(client, Response):
         return client
     document = await read_document(request)
     if isinstance(document, OAuthError):
         return refuse_registration(document, request, server)
-    wrong = await _check_own_words(document, client, server)
-    if wrong is not None:
-        return refuse_registration(wrong, request, server)
+    error = await _check_repeated_fields(document, client, server)
+    if error is not None:
+        return refuse_registration(error, request, server)
     metadata = parse_metadata(document, server)
     if isinstance(metadata, OAuthError):
         return refuse_registration(metadata, request, server)
     secret, secret_digest = (None, None) if client.secret_digest else await new_secret(metadata, server)
     changed = client_registration.changed_client(client, metadata, secret_digest)
     if not await server.store.clients.change_registration(changed, digest(bearer_token(request) or "")):
-        # It was switched off, shared or removed while we looked.
-        return _not_its_token(request, server)
+        # The client was disabled, shared or removed since it was read.
+        return _refuse_token(request, server)
     log.info("registration_changed", client_id=client.client_id)
-    return _in_force(changed, secret, request, server)
+    return _answer_registration(changed, secret, request, server)
 
 
 async def remove(request: Request, server: AuthorizationServer) -> Response:
-    """§2.3 → 204; its grants and tokens end with it, on every node (STD-137)."""
-    client = await _managed(request, server)
+    """§2.3 → 204. Ends the grants and tokens of the client as well, on every node."""
+    client = await _find_managed_client(request, server)
     if isinstance(client, Response):
         return client
     await server.revoker.end_client(client.client_id, remove=True)
@@ -75,14 +75,14 @@ async def remove(request: Request, server: AuthorizationServer) -> Response:
     return Response(status_code=204, headers={"Cache-Control": "no-store"})
 
 
-async def _managed(request: Request, server: AuthorizationServer) -> Client | Response:
-    """The client that the token manages; of any other nothing is said, not even that there is one (STD-135)."""
-    named = request.path_params["client_id"]
-    client = await server.store.clients.get(ClientId(named)) if is_client_id(named) else None
+async def _find_managed_client(request: Request, server: AuthorizationServer) -> Client | Response:
+    """The client that the registration token manages. The refusal does not reveal whether the client exists."""
+    client_id = request.path_params["client_id"]
+    client = await server.store.clients.get(ClientId(client_id)) if is_client_id(client_id) else None
     token = bearer_token(request)
     stored = None if client is None else client.registration_token_digest
     if client is None or token is None or stored is None or not hmac.compare_digest(digest(token), stored):
-        return _not_its_token(request, server)
+        return _refuse_token(request, server)
     if client.disabled_at is not None:
         log.info("registration_refused", reason=ReasonCode.CLIENT_DISABLED, client_id=client.client_id)
         body = {"error": ErrorCode.ACCESS_DENIED, "error_description": "The client has been switched off here."}
@@ -90,14 +90,14 @@ async def _managed(request: Request, server: AuthorizationServer) -> Client | Re
     return client
 
 
-async def _check_own_words(
+async def _check_repeated_fields(
     document: dict[str, object], client: Client, server: AuthorizationServer
 ) -> OAuthError | None:
-    """What only repeats (§2.2): the id, and the secret if it is sent."""
+    """The fields that only repeat what is registered (§2.2): the id, and the secret where it is sent."""
     if document.get("client_id") != client.client_id:
         return invalid_client_metadata("client_id must be the id of the client.", reason=ReasonCode.CLIENT_ID_DIFFERS)
-    if any(name in document for name in _NOT_TO_BE_SENT):
-        return invalid_client_metadata(f"The body must not contain {', '.join(_NOT_TO_BE_SENT)}.")
+    if any(name in document for name in _SERVER_FIELDS):
+        return invalid_client_metadata(f"The body must not contain {', '.join(_SERVER_FIELDS)}.")
     secret = document.get("client_secret")
     if secret is None:
         return None
@@ -107,13 +107,13 @@ async def _check_own_words(
     return None
 
 
-def _in_force(client: Client, secret: str | None, request: Request, server: AuthorizationServer) -> Response:
-    # §3: with the token that it has just shown.
-    shown = DisclosedSecrets(secret=secret, registration_token=bearer_token(request))
-    return json_response(client_registration.document(client, shown, server.settings.issuer))
+def _answer_registration(client: Client, secret: str | None, request: Request, server: AuthorizationServer) -> Response:
+    # §3: the response repeats the registration token, as the request carried it.
+    disclosed = DisclosedSecrets(secret=secret, registration_token=bearer_token(request))
+    return json_response(client_registration.document(client, disclosed, server.settings.issuer))
 
 
-def _not_its_token(request: Request, server: AuthorizationServer) -> Response:
+def _refuse_token(request: Request, server: AuthorizationServer) -> Response:
     return answer_unauthorized(
-        ReasonCode.REGISTRATION_TOKEN_WRONG, "The registration access token is missing or no good.", request, server
+        ReasonCode.REGISTRATION_TOKEN_WRONG, "The registration access token is missing or invalid.", request, server
     )

@@ -18,18 +18,18 @@ log = structlog.get_logger()
 
 
 async def revoke(request: Request, server: AuthorizationServer) -> Response:
-    """A form with `token` → 200, whether or not there was something to revoke (§2.2).
+    """A form with `token` → 200, whether or not there was a token to revoke (§2.2).
 
-    A refresh token ends its grant with all that belongs to it; an access token ends alone (D-6). token_type_hint is
-    not needed to tell them apart. A token of another client is left alone, and the answer does not say so."""
+    A refresh token ends its grant with every token of it; an access token ends alone (D-6). token_type_hint is ignored,
+    since the two kinds differ in form. A token of another client is left alone, and the answer does not reveal that."""
     authorization = request.headers.get("authorization")
     found = await authenticated_client.authenticate_client(request, server)
     if isinstance(found, OAuthError):
-        return _refused(found, authorization)
+        return _refuse(found, authorization)
     params, client = found
     token = params.get("token")
     if token is None:
-        return _refused(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
+        return _refuse(invalid_request("token is required.", reason=ReasonCode.TOKEN_MISSING), authorization)
     grant = await server.store.grants.of_refresh_token(digest(token))
     if grant is not None:
         if grant.client_id == client.client_id:
@@ -42,7 +42,7 @@ async def revoke(request: Request, server: AuthorizationServer) -> Response:
 
 
 def _token_id(token: str, client_id: ClientId, server: AuthorizationServer) -> str | None:
-    """The jti of an access token of ours that was issued to this client."""
+    """The jti of an access token that was issued here to this client; None for any other token."""
     unverified = jws.read(token)
     if isinstance(unverified, str) or not server.key_ring.verifies(unverified, server.clock()):
         return None
@@ -52,6 +52,6 @@ def _token_id(token: str, client_id: ClientId, server: AuthorizationServer) -> s
     return claims.token_id
 
 
-def _refused(error: OAuthError, authorization: str | None) -> Response:
+def _refuse(error: OAuthError, authorization: str | None) -> Response:
     log.info("revocation_refused", error=error.code, reason=error.reason)
     return error_response(error, used_basic=authorization is not None)

@@ -1,4 +1,4 @@
-"""POST /token (OAuth 2.1 §3.2): a code or a refresh token becomes an access token."""
+"""POST /token (OAuth 2.1 §3.2): exchanges a code, a refresh token or another grant for an access token."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -36,26 +36,26 @@ log = structlog.get_logger()
 
 
 async def token(request: Request, server: AuthorizationServer) -> Response:
-    """A form → access token, refresh token; or an error that tells the client how to heal itself (D-15)."""
+    """A form → an access token and a refresh token, or an error that tells the client how to recover (D-15)."""
     found = await authenticated_client.read_presented_client(request, server)
     if isinstance(found, OAuthError):
-        return _refused(found, request, server)
+        return _refuse(found, request, server)
     params, presented = found
-    asked = token_request.parse(params, presented.client_id)
-    if isinstance(asked, OAuthError):
-        return _refused(asked, request, server, presented)
+    grant_request = token_request.parse(params, presented.client_id)
+    if isinstance(grant_request, OAuthError):
+        return _refuse(grant_request, request, server, presented)
     now = server.clock()
     proof = await dpop_proof.check_dpop_proof(request, server)
     if isinstance(proof, OAuthError):
-        return _refused(proof, request, server, presented)
+        return _refuse(proof, request, server, presented)
     jkt = None if proof is None else proof.jkt
     context = context_of(request.scope)
-    decision = await _decide(asked, presented, jkt, context, server, now)
+    decision = await _decide(grant_request, presented, jkt, context, server, now)
     if isinstance(decision, Refuse):
         context.flow_id = decision.flow_id or context.flow_id
         if decision.revoke is not None:
             await server.revoker.end_grant(decision.revoke, decision.error.reason)
-        return _refused(decision.error, request, server, presented)
+        return _refuse(decision.error, request, server, presented)
     if decision.generation == 0:
         server.flow_recorder.record(
             context,
@@ -65,36 +65,40 @@ async def token(request: Request, server: AuthorizationServer) -> Response:
             grant_id=decision.grant.grant_id,
         )
     context.serve(decision.grant.subject, decision.grant.client_id)
-    return json_response(_issued(decision, jkt, server, now))
+    return json_response(_token_response(decision, jkt, server, now))
 
 
 async def _decide(
-    asked: TokenRequest,
+    grant_request: TokenRequest,
     presented: PresentedClient,
     jkt: str | None,
     context: RequestContext,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
-    match asked:
+    match grant_request:
         case AuthorizationCodeRequest():
-            return await _redeem(asked, presented, jkt, server, now)
+            return await _redeem(grant_request, presented, jkt, server, now)
         case RefreshTokenRequest():
-            return await _refresh(asked, presented, jkt, server, now)
+            return await _refresh(grant_request, presented, jkt, server, now)
         case ClientCredentialsRequest():
-            return await browserless_grants.for_itself(asked, presented, jkt, context, server, now)
+            return await browserless_grants.grant_client_credentials(
+                grant_request, presented, jkt, context, server, now
+            )
         case IdentityAssertionRequest():
-            return await browserless_grants.with_assertion(asked, presented, jkt, context, server, now)
+            return await browserless_grants.grant_identity_assertion(
+                grant_request, presented, jkt, context, server, now
+            )
 
 
 async def _redeem(
-    asked: AuthorizationCodeRequest,
+    grant_request: AuthorizationCodeRequest,
     presented: PresentedClient,
     jkt: str | None,
     server: AuthorizationServer,
     now: datetime,
 ) -> Issue | Refuse:
-    fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
+    new_token = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(client: Client | None, code: AuthorizationCode | None) -> CodeDecision:
         authenticated = client_authentication.authenticate(client, presented)
@@ -102,49 +106,70 @@ async def _redeem(
             decision: CodeDecision = Refuse(authenticated)
         else:
             decision = authorization_code.decide(
-                asked, authenticated, code, refresh_token=fresh, dpop_jkt=jkt, settings=server.settings, now=now
+                grant_request,
+                authenticated,
+                code,
+                refresh_token=new_token,
+                dpop_jkt=jkt,
+                settings=server.settings,
+                now=now,
             )
-        # Refused or not, it is recorded under the attempt that the person consented in.
+        # Record the refusal of a code under the attempt to connect that got consent.
         if isinstance(decision, Refuse) and code is not None:
             return replace(decision, flow_id=code.grant.flow_id)
         return decision
 
-    return await server.store.grants.redeem_code(presented.client_id, asked.code, decide, now)
+    return await server.store.grants.redeem_code(presented.client_id, grant_request.code, decide, now)
 
 
 async def _refresh(
-    asked: RefreshTokenRequest, presented: PresentedClient, jkt: str | None, server: AuthorizationServer, now: datetime
+    grant_request: RefreshTokenRequest,
+    presented: PresentedClient,
+    jkt: str | None,
+    server: AuthorizationServer,
+    now: datetime,
 ) -> Issue | Refuse:
-    fresh = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
+    new_token = credentials.new_secret(REFRESH_TOKEN_PREFIX, server.entropy)
 
     def decide(plain: str, client: Client | None, stored: RefreshToken | None) -> RefreshDecision:
         authenticated = client_authentication.authenticate(client, presented)
         if isinstance(authenticated, OAuthError):
             return Refuse(authenticated)
         return refresh_token.decide(
-            asked, authenticated, plain, stored, successor=fresh, dpop_jkt=jkt, settings=server.settings, now=now
+            grant_request,
+            authenticated,
+            plain,
+            stored,
+            successor=new_token,
+            dpop_jkt=jkt,
+            settings=server.settings,
+            now=now,
         )
 
-    decision = await server.store.grants.refresh(presented.client_id, asked.refresh_token, decide, now)
+    decision = await server.store.grants.refresh(presented.client_id, grant_request.refresh_token, decide, now)
     if isinstance(decision, Refuse):
         return decision
-    # D-13: whoever lost the role or the account loses the grant with it. An outage here loses nothing: the client
+    # D-13: a user who lost the role or the account loses the grant as well. An outage here loses nothing: the client
     # repeats the request, and the retry is idempotent (D-8).
-    standing = await server.resource_owners.standing(decision.grant.subject)
+    status = await server.resource_owners.standing(decision.grant.subject)
     resource = server.resources.get(decision.grant.resource)
-    if not standing.active or resource is None or not resource.admits(standing.role):
-        ended = invalid_grant(
+    if not status.active or resource is None or not resource.admits(status.role):
+        not_permitted = invalid_grant(
             "The person may no longer use this resource.", reason=ReasonCode.RESOURCE_OWNER_NOT_PERMITTED
         )
-        return Refuse(ended, revoke=decision.grant)
-    if not resource.is_assured(decision.grant.acr, has_factor=standing.has_factor):
-        weak = invalid_grant("This needs a new sign-in with a second factor.", reason=ReasonCode.SECOND_FACTOR_REQUIRED)
-        return Refuse(weak, revoke=decision.grant)
+        return Refuse(not_permitted, revoke=decision.grant)
+    if not resource.is_assured(decision.grant.acr, has_factor=status.has_factor):
+        too_weak = invalid_grant(
+            "This needs a new sign-in with a second factor.", reason=ReasonCode.SECOND_FACTOR_REQUIRED
+        )
+        return Refuse(too_weak, revoke=decision.grant)
     return decision
 
 
-def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: datetime) -> dict[str, object]:
-    """The token response (OAuth 2.1 §3.2.3). jkt: of the key that the access token is bound to."""
+def _token_response(issue: Issue, jkt: str | None, server: AuthorizationServer, now: datetime) -> dict[str, object]:
+    """The body of a token response (OAuth 2.1 §3.2.3).
+
+    jkt: thumbprint of the key that the access token is bound to; None for a bearer token."""
     lifetime = server.settings.access_token_lifetime
     token_id = access_token.new_token_id(issue.generation, server.entropy)
     claims = access_token.claims(issue.grant, issue.scope, token_id, server.settings.issuer, now, lifetime, jkt)
@@ -159,7 +184,7 @@ def _issued(issue: Issue, jkt: str | None, server: AuthorizationServer, now: dat
     return body
 
 
-def _refused(
+def _refuse(
     error: OAuthError, request: Request, server: AuthorizationServer, presented: PresentedClient | None = None
 ) -> Response:
     server.flow_recorder.record(
@@ -170,6 +195,6 @@ def _refused(
         error=error.code,
         description=error.description,
     )
-    # As noted, not as sent: it may be anything.
+    # The client id as recorded, not as sent: the sent one may be any text, even a secret.
     log.info("token_refused", error=error.code, reason=error.reason, client_id=context_of(request.scope).flow_client_id)
     return error_response(error, used_basic="authorization" in request.headers)

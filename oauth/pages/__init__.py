@@ -1,4 +1,4 @@
-"""The pages that people see: HTML that needs no JavaScript, no font and no picture from anywhere."""
+"""The HTML pages for users. They need no JavaScript, and no fonts or images from other sites."""
 
 import hashlib
 from base64 import b64encode
@@ -15,7 +15,14 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A page that says what happened, what it means and what to do; link: where the button leads."""
+    """The text of a page that says what happened.
+
+    title: what happened.
+    meaning: what it means.
+    remedy: what the user can do.
+    reason: the code that the page and the log show; None where nothing was refused.
+    link: where the button leads; None for no button.
+    link_text: the label of the button."""
 
     title: str
     meaning: str
@@ -26,7 +33,7 @@ class Message:
 
 
 class Pages:
-    """Renders templates with everything escaped; a variable that a template lacks is an error, not a gap."""
+    """Renders the templates of this folder with autoescaping. A missing variable is an error, not an empty string."""
 
     def __init__(self) -> None:
         self._environment = Environment(
@@ -37,15 +44,18 @@ class Pages:
         self._style_source = f"'sha256-{digest}'"
 
     def policy(self, *, redirects: bool, captcha: Captcha | None) -> str:
-        """The content security policy of a page. redirects: does its form end at another site?"""
+        """The Content-Security-Policy of a page.
+
+        redirects: whether its form ends in a redirect to another site.
+        captcha: the captcha that it shows, if any."""
         others = f" {captcha.sources}" if captcha is not None else ""
         directives = ["default-src 'none'", f"style-src {self._style_source}{others}", "img-src data:"]
         if captcha is not None:
             directives += [f"{name}{others}" for name in ("script-src", "frame-src", "connect-src")]
         directives += ["base-uri 'none'", "frame-ancestors 'none'"]
-        # P-14: Chromium applies form-action to the redirects that follow the form as well.
+        # Chromium applies form-action to the redirects after a form as well, which would block the one after consent.
         return "; ".join(directives if redirects else [*directives, "form-action 'self'"])
 
     def render(self, template: str, **values: object) -> str:
-        """HTML of a template in this folder."""
+        """The HTML of a template in this folder."""
         return self._environment.get_template(template).render(**values, style=self._style)

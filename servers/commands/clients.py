@@ -195,7 +195,7 @@ def check_known(*, write: Path | None = None) -> None:
 
 async def _check_known(settings: CommandSettings, write: Path | None) -> None:
     found = [each async for each in known_clients.compare(settings.known, INTERNET)]
-    sys.stdout.write("".join(f"{each.client_id}\t{each.told}\n" for each in found))
+    sys.stdout.write("".join(f"{each.client_id}\t{each.summary}\n" for each in found))
     if write is not None:
         renewed = known_clients.render_copies(found, settings.known_clients, system_clock())
         try:

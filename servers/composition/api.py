@@ -1,4 +1,4 @@
-"""The REST API of a node."""
+"""Builds the REST API of a node."""
 
 from starlette.routing import Mount
 
@@ -16,9 +16,9 @@ from servers.configuration.settings import GatewaySettings
 
 
 def mount_api(node: Node, add_routes: AddRoutes) -> Mount:
-    """The API with the program's routes and the operator's."""
+    """The API, with the routes of the program and those that the operator adds."""
     settings, people, clock = node.settings, node.people, node.surroundings.clock
-    authentication = _authentication(node)
+    authentication = _build_authentication(node)
     routers = [
         users_router(people.deletion),
         auth_router(_auth_config(settings), authentication, people.deletion, clock),
@@ -31,11 +31,11 @@ def mount_api(node: Node, add_routes: AddRoutes) -> Mount:
     return Mount(API_PATH, api)
 
 
-def _authentication(node: Node) -> RestAuthentication:
+def _build_authentication(node: Node) -> RestAuthentication:
     people, surroundings = node.people, node.surroundings
     return RestAuthentication(
         node.authenticator(API_PATH),
-        node.verifiers.of(node.resource(API_PATH).identifier).watch,
+        node.verifiers.for_resource(node.resource(API_PATH).identifier).watch,
         people.users,
         UserIdCache(people.users),
         IdentifierSync(people.introspection, people.users, surroundings.clock),

@@ -1,4 +1,4 @@
-"""The authorization server of a node."""
+"""Builds the authorization server of a node."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,18 +13,18 @@ from servers.composition import background
 from servers.composition.node import Node
 from servers.configuration import trusted_issuers
 
-# Registrations that may wait for their turn; the next one is told to come back.
-_MOST_REGISTRATIONS = 64
+# Registrations that may wait for their turn; further ones are told to retry.
+_MAX_WAITING_REGISTRATIONS = 64
 
 
 @asynccontextmanager
 async def open_authorization_server(node: Node) -> AsyncIterator[AuthorizationServer]:
-    """The authorization server. Documents of clients that trusted issuers name are fetched while it is open."""
+    """The authorization server. While it is open, the documents of clients that trusted issuers name are fetched."""
     surroundings, issuing, known = node.surroundings, node.issuing, node.settings.known
     clock, network = surroundings.clock, surroundings.network
     async with AsyncExitStack() as stack:
         documents = await stack.enter_async_context(
-            background.fetching_client_documents(
+            background.prefetch_client_documents(
                 MetadataDocuments(node.store.clients, network, issuing, known, node.resources.scopes, clock),
                 trusted_issuers.documents_of(issuing.trusted_issuers),
                 surroundings.intervals.client_documents,
@@ -40,7 +40,7 @@ async def open_authorization_server(node: Node) -> AsyncIterator[AuthorizationSe
             client_documents=documents,
             client_secrets=client_secrets,
             resource_servers=ResourceServers(node.store.clients, clock),
-            registering=AdmissionQueue("a registration", at_once=1, most=_MOST_REGISTRATIONS),
+            registering=AdmissionQueue("a registration", at_once=1, most=_MAX_WAITING_REGISTRATIONS),
             dpop_nonces=node.dpop_nonces,
             flow_recorder=node.flow_recorder,
             issuer_keys=trusted_issuers.keys_of(issuing.trusted_issuers, network, clock),

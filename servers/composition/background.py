@@ -1,4 +1,4 @@
-"""What a node does beside answering: hear of revocations, learn of keys, report sightings, forget the expired."""
+"""The periodic tasks of a node, such as reading revocations and signing keys, and deleting expired rows."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -22,15 +22,15 @@ from servers.explain.recording import FlowHistoryWriter
 
 log = structlog.get_logger()
 
-# Transactions become visible later than the time they were recorded with, and clocks differ.
+# Rows become visible later than the time that they record, and the clocks of nodes differ.
 _OVERLAP = timedelta(minutes=2)
 _SWEEP_ROWS = 500
-_MOST_SIGHTINGS = 10_000
+_MAX_SIGHTINGS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """How often a node does each of its periodic tasks. The defaults are what the documentation promises.
+    """How often a node runs each of its periodic tasks. The documentation promises the defaults.
 
     revocations: reads what other nodes revoked; D-6 promises 5 s.
     signing_keys: reads the signing keys.
@@ -38,10 +38,10 @@ class Intervals:
     flow_history: writes the steps of attempts to connect.
     request_counts: exchanges request counts with other nodes.
     sweep: deletes expired rows.
-    account_states: asks Supabase about people with access who are idle.
+    account_states: asks Supabase about idle users who have access.
     deletions: finishes account deletions that an outage interrupted.
     client_documents: fetches the metadata documents of clients that trusted issuers may name.
-    open_streams: asks whether the person behind an open stream or socket still has access."""
+    open_streams: checks that the user of each open stream or socket still has access."""
 
     revocations: timedelta = timedelta(seconds=2)
     signing_keys: timedelta = timedelta(seconds=60)
@@ -65,16 +65,16 @@ class RevocationFeed:
         self._read_until = datetime.min.replace(tzinfo=clock().tzinfo)
 
     async def poll(self) -> None:
-        """Read what is new; the first time, everything that still matters."""
+        """Read the new revocations; the first time, all that still matter."""
         now = self._clock()
         self._revocations.add_all(await self._recorded.recorded_after(self._read_until, now), now)
         self._read_until = now - _OVERLAP
 
 
 class SightingQueue:
-    """First party tokens that were presented for the first time, until they are written down (D-8).
+    """The first uses of first-party tokens, until they are written to the store (D-8).
 
-    Losing some to a crash only makes a later retry look more innocent than it was."""
+    A crash may lose some; a later replay of their refresh tokens then looks like a retry."""
 
     def __init__(self, grants: ports.Grants, clock: Clock) -> None:
         self._grants = grants
@@ -82,17 +82,17 @@ class SightingQueue:
         self._waiting: set[Sighting] = set()
 
     def add(self, token: AccessToken) -> None:
-        """Remember to write it down."""
+        """Queue the first use of a token; dropped where the queue is full."""
         generation = access_token.generation_of(token.token_id)
-        if generation is not None and len(self._waiting) < _MOST_SIGHTINGS:
+        if generation is not None and len(self._waiting) < _MAX_SIGHTINGS:
             self._waiting.add(Sighting(token.grant_id, generation))
 
     async def flush(self) -> None:
-        """Write down what waits; what an outage kept from it waits on."""
-        taken = frozenset(self._waiting)
-        if taken:
-            await self._grants.mark_seen(taken, self._clock())
-            self._waiting -= taken
+        """Write the queue to the store. Raises StoreUnavailable; the queue then stays."""
+        batch = frozenset(self._waiting)
+        if batch:
+            await self._grants.mark_seen(batch, self._clock())
+            self._waiting -= batch
 
 
 @asynccontextmanager
@@ -104,19 +104,21 @@ async def run_periodic_tasks(
     clock: Clock,
     intervals: Intervals,
 ) -> AsyncIterator[None]:
-    """All of it, while the context is open; at its end the sightings are written down once more."""
+    """Run the tasks on revocations, keys, sightings and expired rows while the context is open.
+
+    Writes the remaining sightings when it closes."""
 
     async def sweep() -> None:
         swept = _SWEEP_ROWS
         while swept >= _SWEEP_ROWS:
             swept = await upkeep.sweep(clock(), _SWEEP_ROWS)
-            await asyncio.sleep(0.1)  # let others write in between
+            await asyncio.sleep(0.1)  # leaves time for other writers
 
     async def reload_keys() -> None:
         await key_ring.load(clock())
 
     tasks = [
-        asyncio.create_task(_every(interval, work))
+        asyncio.create_task(_repeat(interval, work))
         for interval, work in (
             (intervals.revocations, feed.poll),
             (intervals.signing_keys, reload_keys),
@@ -137,50 +139,52 @@ async def run_periodic_tasks(
 
 
 @asynccontextmanager
-async def writing_flow_history(notes: FlowHistoryWriter, interval: timedelta) -> AsyncIterator[None]:
-    """Write down what happens to those who connect, and at the end what is left."""
-    async with repeating(interval, notes.write_down):
+async def write_flow_history(writer: FlowHistoryWriter, interval: timedelta) -> AsyncIterator[None]:
+    """Write the recorded steps while the context is open, and the remaining ones when it closes."""
+    async with run_periodically(interval, writer.write_down):
         yield
     try:
-        await notes.write_down()
+        await writer.write_down()
     except Outage as outage:
         log.warning("flow_steps_lost", cause=str(outage))
 
 
 @asynccontextmanager
-async def exchanging_request_counts(
+async def exchange_request_counts(
     limiter: RateLimiter | None, attempts: ports.Attempts, interval: timedelta
 ) -> AsyncIterator[None]:
-    """Exchange with other nodes what busy clients have asked for."""
+    """Exchange the request counts of busy clients with other nodes while the context is open."""
 
     async def exchange_counts() -> None:
         if limiter is not None:
             await limiter.exchange(attempts)
 
-    async with repeating(interval, exchange_counts):
+    async with run_periodically(interval, exchange_counts):
         yield
 
 
 @asynccontextmanager
-async def fetching_client_documents(
+async def prefetch_client_documents(
     documents: MetadataDocuments, urls: Sequence[str], interval: timedelta
 ) -> AsyncIterator[MetadataDocuments]:
-    """→ the same. Who is at these addresses is looked up before they come: a token request looks nothing up (D-8)."""
+    """Fetch the clients at these URLs in advance, since a token request fetches nothing (D-8). → the same documents."""
 
     async def look_up() -> None:
         for url in urls:
             await documents.client(url)
 
-    async with repeating(interval, look_up, at_once=True):
+    async with run_periodically(interval, look_up, at_once=True):
         yield documents
 
 
 @asynccontextmanager
-async def repeating(
+async def run_periodically(
     interval: timedelta, work: Callable[[], Awaitable[None]], *, at_once: bool = False
 ) -> AsyncIterator[None]:
-    """Do one thing again and again, while the context is open. at_once: also when it begins."""
-    task = asyncio.create_task(_every(interval, work, at_once=at_once))
+    """Call `work` after each interval while the context is open.
+
+    at_once: also call it at the beginning."""
+    task = asyncio.create_task(_repeat(interval, work, at_once=at_once))
     try:
         yield
     finally:
@@ -188,8 +192,8 @@ async def repeating(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _every(interval: timedelta, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
-    """Do it again and again. An outage waits for the next time, a bug is logged and does not end the rest."""
+async def _repeat(interval: timedelta, work: Callable[[], Awaitable[None]], *, at_once: bool = False) -> None:
+    """Call `work` after each interval, forever. An outage or a bug is logged and does not end the loop."""
     wait = 0.0 if at_once else interval.total_seconds()
     while True:
         await asyncio.sleep(wait)

@@ -1,4 +1,4 @@
-"""What the edge of a node checks requests against, and every path that it knows."""
+"""Builds the settings and the route table of the edge."""
 
 from urllib.parse import urlsplit
 
@@ -15,11 +15,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSettings:
-    """The part of the settings that concerns every request."""
+    """The settings that apply to every request."""
     public = urlsplit(settings.public_url)
     return EdgeSettings(
         public_url=settings.public_url,
-        # RFC 9110 §4.2.1: the implied port may be written out.
+        # RFC 9110 §4.2.1: a client may send the default port.
         hosts=frozenset(
             host.lower().encode()
             for host in (public.netloc, f"{public.netloc}:{_PORTS[public.scheme]}", *settings.allowed_hosts)
@@ -32,7 +32,7 @@ def edge_settings(settings: GatewaySettings, resources: Resources) -> EdgeSettin
 
 
 def route_table(settings: GatewaySettings, resources: Resources) -> RouteTable:
-    """Every path of the application."""
+    """All paths of the application."""
     post = frozenset({"POST"})
     return RouteTable(
         [

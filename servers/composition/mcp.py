@@ -1,4 +1,4 @@
-"""The MCP endpoints of a node."""
+"""Builds the MCP endpoints of a node."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,13 +15,13 @@ from servers.mcp.admin import create_admin_server
 from servers.mcp.server import http_app, index_tools
 from servers.mcp.user import create_user_server
 
-# An operator's own tools: a function that is given the user and the admin server.
+# Adds an operator's own tools. Arguments: the user server and the admin server.
 AddTools: TypeAlias = Callable[[FastMCP, FastMCP], None]
 
 
 @asynccontextmanager
 async def open_mcp(node: Node, add_tools: AddTools) -> AsyncIterator[list[BaseRoute]]:
-    """Both MCP servers with the program's tools and the operator's, each behind its guard."""
+    """The routes of both MCP servers, with the tools of the program and the operator, each behind its guard."""
     user = create_user_server(node.settings.name, node.probe)
     admin = create_admin_server(node.settings.name, node.probe, node.people.users, node.key_ring)
     add_tools(user, admin)

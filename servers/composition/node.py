@@ -1,4 +1,4 @@
-"""What the parts of a node share: database, keys, people, verifiers, and the periodic tasks that feed them."""
+"""The parts that a node shares: database, keys, people, verifiers, and the periodic tasks that feed them."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,9 +33,11 @@ from servers.observability.status import StatusProbe
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a node takes from outside, so that a test can set it.
+    """The external dependencies of a node, which tests replace.
 
-    network: how documents of clients and keys of issuers are fetched.
+    clock: the current time.
+    entropy: random bytes.
+    network: fetches client documents and issuer keys.
     intervals: of the periodic tasks."""
 
     clock: Clock
@@ -48,8 +50,20 @@ class Surroundings:
 class Node:
     """The open parts of a node.
 
-    issuing: the settings of the authorization server.
-    notes: what the resources record in the flow history."""
+    settings: of the whole program.
+    issuing: settings of the authorization server.
+    resources: the resources that tokens are issued for.
+    surroundings: the external dependencies.
+    database: the open database.
+    store: the ports of the authorization server, on that database.
+    key_ring: the signing keys.
+    people: what concerns users.
+    verifiers: the token verifier of each resource.
+    dpop_nonces: makes and checks DPoP nonces (RFC 9449 §8).
+    possession: checks DPoP proofs at the resources (RFC 9449 §7).
+    flow_recorder: records the steps of attempts to connect.
+    flow_history: writes these steps, and records those at the resources.
+    probe: checks the health of the components."""
 
     settings: GatewaySettings
     issuing: Settings
@@ -63,18 +77,18 @@ class Node:
     dpop_nonces: Nonces
     possession: Possession
     flow_recorder: FlowRecorder
-    notes: FlowHistoryWriter
+    flow_history: FlowHistoryWriter
     probe: StatusProbe
 
     def resource(self, path: str) -> Resource:
-        """The resource that is served at a path. KeyError where there is none."""
+        """The resource that is served at a path. Raises StopIteration where there is none."""
         return next(resource for resource in self.resources.served if resource.path == path)
 
     def authenticator(self, path: str) -> Authenticator:
         """The authenticator of the resource at a path."""
         resource = self.resource(path)
-        verify = self.verifiers.of(resource.identifier).verify
-        return Authenticator(resource, verify, self.possession, self.notes.turned_away)
+        verify = self.verifiers.for_resource(resource.identifier).verify
+        return Authenticator(resource, verify, self.possession, self.flow_history.turned_away)
 
 
 @asynccontextmanager
@@ -85,7 +99,7 @@ async def open_node(
     flow_recorder: FlowRecorder,
     limiter: RateLimiter | None,
 ) -> AsyncIterator[Node]:
-    """Open everything in the order of its dependencies, and run the periodic tasks while the context is open."""
+    """Open the parts in the order of their dependencies. The periodic tasks run while the context is open."""
     clock, intervals = surroundings.clock, surroundings.intervals
     async with AsyncExitStack() as stack:
         database = await open_database(settings.database_url, settings.database_pool_size)
@@ -95,7 +109,7 @@ async def open_node(
         encryption = KeyEncryption(settings.root_secrets, surroundings.entropy)
         key_ring = KeyRing(store.signing_keys, encryption, issuing.access_token_lifetime)
         await key_ring.load(clock())
-        # The feed below reads these revocations with those of other nodes.
+        # Announces nothing here: the feed below reads its revocations, with those of other nodes.
         revoker = Revoker(store, announce_to_nobody, clock, issuing.revocations_matter_for)
         await configured_clients.bring_in_step(settings.clients, resources, settings.known.custom_redirects, revoker)
 
@@ -109,14 +123,14 @@ async def open_node(
             background.run_periodic_tasks(store.upkeep, key_ring, feed, sightings, clock, intervals)
         )
         await stack.enter_async_context(
-            background.exchanging_request_counts(limiter, store.attempts, intervals.request_counts)
+            background.exchange_request_counts(limiter, store.attempts, intervals.request_counts)
         )
-        notes = FlowHistoryWriter(flow_recorder, resources, store.flow_history, store.grants)
-        await stack.enter_async_context(background.writing_flow_history(notes, intervals.flow_history))
+        flow_history = FlowHistoryWriter(flow_recorder, resources, store.flow_history, store.grants)
+        await stack.enter_async_context(background.write_flow_history(flow_history, intervals.flow_history))
 
-        def note_first_use(token: AccessToken) -> None:
+        def record_first_use(token: AccessToken) -> None:
             sightings.add(token)
-            notes.first_call(token)
+            flow_history.first_call(token)
 
         nonces = Nonces(settings.root_secrets)
         yield Node(
@@ -128,10 +142,10 @@ async def open_node(
             store=store,
             key_ring=key_ring,
             people=people,
-            verifiers=Verifiers(resources, issuing.issuer, key_ring, people, clock, note_first_use),
+            verifiers=Verifiers(resources, issuing.issuer, key_ring, people, clock, record_first_use),
             dpop_nonces=nonces,
             possession=Possession(settings.public_url, clock, nonces if issuing.dpop_nonces else None),
             flow_recorder=flow_recorder,
-            notes=notes,
+            flow_history=flow_history,
             probe=StatusProbe(store.upkeep, key_ring, people.supabase, clock),
         )

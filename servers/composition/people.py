@@ -1,4 +1,4 @@
-"""What a node knows of people: Supabase's side, ours, and how access ends when either says so."""
+"""The parts of a node that concern people: Supabase's side, the local side, and how either ends access."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ from oauth.protocol.models import Revocation
 from oauth.revocation import Revoker
 from oauth.stores.opening import OpenDatabase
 from oauth.stores.ports import Store
-from servers.composition.background import Intervals, repeating
+from servers.composition.background import Intervals, run_periodically
 from servers.configuration.settings import GatewaySettings
 from servers.operations.actor import Actor, ActorKind
 from servers.operations.end_access import StoredAccessEnd
@@ -38,12 +38,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """deletion: None where there is no secret key for Supabase's admin API."""
+    """The parts that concern people.
+
+    supabase: calls the project with its publishable key.
+    introspection: asks Supabase whether a session is still valid.
+    users: the local rows.
+    access_statuses: whether and in which role each user has access.
+    revocations: the tokens that are refused, in memory.
+    revoker: ends grants, clients and people in the store.
+    access_end: ends a person's access because Supabase says so.
+    liveness: whether each account still exists and is not banned.
+    sessions: verifies Supabase sessions that are presented to a resource.
+    resource_owners: signs users in.
+    deletion: deletes accounts; None where there is no secret key for Supabase's admin API."""
 
     supabase: SupabaseClient
     introspection: Introspection
     users: UserStore
-    standings: AccessStatuses
+    access_statuses: AccessStatuses
     revocations: Revocations
     revoker: Revoker
     access_end: AccessEnd
@@ -53,7 +65,7 @@ class People:
     deletion: AccountDeletion | None
 
     async def settle_deletions(self) -> None:
-        """See AccountDeletion."""
+        """Finish the deletions that an outage interrupted; see AccountDeletion."""
         if self.deletion is not None:
             await self.deletion.settle()
 
@@ -67,48 +79,49 @@ async def open_people(
     clock: Clock,
     intervals: Intervals,
 ) -> AsyncIterator[People]:
-    """All of it; while the context is open, whoever has access is asked about in rounds."""
+    """Open these parts. While the context is open, Supabase is asked in rounds about users who have access."""
     async with httpx.AsyncClient() as http:
         supabase = SupabaseClient(settings.supabase_url, settings.supabase_publishable_key.get_secret_value(), http)
         keys = SupabaseKeys(supabase, clock, settings.shared_supabase_key)
         introspection = Introspection(supabase, clock)
         users = UserStore(database, settings.default_phone_region)
 
-        def announce(news: Revocation) -> None:
-            revocations.add(news)  # which need the standings, which need to know how access ends
+        # A function, because `revocations` needs `access_statuses`, which needs to know how access ends.
+        def announce(revocation: Revocation) -> None:
+            revocations.add(revocation)
 
         sealed_sessions = SealedSessions(database)
-        held = SessionVault(supabase, sealed_sessions, encryption, clock)
+        vault = SessionVault(supabase, sealed_sessions, encryption, clock)
         revoker = Revoker(store, announce, clock, settings.authorization_server().revocations_matter_for)
         access_end = StoredAccessEnd(revoker, sealed_sessions, Actor(ActorKind.SUPABASE, settings.supabase_url))
-        admin = _admin(settings, http)
+        admin = _open_admin_api(settings, http)
         liveness = Liveness(
-            held if settings.follow_sessions else None,
+            vault if settings.follow_sessions else None,
             admin,
             AccountStates(database),
             access_end,
             clock,
             settings.outage_tolerance,
         )
-        standings = AccessStatuses(users, liveness, clock)
-        revocations = Revocations(on_person=standings.forget)
-        admission = FirstVisit(introspection, users, standings, clock)
+        access_statuses = AccessStatuses(users, liveness, clock)
+        revocations = Revocations(on_person=access_statuses.forget)
+        first_visit = FirstVisit(introspection, users, access_statuses, clock)
         people = People(
             supabase,
             introspection,
             users,
-            standings,
+            access_statuses,
             revocations,
             revoker,
             access_end,
             liveness,
-            SupabaseSessions(supabase.issuer, keys, introspection, admission, settings.follow_sessions),
+            SupabaseSessions(supabase.issuer, keys, introspection, first_visit, settings.follow_sessions),
             SupabaseResourceOwners(
                 supabase,
                 keys,
                 introspection,
                 users,
-                standings,
+                access_statuses,
                 liveness,
                 clock,
                 region=settings.default_phone_region,
@@ -120,16 +133,16 @@ async def open_people(
         )
         try:
             async with (
-                repeating(intervals.account_states, liveness.sweep),
-                repeating(intervals.deletions, people.settle_deletions),
+                run_periodically(intervals.account_states, liveness.sweep),
+                run_periodically(intervals.deletions, people.settle_deletions),
             ):
                 yield people
         finally:
             await liveness.close()
 
 
-def _admin(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseAdmin | None:
-    """Supabase's admin API, where there is a key for it."""
+def _open_admin_api(settings: GatewaySettings, http: httpx.AsyncClient) -> SupabaseAdmin | None:
+    """Supabase's admin API; None without a key for it."""
     if settings.supabase_secret_key is None:
         log.warning("no_supabase_secret_key", meaning="accounts cannot be deleted through the API")
         return None

@@ -1,4 +1,4 @@
-"""One verifier a resource, over what the node knows of keys, people and revocations."""
+"""One token verifier per resource, on the keys, people and revocations of the node."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,10 @@ from servers.composition.people import People
 
 
 class Verifiers:
-    """Of the resources that are served here, and of those elsewhere, whose servers ask (RFC 7662).
+    """The verifiers of the resources that are served here, and of remote ones, whose servers introspect (RFC 7662).
 
-    issuer: ours. on_first_sight: told once of every first party token that is good."""
+    issuer: the issuer of this authorization server.
+    on_first_sight: called once with every valid first-party token."""
 
     def __init__(
         self,
@@ -26,13 +27,13 @@ class Verifiers:
         clock: Clock,
         on_first_sight: Callable[[AccessToken], None],
     ) -> None:
-        self._of = {
+        self._by_resource = {
             resource.identifier: SupabaseTokenVerifier(
                 resource,
                 issuer=issuer,
                 keys=key_ring,
                 sessions=people.sessions,
-                standings=people.standings,
+                standings=people.access_statuses,
                 revocations=people.revocations,
                 clock=clock,
                 on_first_sight=on_first_sight,
@@ -40,11 +41,11 @@ class Verifiers:
             for resource in resources.all
         }
 
-    def of(self, resource: ResourceIndicator) -> SupabaseTokenVerifier:
-        """The verifier of a resource that there is."""
-        return self._of[resource]
+    def for_resource(self, resource: ResourceIndicator) -> SupabaseTokenVerifier:
+        """The verifier of a resource. Raises KeyError where it is unknown."""
+        return self._by_resource[resource]
 
     async def confirm(self, token: str, resource: ResourceIndicator) -> bool:
-        """Would the resource take the token now? Raises Outage when nobody can tell."""
-        verifier = self._of.get(resource)
+        """Would the resource accept the token now? Raises Outage where that cannot be checked."""
+        verifier = self._by_resource.get(resource)
         return verifier is not None and not isinstance(await verifier.verify(token), Rejection)

@@ -15,7 +15,7 @@ from oauth.protocol.resources import Resources
 from oauth.revocation import Revoker
 from oauth.stores.ports import Clients
 from servers.operations.actor import Actor, ActorKind, record
-from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, ClientDescription, client_of, read_jwks
+from servers.operations.client_registration import CLIENT_ID_PREFIX, SECRETS, ClientDescription, build_client, read_jwks
 from servers.operations.clients import disable_client, enable_client
 
 log = structlog.get_logger()
@@ -80,7 +80,7 @@ class ClientSettings(BaseModel):
         )
         newer, former = (*(Digest(each.encode()) for each in self.secret_hashes), None, None)[:2]
         return replace(
-            client_of(ClientId(self.client_id), wanted, resources, custom_redirects, now),
+            build_client(ClientId(self.client_id), wanted, resources, custom_redirects, now),
             secret_digest=newer,
             former_secret_digest=former,
             disabled_at=now if self.disabled else None,

@@ -1,4 +1,4 @@
-"""How a request finds what serves it, without asking one route after the other, and what it is told if not."""
+"""Finds the route of a request by lookup instead of by trial, and answers requests that no route takes."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,16 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class DirectRouter:
-    """Finds the route of a path that only one route has by looking it up; the rest is left to the application, which
-    asks one route after the other. Errors are the Edge's affair in either case."""
+    """Looks up the route where exactly one has the path. Passes the rest to the application, which tries each route.
+
+    `Edge` handles the errors of both."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._routes: dict[str, Route] = {}
 
-    def fill(self, routes: Sequence[BaseRoute]) -> None:
-        """Once they are there."""
+    def set_routes(self, routes: Sequence[BaseRoute]) -> None:
+        """Set the routes, which exist only after start-up."""
         paths = Counter(route.path for route in routes if isinstance(route, Route))
         self._routes = {
             route.path: route
@@ -41,39 +42,39 @@ class DirectRouter:
 
 
 def exception_handlers(public_url: str) -> Mapping[Any, ExceptionHandler]:
-    """Answers for what no route takes, by status: a sentence, as JSON for programs."""
+    """Handlers by status for requests that no route takes. They send one sentence: text for browsers, else JSON."""
 
     async def not_found(request: Request, _: Exception) -> Response:
-        told = f"There is nothing at this address. MCP clients connect to {public_url}{USER_PATH}."
-        return _told(request, 404, "not_found", told)
+        sentence = f"There is nothing at this address. MCP clients connect to {public_url}{USER_PATH}."
+        return _render_error(request, 404, "not_found", sentence)
 
     async def method_not_allowed(request: Request, error: Exception) -> Response:
-        methods = ", ".join(sorted(_allowed(error)))
-        told = f"This address takes {methods}, not {request.method}."
-        return _told(request, 405, "method_not_allowed", told, {"Allow": methods})
+        methods = ", ".join(sorted(_allowed_methods(error)))
+        sentence = f"This address takes {methods}, not {request.method}."
+        return _render_error(request, 405, "method_not_allowed", sentence, {"Allow": methods})
 
-    async def broken(_: Request, error: Exception) -> Response:
-        raise error  # the Edge answers, and has it in the log
+    async def internal_error(_: Request, error: Exception) -> Response:
+        raise error  # Edge logs and answers it
 
-    return {404: not_found, 405: method_not_allowed, 500: broken}
+    return {404: not_found, 405: method_not_allowed, 500: internal_error}
 
 
-def _allowed(error: Exception) -> list[str]:
+def _allowed_methods(error: Exception) -> list[str]:
     headers = error.headers if isinstance(error, HTTPException) else None
     return (headers or {}).get("Allow", "").split(", ")
 
 
-def _told(
+def _render_error(
     request: Request, status: int, code: str, sentence: str, headers: Mapping[str, str] = _NO_HEADERS
 ) -> Response:
-    kept = {"Cache-Control": "no-store", **headers}
+    headers = {"Cache-Control": "no-store", **headers}
     if "text/html" in request.headers.get("accept", ""):
-        return PlainTextResponse(f"{sentence}\n", status, kept)
-    return JSONResponse({"error": code, "error_description": sentence}, status, kept)
+        return PlainTextResponse(f"{sentence}\n", status, headers)
+    return JSONResponse({"error": code, "error_description": sentence}, status, headers)
 
 
 class PostOnly:
-    """An MCP endpoint without streams of its own: GET and DELETE are 405 in every revision (STD-38)."""
+    """An MCP endpoint without streams of its own: GET and DELETE get 405 (MCP, Streamable HTTP, in every revision)."""
 
     def __init__(self, app: ASGIApp, path: str) -> None:
         self._app = app
@@ -86,10 +87,10 @@ class PostOnly:
                 scope, receive, send
             )
             return
-        # `/mcp/` is served as `/mcp`, without a redirect that would drop the Authorization header (P-18).
+        # Serve `/mcp/` as `/mcp`: on a redirect, clients drop the Authorization header or fall back to http.
         await self._app({**scope, "path": self._path, "raw_path": self._path.encode()}, receive, send)
 
 
 def mcp_routes(path: str, endpoint: ASGIApp) -> list[BaseRoute]:
-    """Of an MCP endpoint, with and without a slash at the end."""
+    """The routes of an MCP endpoint, with and without a trailing slash."""
     return [Route(path, endpoint), Route(f"{path}/", endpoint)]

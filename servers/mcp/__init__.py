@@ -1,1 +1,1 @@
-"""The two MCP servers and the tools of the program."""
+"""The two MCP servers and the program's own tools."""

@@ -11,7 +11,7 @@ from servers.observability.status import StatusProbe
 
 
 def create_admin_server(service_name: str, probe: StatusProbe, users: UserStore, key_ring: KeyRing) -> FastMCP:
-    """The server with its own tools."""
+    """The admin server with the program's own tools."""
     server = create_mcp_server(
         f"{service_name} administration", f"Tools of {service_name} for its administrators and agents."
     )

@@ -1,4 +1,4 @@
-"""What both MCP servers have in common: how FastMCP is made to serve (D-23)."""
+"""What both MCP servers share: how they use FastMCP (D-23)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from servers.observability.version import VERSION
 
 
 def create_mcp_server(name: str, instructions: str) -> FastMCP:
-    """A server whose errors say nothing of its inside, and whose arguments are taken as declared."""
+    """A server that hides internal errors, and converts arguments to the declared types."""
     return FastMCP(
         name,
         instructions,
@@ -22,13 +22,13 @@ def create_mcp_server(name: str, instructions: str) -> FastMCP:
 
 
 def http_app(server: FastMCP, path: str) -> StarletteWithLifespan:
-    """The server at a path: stateless, so that any node can answer, with JSON where no stream is needed."""
+    """The ASGI application of a server. Stateless, so that any node can answer, and with JSON responses."""
     return server.http_app(path=path, stateless_http=True, json_response=True)
 
 
 async def index_tools(server: FastMCP) -> None:
-    """Let the newer wire find a tool's schema by name. Without this each call there lists all tools first.
+    """Index tool schemas by name, for the newer protocol revision, where each call would list all tools first.
 
-    Call it once all tools are there. A name that is not in the index is checked against no schema."""
+    Call it after all tools are added. The arguments of a tool that is not in the index are not checked."""
     schemas: Mapping[str, Mapping[str, Any]] = {tool.name: tool.parameters for tool in await server.list_tools()}
     server._mcp_server.get_tool_input_schema = schemas.get  # noqa: SLF001 - FastMCP has no public way (D-23)

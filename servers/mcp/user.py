@@ -1,4 +1,4 @@
-"""The MCP server at /mcp, for people and their assistants."""
+"""The MCP server at /mcp, for users and their assistants."""
 
 from fastmcp import FastMCP
 
@@ -9,7 +9,7 @@ from servers.observability.status import StatusProbe
 
 
 def create_user_server(service_name: str, probe: StatusProbe) -> FastMCP:
-    """The server with its own tools."""
+    """The user server with the program's own tools."""
     server = create_mcp_server(service_name, f"Tools of {service_name} for the person who is signed in.")
     add_whoami(server)
     add_user_system_status(server, probe)

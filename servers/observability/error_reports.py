@@ -1,5 +1,7 @@
-"""Errors of ours, told to Sentry where the operator wants that (SEED-53): the kind of error, where in the code, and of
-which request. Never what people sent: no messages, variables, headers, addresses, queries or paths."""
+"""Reports internal errors to Sentry, where the operator configures it.
+
+A report names the kind of error, the place in the code, and the id, route and local user id of the request. It contains
+nothing that callers sent: no messages, variables, headers, addresses, queries or paths."""
 
 import atexit
 from collections.abc import Mapping, MutableMapping
@@ -8,16 +10,18 @@ from typing import Any
 from oauth.foundation.request_context import context_of
 from servers.observability.version import VERSION
 
-_SECONDS_TO_SEND_WHAT_IS_LEFT = 2.0
+_FLUSH_SECONDS = 2.0
 
 
 class ErrorReports:
-    """dsn: from the settings of a Sentry project, or of anything that speaks its protocol."""
+    """Sends reports to one project.
+
+    dsn: from the settings of a Sentry project, or of a service with the same protocol."""
 
     def __init__(self, dsn: str) -> None:
-        from sentry_sdk import Client  # noqa: PLC0415 - a tenth of a second, for those alone who want it
+        from sentry_sdk import Client  # noqa: PLC0415 - takes 0.1 s, which only its users pay
 
-        # A client of our own: Sentry's global one, and what it hooks into everywhere, belong to the operator's code.
+        # A separate client: Sentry's global client and its hooks are left to the operator's code.
         self._client = Client(
             dsn,
             release=f"mcp-auth@{VERSION}",
@@ -31,15 +35,17 @@ class ErrorReports:
             auto_session_tracking=False,
             send_client_reports=False,
         )
-        atexit.register(self._client.close, timeout=_SECONDS_TO_SEND_WHAT_IS_LEFT)
+        atexit.register(self._client.close, timeout=_FLUSH_SECONDS)
 
     def report(self, error: BaseException, scope: MutableMapping[str, Any] | None) -> None:
-        """Send it, in the background. scope: of the request that was being served, if one was."""
+        """Send a report in the background.
+
+        scope: of the request that was being served; None without one."""
         from sentry_sdk.utils import event_from_exception  # noqa: PLC0415 - as above
 
         event, _ = event_from_exception(error, client_options=self._client.options)
         for exception in event.get("exception", {}).get("values", ()):
-            exception["value"] = ""  # a message may quote what somebody sent
+            exception["value"] = ""  # a message may quote what a caller sent
         if scope is not None:
             event["tags"] = {"request_id": context_of(scope).request_id, "route": _route(scope)}
             user_id = scope.get("state", {}).get("user_id")
@@ -49,5 +55,5 @@ class ErrorReports:
 
 
 def _route(scope: Mapping[str, Any]) -> str:
-    """As it is written in the code: what stands in a path of somebody's may be personal."""
+    """The path of the route as the code declares it, since the path of a request may contain personal data."""
     return str(getattr(scope.get("route"), "path", ""))

@@ -1,4 +1,4 @@
-"""Logs: one line an event, on standard error, with the request that it belongs to. Never a token, never a query."""
+"""Logs one line per event to standard error, with the request that it belongs to. Never a token or a query."""
 
 import logging
 import sys
@@ -19,12 +19,14 @@ Report = Callable[[BaseException, Scope | None], None]
 
 
 def configure(*, json: bool, report: Report | None = None) -> None:
-    """json: for machines (serve); otherwise for people (dev). report: told of every error that is logged with its
-    exception, and of the request that it belongs to."""
+    """Configure logging.
+
+    json: JSON lines, for `serve`; otherwise text, for `dev`.
+    report: called with each exception that is logged, and the scope of its request."""
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if json
-        # Plain tracebacks: the pretty ones print local variables, and those hold secrets.
+        # Plain tracebacks: the pretty ones print local variables, which contain secrets.
         else structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
@@ -33,7 +35,7 @@ def configure(*, json: bool, report: Report | None = None) -> None:
         processors=[
             structlog.processors.add_log_level,
             _add_request,
-            *([_reporting(report)] if report is not None else []),
+            *([_report_exceptions(report)] if report is not None else []),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *([structlog.processors.format_exc_info] if json else []),
             renderer,
@@ -42,30 +44,30 @@ def configure(*, json: bool, report: Report | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    # Libraries: what goes wrong, and nothing of what goes right.
+    # Libraries log warnings and errors only.
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 
 
 def configure_for_commands() -> None:
-    """Warnings and errors alone, on standard error: what a command did, it prints."""
+    """Log only warnings and errors, to standard error. A command prints its results itself."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 
-def _reporting(report: Report) -> Processor:
-    def pass_on(_: object, __: str, event: EventDict) -> EventDict:
+def _report_exceptions(report: Report) -> Processor:
+    def report_exception(_: object, __: str, event: EventDict) -> EventDict:
         error = sys.exception()
         if event.get("exc_info") and error is not None:
             report(error, current_scope.get(None))
         return event
 
-    return pass_on
+    return report_exception
 
 
 def _add_request(_: object, __: str, event: EventDict) -> EventDict:
-    """The id that the answer carries, and the address that it went to."""
+    """Add the request id and flow id that the response shows, and the address of the client."""
     scope = current_scope.get(None)
     if scope is not None:
         context = context_of(scope)

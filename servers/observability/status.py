@@ -1,4 +1,4 @@
-"""Is everything that the service needs within reach? For the status tools and GET /ready."""
+"""Checks the components that the service depends on, for the status tools and GET /ready."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from oauth.stores.ports import Upkeep
 
 
 class Health(StrEnum):
-    """Of one component, or of all."""
+    """The health of one component, or of the whole service."""
 
     OPERATIONAL = "operational"
     DEGRADED = "degraded"
@@ -22,7 +22,11 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """sign_in: Supabase. keys: can tokens be signed?"""
+    """The health of each component.
+
+    database: whether it answers.
+    keys: whether there are keys to sign tokens with.
+    sign_in: whether Supabase answers."""
 
     database: Health
     keys: Health
@@ -30,26 +34,26 @@ class Status:
 
     @property
     def overall(self) -> Health:
-        """Down without database or keys; degraded without Supabase, because issued tokens go on working (D-16)."""
+        """Down without database or keys; degraded without Supabase, since issued tokens keep working (D-16)."""
         if Health.DOWN in {self.database, self.keys}:
             return Health.DOWN
         return Health.OPERATIONAL if self.sign_in is Health.OPERATIONAL else Health.DEGRADED
 
 
 class StatusProbe:
-    """Asks each component; what Supabase said is remembered for a few seconds, so that nobody can ask it often."""
+    """Checks each component. Remembers the health of Supabase for 10 seconds, so that callers cannot flood it."""
 
     def __init__(self, upkeep: Upkeep, key_ring: KeyRing, supabase: SupabaseClient, clock: Clock) -> None:
         self._upkeep = upkeep
         self._key_ring = key_ring
         self._supabase = supabase
         self._clock = clock
-        self._asked_at = clock() - _REMEMBERED
+        self._checked_at = clock() - _REMEMBERED
         self._sign_in = Health.DOWN
-        self._asking = asyncio.Lock()
+        self._checking = asyncio.Lock()
 
-    async def local(self) -> tuple[Health, Health]:
-        """Database and keys: what readiness needs."""
+    async def check_local(self) -> tuple[Health, Health]:
+        """The health of the database and of the keys, which readiness depends on."""
         try:
             await self._upkeep.check()
             database = Health.OPERATIONAL
@@ -57,20 +61,20 @@ class StatusProbe:
             database = Health.DOWN
         return database, Health.OPERATIONAL if self._key_ring.keys.all else Health.DOWN
 
-    async def all(self) -> Status:
-        """Every component."""
-        database, keys = await self.local()
-        return Status(database, keys, await self._ask_supabase())
+    async def check_all(self) -> Status:
+        """The health of every component."""
+        database, keys = await self.check_local()
+        return Status(database, keys, await self._check_supabase())
 
-    async def _ask_supabase(self) -> Health:
-        async with self._asking:
-            if self._clock() - self._asked_at >= _REMEMBERED:
+    async def _check_supabase(self) -> Health:
+        async with self._checking:
+            if self._clock() - self._checked_at >= _REMEMBERED:
                 try:
                     await self._supabase.request("GET", "/health")
                     self._sign_in = Health.OPERATIONAL
                 except Outage:
                     self._sign_in = Health.DOWN
-                self._asked_at = self._clock()
+                self._checked_at = self._clock()
         return self._sign_in
 
 

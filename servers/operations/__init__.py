@@ -1,5 +1,5 @@
-"""Operations on clients, people and keys (D-29): one function each, with values in, a value out, and the actor given.
+"""Operations on clients, users and keys (D-29): one function each, with values and the actor in, and a value out.
 
-Commands call them; administration tools and pages are other faces of the same functions. An operation checks, changes
-the store, announces revocations and records what it did (`actor.record`). It prints nothing and reads no settings. What
-it cannot do is one of `problems`."""
+Commands call them, and so can administration tools and pages. An operation checks, changes the store, announces
+revocations and records what it did (`actor.record`). It prints nothing, reads no settings, and raises one of `problems`
+where it cannot be carried out."""

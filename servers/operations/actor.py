@@ -1,4 +1,4 @@
-"""Who carries out an operation, and the one place that records what they did (D-29)."""
+"""The actor of an operation, and the one function that records what an operation did (D-29)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ log = structlog.get_logger()
 
 
 class ActorKind(StrEnum):
-    """What the id of an actor names."""
+    """What an actor is. The comments say what its id names."""
 
     COMMAND = "command"  # the login name of the operator at the command line
     CONFIGURATION = "configuration"  # the table of mcp-auth.toml
@@ -23,16 +23,16 @@ class ActorKind(StrEnum):
 class Actor:
     """Who carries out an operation.
 
-    kind: what they act as.
-    id: who they are among those of that kind; see ActorKind."""
+    kind: what the actor is.
+    id: which of that kind; see ActorKind."""
 
     kind: ActorKind
     id: str
 
 
 def record(actor: Actor, event: str, **fields: str | int) -> None:
-    """Record what an operation changed. Called once for each, after the change is on disk.
+    """Record what an operation changed. An operation calls it once, after the change is on disk.
 
     event: what happened, such as `client_disabled`.
-    fields: what it happened to; no secrets."""
+    fields: the client, user or key that changed; no secrets."""
     log.info(event, actor_kind=actor.kind.value, actor_id=actor.id, **fields)

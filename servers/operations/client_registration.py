@@ -1,5 +1,4 @@
-"""The rules for clients that the operator registers, by command or in the configuration: a description in, a client
-out."""
+"""The rules for clients that the operator registers, by command or in the configuration."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -17,25 +16,25 @@ from oauth.protocol.models import GRANTS_OF_PEOPLE, Client, ClientAuthentication
 from oauth.protocol.resources import Resources
 from servers.operations.problems import UnacceptableClient
 
-# The ids that are given here begin with it.
+# The prefix of generated client ids.
 CLIENT_ID_PREFIX = "client_"
 SECRETS = (ClientAuthenticationMethod.CLIENT_SECRET_BASIC, ClientAuthenticationMethod.CLIENT_SECRET_POST)
 
 
 @dataclass(frozen=True, slots=True)
 class ClientDescription:
-    """What the operator says of a client.
+    """A client as the operator describes it.
 
-    name: what people read on the consent page.
-    redirect_uris: where answers may go.
+    name: shown on the consent page.
+    redirect_uris: where authorization responses may go.
     auth: how it authenticates.
-    grants: what it may ask for tokens with.
-    scope: its default scopes, separated by spaces; for a machine, the most that it can get.
+    grants: the grant types that it may use.
+    scope: its default scopes, separated by spaces; for a machine, the maximum.
     jwks: its public keys, a JWK Set as JSON.
     jwks_uri: the address of its public keys.
-    introspects: identifiers of the resources whose tokens it may ask about.
-    requires_pushed_requests: it has to push its authorization requests (RFC 9126).
-    dpop_bound: its tokens are bound to its key (RFC 9449)."""
+    introspects: identifiers of the resources whose tokens it may introspect (RFC 7662).
+    requires_pushed_requests: whether it has to push its authorization requests (RFC 9126).
+    dpop_bound: whether its tokens are bound to its key (RFC 9449)."""
 
     name: str
     redirect_uris: Sequence[str]
@@ -49,36 +48,40 @@ class ClientDescription:
     dpop_bound: bool = False
 
 
-def client_of(
+def build_client(
     client_id: ClientId,
-    wanted: ClientDescription,
+    description: ClientDescription,
     resources: Resources,
     custom_redirects: Collection[str],
     now: datetime,
 ) -> Client:
-    """The client, without a secret.
+    """The client of a description, without a secret.
 
-    resources: whose scopes it may have, and which it may introspect.
+    resources: the resources that it may get scopes for and introspect.
     custom_redirects: redirect URIs of known clients with a scheme of their own.
     Raises UnacceptableClient."""
-    if wanted.auth is ClientAuthenticationMethod.NONE and not GRANTS_OF_PEOPLE.issuperset(wanted.grants):
+    if description.auth is ClientAuthenticationMethod.NONE and not GRANTS_OF_PEOPLE.issuperset(description.grants):
         raise UnacceptableClient("client-credentials and jwt-bearer are for clients that authenticate: choose an auth.")
-    if wanted.introspects and wanted.auth is ClientAuthenticationMethod.NONE:
+    if description.introspects and description.auth is ClientAuthenticationMethod.NONE:
         raise UnacceptableClient("A resource server has to authenticate: choose another auth.")
-    if (wanted.jwks or wanted.jwks_uri) and wanted.auth is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
+    if (
+        description.jwks or description.jwks_uri
+    ) and description.auth is not ClientAuthenticationMethod.PRIVATE_KEY_JWT:
         raise UnacceptableClient("Keys and auth private_key_jwt belong together: give both or none.")
-    if wanted.auth is ClientAuthenticationMethod.PRIVATE_KEY_JWT and not (wanted.jwks or wanted.jwks_uri):
+    if description.auth is ClientAuthenticationMethod.PRIVATE_KEY_JWT and not (
+        description.jwks or description.jwks_uri
+    ):
         raise UnacceptableClient("private_key_jwt needs the client's public keys: a file of them, or their address.")
-    if wanted.jwks_uri is not None and id_url.check(wanted.jwks_uri) is not None:
+    if description.jwks_uri is not None and id_url.check(description.jwks_uri) is not None:
         raise UnacceptableClient("The address of the key set must be an https URL with a path.")
-    unknown = [each for each in wanted.introspects if resources.get(each) is None]
+    unknown = [each for each in description.introspects if resources.get(each) is None]
     if unknown:
         known = ", ".join(resource.identifier for resource in resources)
-        raise UnacceptableClient(f"{' '.join(unknown) or 'Nothing'} is not among the resources {known}.")
-    strange = set(map(Scope, wanted.scope.split())) - resources.scopes
-    if strange:
-        raise UnacceptableClient(f"There is no scope {', '.join(sorted(strange))}.")
-    metadata = _metadata(wanted, resources, custom_redirects)
+        raise UnacceptableClient(f"{' '.join(unknown) or 'The empty identifier'} is not among the resources {known}.")
+    unknown_scopes = set(map(Scope, description.scope.split())) - resources.scopes
+    if unknown_scopes:
+        raise UnacceptableClient(f"There is no scope {', '.join(sorted(unknown_scopes))}.")
+    metadata = _parse_metadata(description, resources, custom_redirects)
     if isinstance(metadata, OAuthError):
         raise UnacceptableClient(metadata.description)
     return Client(
@@ -86,21 +89,21 @@ def client_of(
         registration=Registration.PREREGISTERED,
         name=metadata.name,
         redirect_uris=metadata.redirect_uris,
-        authentication_method=wanted.auth,
+        authentication_method=description.auth,
         secret_digest=None,
-        grant_types=metadata.grant_types if wanted.grants else frozenset(),
+        grant_types=metadata.grant_types if description.grants else frozenset(),
         scope=metadata.scope,
         created_at=now,
-        jwks=wanted.jwks,
-        introspects=frozenset(map(ResourceIndicator, wanted.introspects)),
-        jwks_uri=wanted.jwks_uri,
-        requires_pushed_requests=wanted.requires_pushed_requests,
-        dpop_bound=wanted.dpop_bound,
+        jwks=description.jwks,
+        introspects=frozenset(map(ResourceIndicator, description.introspects)),
+        jwks_uri=description.jwks_uri,
+        requires_pushed_requests=description.requires_pushed_requests,
+        dpop_bound=description.dpop_bound,
     )
 
 
 def read_jwks(path: Path) -> str:
-    """A JWK Set with a key that can be used here. ValueError says what is wrong with it."""
+    """A JWK Set from a file, as JSON. Raises ValueError, whose message is a sentence, unless it has a usable key."""
     try:
         document = json.loads(path.read_text())
     except OSError as error:
@@ -113,19 +116,21 @@ def read_jwks(path: Path) -> str:
     return json.dumps(document)
 
 
-def _metadata(
-    wanted: ClientDescription, resources: Resources, custom_redirects: Collection[str]
+def _parse_metadata(
+    description: ClientDescription, resources: Resources, custom_redirects: Collection[str]
 ) -> ClientMetadata | OAuthError:
-    """By the rules for everybody, with more to choose from. A resource server that asks for no tokens has no grants."""
-    described: dict[str, object] = {
-        "client_name": wanted.name,
-        "redirect_uris": list(wanted.redirect_uris),
-        "token_endpoint_auth_method": str(wanted.auth),
-        "grant_types": list(map(str, wanted.grants or {GrantType.CLIENT_CREDENTIALS})),
-        "scope": wanted.scope,
+    """Apply the rules for all clients, with more methods and grant types than clients can register themselves.
+
+    The rules need a grant type, so a resource server that requests no tokens passes with one that is then dropped."""
+    document: dict[str, object] = {
+        "client_name": description.name,
+        "redirect_uris": list(description.redirect_uris),
+        "token_endpoint_auth_method": str(description.auth),
+        "grant_types": list(map(str, description.grants or {GrantType.CLIENT_CREDENTIALS})),
+        "scope": description.scope,
     }
     return client_metadata.parse(
-        described,
+        document,
         resources.scopes,
         (*REGISTRABLE_METHODS, ClientAuthenticationMethod.PRIVATE_KEY_JWT),
         frozenset(GrantType),

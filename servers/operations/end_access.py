@@ -1,4 +1,4 @@
-"""Ending a person's access: grants, sign-ins and tokens, here at once and on every other node within 5 s (D-6)."""
+"""Ends a person's access: grants, sign-ins and tokens, at once on this node and within 5 s on every other (D-6)."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,20 +12,22 @@ from servers.operations.actor import Actor, ActorKind, record
 async def end_access(
     subject: Subject, kind: RevocationKind, reason: str, actor: Actor, revoker: Revoker, sessions: SealedSessions
 ) -> Sequence[GrantId]:
-    """Revoke a person's grants, sign browsers out, delete the Supabase session that is held. Idempotent.
+    """Revoke a person's grants, sign their browsers out, and delete their stored Supabase session. Idempotent.
 
-    kind: SUBJECT refuses every token issued until now, Supabase's included; SUBJECT_GRANTS those issued here.
+    kind: SUBJECT refuses every token issued until now, Supabase's included; SUBJECT_GRANTS only those issued here.
     reason: why access ends, for the log.
-    → the grants that ended. Raises StoreUnavailable; another call finishes what that interrupted."""
+    → the grants that ended. Raises StoreUnavailable; another call finishes an interrupted one."""
     ended = await revoker.end_subject(subject, kind)
-    # Last: while the session is held, a look at it finds out again that access has to end.
+    # Last: if this is interrupted, the next check of the stored session finds again that access has to end.
     await sessions.remove(subject)
     record(actor, "access_ended", reason=reason, subject=subject, grants_ended=len(ended))
     return ended
 
 
 class StoredAccessEnd:
-    """See AccessEnd. actor: who ends access; None where each person ends their own."""
+    """See AccessEnd.
+
+    actor: who ends access; None where each person ends their own."""
 
     def __init__(self, revoker: Revoker, sessions: SealedSessions, actor: Actor | None) -> None:
         self._revoker = revoker

@@ -11,11 +11,11 @@ from servers.operations.actor import Actor, record
 
 
 class KeyState(StrEnum):
-    """What a key is for."""
+    """What a key is used for at a time."""
 
-    NEXT = "next"  # published, and signs from a later time on
+    NEXT = "next"  # published, and will sign from a later time
     SIGNS = "signs"
-    VERIFIES = "verifies"  # signed tokens that have not expired
+    VERIFIES = "verifies"  # signs no more, but its tokens may still be valid
     RETIRED = "retired"
 
 
@@ -24,8 +24,8 @@ class ListedKey:
     """A signing key without its private part.
 
     kid: as in the JWKS.
-    state: what it is for now.
-    signs_from: when it began to sign, or will; aware UTC."""
+    state: what it is used for now.
+    signs_from: when it begins to sign; aware UTC."""
 
     kid: str
     state: KeyState
@@ -33,20 +33,20 @@ class ListedKey:
 
 
 async def list_keys(ring: KeyRing, clock: Clock) -> Sequence[ListedKey]:
-    """The signing keys, oldest first. Makes the first one where there is none."""
+    """The signing keys, oldest first. Creates the first one where there is none."""
     now = clock()
     await ring.load(now)
-    return [ListedKey(key.kid, _state(key, ring.keys, now), key.signs_from) for key in ring.keys.all]
+    return [ListedKey(key.kid, _key_state(key, ring.keys, now), key.signs_from) for key in ring.keys.all]
 
 
 async def rotate_key(actor: Actor, ring: KeyRing, clock: Clock) -> ListedKey:
-    """Publish a new key, which signs 15 minutes from now; the old one verifies what it signed."""
+    """Publish a new key, which signs from 15 minutes on. The old one still verifies the tokens that it signed."""
     key = await ring.rotate(clock())
     record(actor, "key_rotated", kid=key.kid)
     return ListedKey(key.kid, KeyState.NEXT, key.signs_from)
 
 
-def _state(key: SigningKey, keys: Keys, now: datetime) -> KeyState:
+def _key_state(key: SigningKey, keys: Keys, now: datetime) -> KeyState:
     if key not in keys.verifying(now):
         return KeyState.RETIRED
     if key is keys.signing(now):

@@ -1,4 +1,4 @@
-"""The copies of known clients' documents, and what their vendors publish now."""
+"""Compares the copies of known clients' metadata documents with what their vendors publish now."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -11,8 +11,8 @@ from oauth.protocol.clients import known as known_clients
 from oauth.protocol.clients.known import KnownClients
 from oauth.remote.fetching import FetchFailed, Network, fetch_object
 
-_MOST_BYTES = 64 * 1024
-# What a client may do is in these; the rest is for show.
+_MAX_BYTES = 64 * 1024
+# The fields that decide what a client may do, and its name; the others are for display.
 _COMPARED = (
     "client_name",
     "redirect_uris",
@@ -28,7 +28,12 @@ _COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """copy: as it is on file. published: as it is now; None where it could not be fetched, and failure says why."""
+    """A known client's document, on file and as published.
+
+    client_id: the URL of the document.
+    copy: the one on file.
+    published: the current one; None where it could not be fetched.
+    failure: why it could not be fetched."""
 
     client_id: str
     copy: Mapping[str, Any]
@@ -37,7 +42,7 @@ class Comparison:
 
     @property
     def fields(self) -> list[str]:
-        """Where they differ."""
+        """The names of the compared fields that differ."""
         published = self.published
         if published is None:
             return []
@@ -49,18 +54,18 @@ class Comparison:
         return bool(self.fields)
 
     @property
-    def told(self) -> str:
-        """In a word or two."""
+    def summary(self) -> str:
+        """The result, and after a tab the fields that differ or the failure."""
         if self.published is None:
             return f"could not be fetched\t{self.failure}"
         return f"differs\t{', '.join(self.fields)}" if self.differs else "same"
 
 
 async def compare(known: KnownClients, network: Network) -> AsyncIterator[Comparison]:
-    """Each in turn."""
+    """Fetch and compare the known clients, one after the other."""
     for client_id, copy in known.documents.items():
         try:
-            fetched = await fetch_object(client_id, _MOST_BYTES, network)
+            fetched = await fetch_object(client_id, _MAX_BYTES, network)
         except FetchFailed as failure:
             yield Comparison(client_id, copy, None, failure.reason)
         else:
@@ -68,15 +73,15 @@ async def compare(known: KnownClients, network: Network) -> AsyncIterator[Compar
 
 
 def render_copies(found: Sequence[Comparison], file: Path | None, now: datetime) -> str:
-    """A file of known clients as they are published now; what could not be fetched stays as it was.
+    """The contents of a new file of copies. A document that could not be fetched stays as it was.
 
-    file: of the copies; None is the one that is shipped."""
+    file: the present copies; None for the shipped ones."""
     copies = json.loads((file or known_clients.SHIPPED).read_text())
-    documents = [{**each.copy} if each.published is None else _kept(each.published) for each in found]
+    documents = [{**each.copy} if each.published is None else _select_fields(each.published) for each in found]
     return json.dumps({**copies, "as_of": now.date().isoformat(), "clients": documents}, indent=2) + "\n"
 
 
-def _kept(published: Mapping[str, Any]) -> dict[str, Any]:
+def _select_fields(published: Mapping[str, Any]) -> dict[str, Any]:
     return {name: published[name] for name in ("client_id", *_COMPARED) if name in published}
 
 

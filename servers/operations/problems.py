@@ -1,8 +1,8 @@
-"""Why an operation cannot be carried out. Nothing was changed; each face puts it in words of its own."""
+"""Why an operation cannot be carried out. Nothing was changed. Each caller words the problem for its users."""
 
 
 class Problem(Exception):
-    """What an operation raises when its caller can do something about it. Outages are oauth.foundation.outages."""
+    """Raised by an operation where its caller can correct the problem. For outages, see oauth.foundation.outages."""
 
 
 class UnacceptableClient(Problem, ValueError):
@@ -10,7 +10,7 @@ class UnacceptableClient(Problem, ValueError):
 
 
 class UnknownClient(Problem):
-    """There is no client of that id."""
+    """No client has that id."""
 
     def __init__(self, client_id: str) -> None:
         super().__init__(client_id)
@@ -18,7 +18,7 @@ class UnknownClient(Problem):
 
 
 class ClientIsConfigured(Problem):
-    """The client is declared in the configuration, and changes with that alone."""
+    """The client is declared in the configuration, which alone can change it."""
 
     def __init__(self, client_id: str) -> None:
         super().__init__(client_id)
@@ -26,7 +26,9 @@ class ClientIsConfigured(Problem):
 
 
 class ClientHasNoSecret(Problem):
-    """The client authenticates in another way. method: its token_endpoint_auth_method."""
+    """The client authenticates in another way.
+
+    method: its token_endpoint_auth_method."""
 
     def __init__(self, client_id: str, method: str) -> None:
         super().__init__(client_id, method)
@@ -35,7 +37,9 @@ class ClientHasNoSecret(Problem):
 
 
 class UnknownUser(Problem):
-    """No user who has signed in has that id or address. name: as it was given."""
+    """No user who has signed in has that id or address.
+
+    name: the id or address, as the caller sent it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)

@@ -1,7 +1,7 @@
 """Operations on users: set a role, deactivate, activate, link to an identity provider.
 
-All raise StoreUnavailable. Those that take a subject raise UnknownUser where it has no row; all of these but
-`deactivate_user` raise AccountDeleted where the account is gone."""
+All raise StoreUnavailable. Those that take a subject raise UnknownUser where it has no row and, except for
+`deactivate_user`, AccountDeleted where the account is deleted."""
 
 from dataclasses import dataclass
 
@@ -22,11 +22,11 @@ from servers.operations.problems import AccountDeleted, IdentityNotLinked, Unkno
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """What a database holds of users beside their grants.
+    """The stores of users in a database, apart from their grants.
 
     users: the local rows.
-    states: what Supabase last said of each.
-    sessions: the Supabase sessions that are held, sealed."""
+    states: the last state of each account at Supabase.
+    sessions: the sealed Supabase sessions."""
 
     users: UserStore
     states: AccountStates
@@ -34,17 +34,17 @@ class Accounts:
 
 
 def accounts_on(database: Database) -> Accounts:
-    """The accounts on an open database."""
+    """The accounts in an open database."""
     return Accounts(UserStore(database), AccountStates(database), SealedSessions(database))
 
 
 async def find_user(name: str, users: UserStore) -> Subject:
-    """The subject of the user who has that Supabase id or email address.
+    """The subject of the user with that Supabase id or email address.
 
-    name: the whole id, or the whole address in any case.
-    Raises UnknownUser, also for a row whose person has not signed in yet."""
+    name: the whole id, or the whole address in upper or lower case.
+    Raises UnknownUser, also for a user who has not signed in yet."""
     user = None
-    # PostgreSQL refuses NUL and halves of a character, which no id and no address has.
+    # PostgreSQL refuses NUL and lone surrogates, which no id or address contains.
     if name.isprintable():
         user = await users.get(Subject(name)) or await users.by_email(name.lower())
     if user is None or user.supabase_id is None:
@@ -53,8 +53,8 @@ async def find_user(name: str, users: UserStore) -> Subject:
 
 
 async def set_user_role(subject: Subject, role: Role, actor: Actor, accounts: Accounts, revoker: Revoker) -> None:
-    """Give a user a role. Every node looks again at the user within seconds (D-13)."""
-    await _existing_account(subject, accounts)
+    """Give a user a role. Every node reads it within seconds (D-13)."""
+    await _get_existing_account(subject, accounts)
     if not await accounts.users.set_role(subject, role, revoker.clock()):
         raise AccountDeleted(subject)
     await revoker.tell_standing(subject)
@@ -64,11 +64,11 @@ async def set_user_role(subject: Subject, role: Role, actor: Actor, accounts: Ac
 async def deactivate_user(subject: Subject, actor: Actor, accounts: Accounts, revoker: Revoker) -> None:
     """Refuse a user at every sign-in and call, and end all access on every node. Idempotent.
 
-    Links to identity providers stay; they are of no use until the user is activated. For a deleted account, what is
-    left of its access ends."""
+    Links to identity providers stay, but have no effect until the user is activated. Remaining access of a deleted
+    account ends as well."""
     if await accounts.users.get(subject) is None:
         raise UnknownUser(subject)
-    # First: a sign-in that comes after this is refused, so that nothing is given after the rest ended.
+    # First, so that later sign-ins are refused and no grant is issued after the others have ended.
     await accounts.users.set_active(subject, revoker.clock(), active=False)
     await end_access(subject, RevocationKind.SUBJECT, "user_deactivated", actor, revoker, accounts.sessions)
     record(actor, "user_deactivated", subject=subject)
@@ -76,9 +76,9 @@ async def deactivate_user(subject: Subject, actor: Actor, accounts: Accounts, re
 
 async def activate_user(subject: Subject, actor: Actor, accounts: Accounts, revoker: Revoker) -> None:
     """Admit a deactivated user, who has to sign in again. Idempotent: the access of an active user stays."""
-    user = await _existing_account(subject, accounts)
+    user = await _get_existing_account(subject, accounts)
     if not user.is_active:
-        # Other nodes hear of a deactivation within 5 s; a grant that one of them gave before that ends here.
+        # Other nodes learn of a deactivation within 5 s. This ends the grants that they issued before.
         kind = RevocationKind.SUBJECT_GRANTS
         await end_access(subject, kind, "user_activated", actor, revoker, accounts.sessions)
     if not await accounts.users.set_active(subject, revoker.clock(), active=True):
@@ -90,16 +90,17 @@ async def activate_user(subject: Subject, actor: Actor, accounts: Accounts, revo
 async def link_identity(
     issuer: str, issuer_subject: str, subject: Subject, actor: Actor, accounts: Accounts, people: People, clock: Clock
 ) -> None:
-    """Link an identity provider's subject to a user, so that its assertions count. Replaces an earlier link.
+    """Link an identity provider's subject to a user, so that its assertions are accepted. Replaces an earlier link.
 
-    issuer, issuer_subject: the `iss` and `sub` of its assertions."""
-    await _existing_account(subject, accounts)
+    issuer: the `iss` of the assertions.
+    issuer_subject: their `sub`."""
+    await _get_existing_account(subject, accounts)
     await people.link(issuer, issuer_subject, subject, clock())
     record(actor, "identity_linked", subject=subject, issuer=issuer, issuer_subject=issuer_subject)
 
 
 async def unlink_identity(issuer: str, issuer_subject: str, actor: Actor, people: People) -> None:
-    """Remove a link. Tokens that were issued on an assertion stay valid until they expire.
+    """Remove a link. Tokens that an assertion was exchanged for stay valid until they expire.
 
     Raises IdentityNotLinked."""
     if not await people.unlink(issuer, issuer_subject):
@@ -107,8 +108,8 @@ async def unlink_identity(issuer: str, issuer_subject: str, actor: Actor, people
     record(actor, "identity_unlinked", issuer=issuer, issuer_subject=issuer_subject)
 
 
-async def _existing_account(subject: Subject, accounts: Accounts) -> User:
-    """The user, if the account exists here and, by what is known, at Supabase."""
+async def _get_existing_account(subject: Subject, accounts: Accounts) -> User:
+    """The user, where the account is not deleted, here or by the last known state at Supabase."""
     user = await accounts.users.get(subject)
     if user is None:
         raise UnknownUser(subject)

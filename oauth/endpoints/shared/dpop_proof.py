@@ -1,4 +1,4 @@
-"""The DPoP proof that comes with a request to one of the endpoints for programs (RFC 9449 §5)."""
+"""Checks the DPoP proof of a request to an endpoint for programs (RFC 9449 §5)."""
 
 from starlette.requests import Request
 
@@ -11,7 +11,7 @@ from oauth.protocol.errors import OAuthError, invalid_dpop_proof, use_dpop_nonce
 
 
 async def check_dpop_proof(request: Request, server: AuthorizationServer) -> Proof | OAuthError | None:
-    """The proof, which counts once, over all nodes; None where there is none."""
+    """The valid proof; None where the request has none. A proof counts once, over all nodes (RFC 9449 §11.1)."""
     sent = request.headers.getlist(dpop.HEADER)
     if not sent:
         return None
@@ -21,6 +21,6 @@ async def check_dpop_proof(request: Request, server: AuthorizationServer) -> Pro
         return proof
     if server.settings.dpop_nonces and not server.dpop_nonces.are_good(proof.nonce, now):
         return use_dpop_nonce(server.dpop_nonces.current(now))
-    if not await throttle.is_first(proof.known_as, now + dpop.REMEMBERED, server):
+    if not await throttle.record_first_use(proof.known_as, now + dpop.REMEMBERED, server):
         return invalid_dpop_proof("The DPoP proof was used before.", reason=ReasonCode.DPOP_REPLAYED)
     return proof

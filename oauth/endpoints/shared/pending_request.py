@@ -1,7 +1,7 @@
-"""The authorization request that a page belongs to, or the page that says why it belongs to none.
+"""Finds the authorization request that a page belongs to, or renders the page that says why there is none.
 
-Back, reload, a second click, a page from yesterday, a link from somebody else: each ends in a sentence, never in
-an error of ours."""
+Back, reload, a second click, an old page and a link from another person each end in an explanation, never in an
+internal error."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.endpoints.shared.body import read_form
-from oauth.endpoints.shared.browser import browser_secret, form_names, form_token, form_token_matches, is_bound
+from oauth.endpoints.shared.browser import (
+    browser_secret,
+    form_token,
+    form_token_matches,
+    form_token_names_account,
+    is_bound,
+)
 from oauth.endpoints.shared.responses import message_page
 from oauth.foundation.credentials import digest
 from oauth.foundation.reason_codes import ReasonCode
@@ -27,18 +33,22 @@ from oauth.protocol.resources import Resource
 
 log = structlog.get_logger()
 
-Find = Callable[[Parameters, Request, AuthorizationServer], Awaitable["Pending | Response"]]
+FindRequest = Callable[[Parameters, Request, AuthorizationServer], Awaitable["Pending | Response"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request that this browser began, with what its pages show.
+    """An authorization request that this browser started, with what its pages show.
 
-    browser: the secret of its cookie.
+    handle: the secret that names the request in URLs and forms.
+    authorization_request: as it is stored.
+    client: the client that sent it.
+    resource: the resource that it asks for.
+    browser: the secret in the browser cookie.
     context: of the HTTP request that is being answered."""
 
     handle: str
-    asked: AuthorizationRequest
+    authorization_request: AuthorizationRequest
     client: Client
     resource: Resource
     browser: str = field(repr=False)
@@ -46,63 +56,67 @@ class Pending:
 
     @property
     def form_token(self) -> str:
-        """For the forms on its pages."""
+        """The token for a form on the pages of this request."""
         return form_token(self.browser, self.handle)
 
-    def form_token_of(self, subject: Subject) -> str:
-        """For the forms on a page that names somebody's account."""
+    def account_form_token(self, subject: Subject) -> str:
+        """The token for a form on a page that names this account."""
         return form_token(self.browser, self.handle, subject)
 
-    def was_shown_to(self, subject: Subject, sent: str | None) -> bool:
-        """Did the page with this form token name the account of this person?"""
-        return form_names(sent, self.browser, self.handle, subject)
+    def form_names_account(self, subject: Subject, sent: str | None) -> bool:
+        """Did the page with the form token `sent` name this account?"""
+        return form_token_names_account(sent, self.browser, self.handle, subject)
 
     @property
     def client_name(self) -> str:
-        """What the client calls itself; it is its own claim."""
+        """The name that the client claims for itself."""
         return self.client.name or "An app without a name"
 
 
 async def find_request(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
-    """The request that `request=` names, answered or not; it must be of this browser."""
+    """The request that the parameter `request` names, decided or not; an error page unless this browser started it."""
     handle = params.get("request")
     if handle is None:
         return message_page(request, server, _NOT_STARTED)
-    asked = await server.store.requests.get(digest(handle))
-    if asked is None:
+    authorization_request = await server.store.requests.get(digest(handle))
+    if authorization_request is None:
         return message_page(request, server, _UNKNOWN)
     context = context_of(request.scope)
-    context.flow_id, context.flow_client_id = asked.flow_id, asked.client_id
+    context.flow_id, context.flow_client_id = authorization_request.flow_id, authorization_request.client_id
     secret = browser_secret(request, server)
-    if secret is None or not is_bound(asked, request, server):
+    if secret is None or not is_bound(authorization_request, request, server):
         return message_page(request, server, _FOREIGN, status=403)
-    client = await server.store.clients.get(asked.client_id)
-    resource = server.resources.get(asked.resource)
-    # The operator may have taken a resource or a scope away since.
-    if client is None or resource is None or not asked.scope <= resource.scopes.keys() | {OFFLINE_ACCESS}:
+    client = await server.store.clients.get(authorization_request.client_id)
+    resource = server.resources.get(authorization_request.resource)
+    # The operator may have removed the resource or a scope since.
+    if (
+        client is None
+        or resource is None
+        or not authorization_request.scope <= resource.scopes.keys() | {OFFLINE_ACCESS}
+    ):
         return message_page(request, server, _UNKNOWN)
     if client.disabled_at is not None:
         return disabled_page(client, request, server)
-    # A redirect that the client has given up since counts at once (STD-210).
-    if isinstance(redirect_uri.match(client.redirect_uris, asked.target.uri, None), OAuthError):
+    # Ours: refuse a redirect URI that the client has removed since, as it may no longer be the client's.
+    if isinstance(redirect_uri.match(client.redirect_uris, authorization_request.target.uri, None), OAuthError):
         return message_page(request, server, _UNKNOWN)
-    return Pending(handle, asked, client, resource, secret, context)
+    return Pending(handle, authorization_request, client, resource, secret, context)
 
 
 async def find_open_request(params: Parameters, request: Request, server: AuthorizationServer) -> Pending | Response:
-    """As find, but still waiting for its answer."""
+    """As find_request, for a request that is neither decided nor expired."""
     pending = await find_request(params, request, server)
     if isinstance(pending, Response):
         return pending
-    if pending.asked.decided_at is not None:
+    if pending.authorization_request.decided_at is not None:
         return finished_page(pending, request, server)
-    if server.clock() >= pending.asked.expires_at:
+    if server.clock() >= pending.authorization_request.expires_at:
         return expired_page(pending, request, server)
     return pending
 
 
 async def load_page_request(request: Request, server: AuthorizationServer) -> Pending | Response:
-    """As find_open, of what the query of a page names."""
+    """As find_open_request, with the parameters of a page's query."""
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
         return message_page(request, server, malformed_message(params))
@@ -110,9 +124,9 @@ async def load_page_request(request: Request, server: AuthorizationServer) -> Pe
 
 
 async def load_form_request(
-    request: Request, server: AuthorizationServer, find: Find = find_open_request
+    request: Request, server: AuthorizationServer, find: FindRequest = find_open_request
 ) -> tuple[Parameters, Pending] | Response:
-    """The form of a page of ours in this browser, and the request that it names; or the page that says why not."""
+    """The form of a page that this browser was shown, and the request that it names; or the page that says why not."""
     params = await read_form(request)
     if isinstance(params, OAuthError):
         return message_page(request, server, malformed_message(params))
@@ -125,7 +139,7 @@ async def load_form_request(
 
 
 def malformed_message(error: OAuthError) -> Message:
-    """For a query or form that no page of ours sends."""
+    """The message for a query or form that none of these pages sends."""
     return Message(
         "The page sent something unreadable",
         error.description,
@@ -135,13 +149,13 @@ def malformed_message(error: OAuthError) -> Message:
 
 
 def disabled_page(client: Client, request: Request, server: AuthorizationServer) -> Response:
-    """The operator has switched the client off."""
+    """403: the operator has disabled the client."""
     log.info("authorization_refused", reason=ReasonCode.CLIENT_DISABLED, client_id=client.client_id)
     return message_page(request, server, _DISABLED, status=403)
 
 
 def expired_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
-    """The request is too old, and this browser may begin it again."""
+    """The request has expired; a link starts it again."""
     return message_page(
         request,
         server,
@@ -150,14 +164,14 @@ def expired_page(pending: Pending, request: Request, server: AuthorizationServer
             "It waited too long for an answer.",
             f"{pending.client_name} was not connected. Start again here, or from the app.",
             reason=ReasonCode.AUTHORIZATION_REQUEST_EXPIRED,
-            link=_again(pending),
+            link=_restart_url(pending),
             link_text="Start again",
         ),
     )
 
 
 def finished_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
-    """The request was answered, and the client has its answer."""
+    """The request is decided and the client has the answer; a link starts it again."""
     return message_page(
         request,
         server,
@@ -165,16 +179,16 @@ def finished_page(pending: Pending, request: Request, server: AuthorizationServe
             "You have already answered",
             f"{pending.client_name} has received your answer.",
             "You can close this page. If the connection did not work, start again here or from the app.",
-            link=_again(pending),
+            link=_restart_url(pending),
             link_text="Start again",
         ),
         status=200,
     )
 
 
-def _again(pending: Pending) -> str | None:
-    """Where the request can be begun again; a pushed one only by its app."""
-    return f"/authorize?{pending.asked.query}" if pending.asked.query else None
+def _restart_url(pending: Pending) -> str | None:
+    """Where to start the request again; None for a pushed one, which only its app can start again."""
+    return f"/authorize?{pending.authorization_request.query}" if pending.authorization_request.query else None
 
 
 _NOT_STARTED = Message(
@@ -192,7 +206,7 @@ _UNKNOWN = Message(
 _FOREIGN = Message(
     "This page was opened in another browser",
     "It can only be used in the browser window where it began. If it was this one, cookies are blocked for this site.",
-    "Go back to the app and start again from there. Do not use a sign-in link that somebody sent to you.",
+    "Go back to the app and start again from there. Do not use a sign-in link that someone sent to you.",
     reason=ReasonCode.BROWSER_MISMATCH,
 )
 _DISABLED = Message(

@@ -1,4 +1,4 @@
-"""Values → HTTP: the one place that knows status codes and headers."""
+"""Turns values into HTTP responses, with their status codes and headers."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _PAGE_HEADERS = {
 
 
 def json_response(body: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON answer that nobody may keep, unless headers say otherwise (D-17)."""
+    """A JSON response that caches must not store, unless headers say otherwise (D-17)."""
     return Response(
         _COMPACT.encode(body),
         status,
@@ -39,11 +39,14 @@ def json_response(body: Mapping[str, object], status: int = 200, headers: Mappin
 
 
 def error_response(error: OAuthError, *, used_basic: bool = False, status: int = 400) -> Response:
-    """An error of the token, revocation and registration endpoints (RFC 6749 §5.2, D-15)."""
+    """An error of an endpoint for programs (RFC 6749 §5.2, D-15).
+
+    used_basic: whether the client used the Authorization header.
+    status: for errors that have no status of their own."""
     headers = {} if error.nonce is None else {"DPoP-Nonce": error.nonce}
     if error.code is ErrorCode.INVALID_CLIENT:
         status = 401
-        # RFC 6749 §5.2: a client that used the Authorization header is told the scheme that it used.
+        # RFC 6749 §5.2: answer a client that used the Authorization header with the scheme that it used.
         headers = {"WWW-Authenticate": 'Basic realm="client"'} if used_basic else {}
     elif error.retry_after is not None:
         status, headers = 429, {"Retry-After": str(error.retry_after)}
@@ -53,7 +56,7 @@ def error_response(error: OAuthError, *, used_basic: bool = False, status: int =
 
 
 def redirect(url: str) -> Response:
-    """See other: the browser follows with GET, so no credential is posted again (F-32)."""
+    """303 See Other: the browser follows with GET. A 307 would make it post credentials again."""
     return Response(status_code=303, headers={**NO_STORE, "Location": url, "Referrer-Policy": "no-referrer"})
 
 
@@ -68,8 +71,11 @@ def page(
     flow_id: str = "",
     **values: object,
 ) -> Response:
-    """A page for people. redirects: does its form end at another site? (P-14) captcha: what it shows, if any.
-    flow_id: stands at the foot of a page that refuses something, for whoever is asked about it."""
+    """An HTML page.
+
+    redirects: whether its form ends in a redirect to another site; see Pages.policy.
+    captcha: the captcha that it shows, if any.
+    flow_id: shown at the foot of a refusal, so that the operator can look it up."""
     pages = server.pages
     return HTMLResponse(
         pages.render(template, captcha=captcha, flow_id=flow_id, **values),
@@ -89,13 +95,14 @@ def message_page(
     status: int = 400,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A page that says what happened, what it means and what to do, with the ids that the log and `mcp-auth explain`
-    know it by. Where it has a reason, somebody's way ends here."""
+    """A page that says what happened, what it means and what to do, with the ids of the log and `mcp-auth explain`.
+
+    A message with a reason is a refusal, which is logged and recorded."""
     context = context_of(request.scope)
     if message.reason:
         step = context.step or Step.SIGNED_IN
         server.flow_recorder.record(context, step, reason=message.reason, description=message.meaning)
-        if step is not Step.AUTHORIZATION_REQUESTED:  # which logs its own, with more
+        if step is not Step.AUTHORIZATION_REQUESTED:  # /authorize logs its refusals itself, with more detail
             log.info("page_refused", reason=message.reason, path=request.url.path)
     return page(
         server,

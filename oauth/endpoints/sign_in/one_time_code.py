@@ -1,4 +1,4 @@
-"""/signin/code: a code by email or phone, and the link that comes with a mail."""
+"""/signin/code and /signin/verify: a code by email or phone, and the link in the same email."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,9 +25,9 @@ from oauth.protocol import pkce
 from oauth.protocol.resource_owners import Channel, SignInRefusal
 
 # A code has six digits: five guesses in a window leave a guesser one chance in 200,000.
-_GUESSES = 5
-_CODES = 5
-_MAX_CODE = 12
+_MAX_GUESSES = 5
+_MAX_CODES_SENT = 5
+_MAX_CODE_LENGTH = 12
 
 
 async def send_code(request: Request, server: AuthorizationServer) -> Response:
@@ -46,7 +46,7 @@ async def send_code(request: Request, server: AuthorizationServer) -> Response:
     methods = await server.resource_owners.methods()
     if not (methods.email if recipient.channel is Channel.EMAIL else methods.phone):
         return await render_sign_in_page(pending, server, refusal_problem(SignInRefusal.METHOD_DISABLED), email=typed)
-    wait = await throttle.count_attempt("send", recipient.address, request, server, most=_CODES)
+    wait = await throttle.count_attempt("send", recipient.address, request, server, max_per_account=_MAX_CODES_SENT)
     if wait is not None:
         return await render_sign_in_page(pending, server, throttled_problem(wait), email=typed)
     verifier = pkce.new_code_verifier(server.entropy)
@@ -69,10 +69,10 @@ async def show_code(request: Request, server: AuthorizationServer) -> Response:
     pending = await pending_request.load_page_request(request, server)
     if isinstance(pending, Response):
         return pending
-    sent = progress.load_progress(pending)
-    if not isinstance(sent, CodeSent):
+    step = progress.load_progress(pending)
+    if not isinstance(step, CodeSent):
         return redirect(f"/signin?request={pending.handle}")
-    return _page(sent, pending, server)
+    return _render_code_page(step, pending, server)
 
 
 async def check_code(request: Request, server: AuthorizationServer) -> Response:
@@ -81,37 +81,39 @@ async def check_code(request: Request, server: AuthorizationServer) -> Response:
     if isinstance(found, Response):
         return found
     params, pending = found
-    sent = progress.load_progress(pending)
-    if not isinstance(sent, CodeSent):
+    step = progress.load_progress(pending)
+    if not isinstance(step, CodeSent):
         return progress.lapsed_page(pending, request, server)
     code = clean_code(params.get("code"))
     if code is None:
-        return _page(sent, pending, server, TYPED_CODE_MALFORMED)
-    address = sent.recipient.address
-    wait = await throttle.count_attempt("code", address, request, server, most=_GUESSES)
+        return _render_code_page(step, pending, server, TYPED_CODE_MALFORMED)
+    address = step.recipient.address
+    wait = await throttle.count_attempt("code", address, request, server, max_per_account=_MAX_GUESSES)
     if wait is not None:
-        return _page(sent, pending, server, throttled_problem(wait))
+        return _render_code_page(step, pending, server, throttled_problem(wait))
     try:
-        outcome = await server.resource_owners.sign_in_with_code(sent.recipient, code)
+        outcome = await server.resource_owners.sign_in_with_code(step.recipient, code)
     except ProviderUnavailable:
-        return _page(sent, pending, server, UNAVAILABLE)
+        return _render_code_page(step, pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        return _page(sent, pending, server, refusal_problem(outcome))
+        return _render_code_page(step, pending, server, refusal_problem(outcome))
     return await complete_sign_in(outcome, pending, request, server, attempts=[throttle.account_key("code", address)])
 
 
 def clean_code(typed: str | None) -> str | None:
-    """The code as it is printed, without the spaces that people and keyboards add; None when it cannot be one."""
+    """The code without the spaces that people and keyboards add; None where it cannot be a code."""
     code = "".join((typed or "").split())
-    return code if 0 < len(code) <= _MAX_CODE and code.isascii() and code.isalnum() else None
+    return code if 0 < len(code) <= _MAX_CODE_LENGTH and code.isascii() and code.isalnum() else None
 
 
-def _page(sent: CodeSent, pending: Pending, server: AuthorizationServer, problem: Problem | None = None) -> Response:
+def _render_code_page(
+    step: CodeSent, pending: Pending, server: AuthorizationServer, problem: Problem | None = None
+) -> Response:
     return step_page(
         "sign_in_code.html",
         pending,
         server,
         problem,
-        address=sent.recipient.address,
-        by_email=sent.recipient.channel is Channel.EMAIL,
+        address=step.recipient.address,
+        by_email=step.recipient.channel is Channel.EMAIL,
     )

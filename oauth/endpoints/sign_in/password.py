@@ -1,4 +1,4 @@
-"""/signin and /signout: the person proves to Supabase who they are (D-11)."""
+"""/signin and /signout: the user signs in with a password, which Supabase checks (D-11)."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
     params, pending = found
     typed, password = params.get("email", "").strip(), params.get("password", "")
     recipient = server.resource_owners.recipient(typed)
-    problem = check_identifier(params) or _password_problem(password)
+    problem = check_identifier(params) or _check_password(password)
     if problem is None and recipient is None:
         problem = refusal_problem(SignInRefusal.NOT_AN_IDENTIFIER)
     if problem is not None or recipient is None:
@@ -71,7 +71,7 @@ async def sign_in(request: Request, server: AuthorizationServer) -> Response:
 
 
 async def sign_out(request: Request, server: AuthorizationServer) -> Response:
-    """POST /signout with request, csrf: "not you?" leads back to the sign-in page of the same request."""
+    """POST /signout with request, csrf, for "not you?" → the sign-in page of the same request."""
     found = await load_form_request(request, server, pending_request.find_request)
     if isinstance(found, Response):
         return found
@@ -81,7 +81,7 @@ async def sign_out(request: Request, server: AuthorizationServer) -> Response:
     return response
 
 
-# -- what the other steps share
+# The other sign-in steps use the functions below.
 
 
 async def complete_sign_in(
@@ -92,14 +92,16 @@ async def complete_sign_in(
     *,
     attempts: Sequence[Digest] = (),
 ) -> Response:
-    """To the consent page, or to the second factor. attempts: counters that begin anew."""
+    """Redirect to the consent page, or to the second factor. attempts: counters to reset."""
     if isinstance(outcome, FirstFactor):
-        asked = progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors)
-        await progress.save_progress(asked, pending, server, attempts=attempts)
+        step = progress.FactorAsked(outcome.subject, outcome.proof, outcome.factors)
+        await progress.save_progress(step, pending, server, attempts=attempts)
         log.info("second_factor_asked", subject=outcome.subject, client_id=pending.client.client_id)
         return redirect(f"/signin/factor?request={pending.handle}")
     response = redirect(f"/consent?request={pending.handle}")
-    await begin_session(request, response, outcome, server, answered=pending.asked.digest, attempts=attempts)
+    await begin_session(
+        request, response, outcome, server, request_digest=pending.authorization_request.digest, attempts=attempts
+    )
     server.flow_recorder.record(context_of(request.scope), Step.SIGNED_IN, client_id=pending.client.client_id)
     log.info("signed_in", subject=outcome.subject, client_id=pending.client.client_id, acr=outcome.acr)
     return response
@@ -108,7 +110,7 @@ async def complete_sign_in(
 async def render_sign_in_page(
     pending: Pending, server: AuthorizationServer, problem: Problem | None = None, *, email: str = ""
 ) -> Response:
-    """The sign-in page, with what the project has switched on, and what was wrong. Outage when that is not known."""
+    """The sign-in page, with the methods that the Supabase project has enabled. Raises Outage where none are known."""
     methods = await server.resource_owners.methods()
     return step_page(
         "sign_in.html",
@@ -127,16 +129,16 @@ async def render_sign_in_page(
 
 
 def captcha_token(params: Parameters, server: AuthorizationServer) -> str | None:
-    """What the widget on the page has to say; Supabase judges it."""
+    """The token of the captcha widget, which Supabase checks; None without a captcha."""
     return params.get(server.settings.captcha.field) if server.settings.captcha is not None else None
 
 
 def check_identifier(params: Parameters) -> Problem | None:
-    """When nothing was typed."""
+    """A problem where no email address or phone number was typed."""
     return None if params.get("email", "").strip() else IDENTIFIER_MISSING
 
 
-def _password_problem(password: str) -> Problem | None:
+def _check_password(password: str) -> Problem | None:
     if not password:
         return PASSWORD_MISSING
     return PASSWORD_OVERSIZED if len(password) > _MAX_PASSWORD else None

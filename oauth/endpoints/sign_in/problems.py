@@ -1,5 +1,6 @@
-"""Why a step of signing in was refused: what the person reads, and by which code the log and `mcp-auth explain` tell
-it. Never which half of the credentials was wrong, nor anything that was typed."""
+"""Why a sign-in step was refused: the sentence on the page, and the code in the log and in `mcp-auth explain`.
+
+Neither says which half of the credentials was wrong or repeats what was typed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,12 @@ _BAD_REQUEST, _TOO_MANY, _SERVICE_UNAVAILABLE = 400, 429, 503
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """retry_after: seconds, where it helps to wait."""
+    """Why a sign-in step was refused.
+
+    reason: the code for the log.
+    sentence: what the page tells the user.
+    status: of the HTTP response.
+    retry_after: seconds to wait; None where waiting does not help."""
 
     reason: Reason
     sentence: str
@@ -33,12 +39,12 @@ class Problem:
 
 
 def throttled_problem(wait: Throttled) -> Problem:
-    """Too much was tried."""
+    """The problem of too many attempts."""
     return Problem(ReasonCode.ATTEMPTS_EXCEEDED, wait.sentence, _TOO_MANY, wait.seconds)
 
 
 def refusal_problem(refusal: SignInRefusal) -> Problem:
-    """What Supabase says."""
+    """The problem for a refusal by Supabase."""
     if refusal is SignInRefusal.TOO_MANY_ATTEMPTS:
         return Problem(ReasonCode(refusal), _SENTENCES[refusal], _TOO_MANY, RETRY_AFTER_SECONDS)
     return Problem(ReasonCode(refusal), _SENTENCES[refusal])
@@ -82,15 +88,15 @@ def step_page(
     captcha: Captcha | None = None,
     **values: object,
 ) -> Response:
-    """A page of signing in. With a problem: noted and logged, and the id that it is told by at the foot."""
+    """A page of a sign-in step. A problem is logged and recorded, and the page shows the id of the attempt."""
     return page(
         server,
         template,
         status=200 if problem is None else problem.status,
         redirects=redirects,
         captcha=captcha,
-        headers=_headers(problem),
-        flow_id="" if problem is None else _noted(problem, pending, server),
+        headers=_retry_headers(problem),
+        flow_id="" if problem is None else _record_problem(problem, pending, server),
         handle=pending.handle,
         csrf=pending.form_token,
         problem="" if problem is None else problem.sentence,
@@ -98,11 +104,11 @@ def step_page(
     )
 
 
-def _headers(problem: Problem | None) -> Mapping[str, str]:
+def _retry_headers(problem: Problem | None) -> Mapping[str, str]:
     return {} if problem is None or problem.retry_after is None else {"Retry-After": str(problem.retry_after)}
 
 
-def _noted(problem: Problem, pending: Pending, server: AuthorizationServer) -> str:
+def _record_problem(problem: Problem, pending: Pending, server: AuthorizationServer) -> str:
     log.info("sign_in_refused", reason=problem.reason, client_id=pending.client.client_id)
     return server.flow_recorder.record(
         pending.context, Step.SIGNED_IN, reason=problem.reason, description=problem.sentence

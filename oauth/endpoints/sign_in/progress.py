@@ -1,5 +1,6 @@
-"""How far a sign-in of several steps has come: kept with the authorization request, sealed under its handle, so that
-any node can go on with it and nobody but this browser can."""
+"""The progress of a sign-in in several steps, stored with the authorization request and sealed under its handle.
+
+Any node can continue it, but only for the browser that holds the handle. Names of classes and fields are stored."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +21,10 @@ from oauth.protocol.resource_owners import Channel, Recipient, SecondFactor
 
 @dataclass(frozen=True, slots=True)
 class CodeSent:
-    """A code is on its way; the mail may carry a link as well, which the verifier belongs to."""
+    """A code was sent; an email may contain a link as well.
+
+    recipient: where the code was sent.
+    code_verifier: for the link (RFC 7636)."""
 
     recipient: Recipient
     code_verifier: str = field(repr=False)
@@ -28,14 +32,22 @@ class CodeSent:
 
 @dataclass(frozen=True, slots=True)
 class SentAway:
-    """The browser went to a provider."""
+    """The browser went to a provider.
+
+    code_verifier: for its return (RFC 7636)."""
 
     code_verifier: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class FactorAsked:
-    """The first proof was good. chosen, challenge_id: the factor whose code is awaited, once there is one."""
+    """The first factor was right, and a second one is needed.
+
+    subject: the user who gave the first factor.
+    proof: the provider's secret for continuing.
+    factors: the second factors that the user can choose from.
+    chosen: id of the phone factor that a code was sent for.
+    challenge_id: the provider's id of that challenge."""
 
     subject: Subject
     proof: str = field(repr=False)
@@ -50,38 +62,38 @@ Progress = CodeSent | SentAway | FactorAsked
 async def save_progress(
     progress: Progress, pending: Pending, server: AuthorizationServer, *, attempts: Sequence[Digest] = ()
 ) -> None:
-    """Remember it for the next page. attempts: counters that begin anew."""
+    """Store the progress for the next page. attempts: counters to reset, in the same transaction."""
     value = json.dumps({"step": type(progress).__name__, **asdict(progress)})
     sealed = seal_state(pending.handle, value, server.entropy)
-    await server.store.requests.keep_progress(pending.asked.digest, sealed, attempts)
+    await server.store.requests.keep_progress(pending.authorization_request.digest, sealed, attempts)
 
 
 async def clear_progress(pending: Pending, server: AuthorizationServer) -> None:
-    """The sign-in is over."""
-    if pending.asked.sealed_progress is not None:
-        await server.store.requests.keep_progress(pending.asked.digest, None)
+    """Delete the progress: the sign-in is over."""
+    if pending.authorization_request.sealed_progress is not None:
+        await server.store.requests.keep_progress(pending.authorization_request.digest, None)
 
 
 def load_progress(pending: Pending) -> Progress | None:
-    """What was kept last."""
-    sealed = pending.asked.sealed_progress
+    """The progress that was stored last; None where there is none."""
+    sealed = pending.authorization_request.sealed_progress
     plain = unseal_state(pending.handle, sealed) if sealed is not None else None
     if plain is None:
         return None
-    kept = json.loads(plain)
-    match kept.pop("step"):
+    stored = json.loads(plain)
+    match stored.pop("step"):
         case CodeSent.__name__:
-            recipient = kept["recipient"]
-            return CodeSent(Recipient(Channel(recipient["channel"]), recipient["address"]), kept["code_verifier"])
+            recipient = stored["recipient"]
+            return CodeSent(Recipient(Channel(recipient["channel"]), recipient["address"]), stored["code_verifier"])
         case SentAway.__name__:
-            return SentAway(kept["code_verifier"])
+            return SentAway(stored["code_verifier"])
         case _:
-            factors = tuple(SecondFactor(**factor) for factor in kept.pop("factors"))
-            return FactorAsked(factors=factors, **kept)
+            factors = tuple(SecondFactor(**factor) for factor in stored.pop("factors"))
+            return FactorAsked(factors=factors, **stored)
 
 
 def lapsed_page(pending: Pending, request: Request, server: AuthorizationServer) -> Response:
-    """A step that nothing leads to any more."""
+    """The page for a step whose progress is gone."""
     return message_page(
         request,
         server,

@@ -1,7 +1,7 @@
-"""/signin/provider and /signin/callback: the browser goes to a provider and comes back (RFC 7636 on both ways).
+"""/signin/provider and /signin/callback: the browser goes to a provider and comes back, guarded by PKCE (RFC 7636).
 
-The callback has one address without a query, so that it can be allowed in Supabase as it stands. Which request it
-belongs to stands in a cookie: a callback that this browser did not begin leads nowhere."""
+The callback is one URL without a query, so that Supabase can allow it literally. A cookie says which request it belongs
+to: a callback that this browser did not start is refused."""
 
 import structlog
 from starlette.requests import Request
@@ -31,18 +31,18 @@ _MAX_DOMAIN = 253
 
 
 def provider_return(server: AuthorizationServer, code_verifier: str) -> ProviderReturn:
-    """Where providers send the browser back to."""
+    """Where a provider sends the browser back to, with the PKCE challenge."""
     return ProviderReturn(f"{server.settings.issuer}{CALLBACK_PATH}", pkce.s256(code_verifier))
 
 
-async def go_to_provider(request: Request, server: AuthorizationServer) -> Response:
+async def redirect_to_provider(request: Request, server: AuthorizationServer) -> Response:
     """POST /signin/provider with request, csrf, and provider or domain."""
     found = await load_form_request(request, server)
     if isinstance(found, Response):
         return found
     params, pending = found
     verifier = pkce.new_code_verifier(server.entropy)
-    url = await _url(params, provider_return(server, verifier), request, server)
+    url = await _find_provider_url(params, provider_return(server, verifier), request, server)
     if isinstance(url, SignInRefusal):
         return await render_sign_in_page(pending, server, refusal_problem(url))
     if isinstance(url, throttle.Throttled):
@@ -55,7 +55,7 @@ async def go_to_provider(request: Request, server: AuthorizationServer) -> Respo
     return response
 
 
-async def come_back(request: Request, server: AuthorizationServer) -> Response:
+async def handle_callback(request: Request, server: AuthorizationServer) -> Response:
     """GET /signin/callback?code= or ?error="""
     params = parameters.parse_encoded(request.scope["query_string"])
     if isinstance(params, OAuthError):
@@ -66,44 +66,48 @@ async def come_back(request: Request, server: AuthorizationServer) -> Response:
     pending = await pending_request.find_open_request({"request": handle}, request, server)
     if isinstance(pending, Response):
         return pending
-    response = await _finish(params, pending, request, server)
+    response = await _complete_callback(params, pending, request, server)
     forget_return(response, server)
     return response
 
 
-async def _url(
-    params: Parameters, back: ProviderReturn, request: Request, server: AuthorizationServer
+async def _find_provider_url(
+    params: Parameters, callback: ProviderReturn, request: Request, server: AuthorizationServer
 ) -> str | SignInRefusal | throttle.Throttled | None:
-    """Where to go; None while nobody can tell."""
+    """The URL of the provider, or why the browser cannot go there; None during an outage."""
     owners = server.resource_owners
     methods = await owners.methods()
     provider, domain = params.get("provider"), params.get("domain", "").strip().lower().rpartition("@")[2]
     if provider is not None:
         known = provider in {each.provider_id for each in methods.providers}
-        return owners.provider_url(provider, back) if known else SignInRefusal.METHOD_DISABLED
+        return owners.provider_url(provider, callback) if known else SignInRefusal.METHOD_DISABLED
     if not methods.sso:
         return SignInRefusal.METHOD_DISABLED
     if not domain or len(domain) > _MAX_DOMAIN:
         return SignInRefusal.NO_SUCH_DOMAIN
-    wait = await throttle.count_attempt("sso", domain, request, server, most=server.settings.attempts.per_address)
+    wait = await throttle.count_attempt(
+        "sso", domain, request, server, max_per_account=server.settings.attempts.per_address
+    )
     if wait is not None:
         return wait
     try:
-        return await owners.sso_url(domain, back)
+        return await owners.sso_url(domain, callback)
     except ProviderUnavailable:
         return None
 
 
-async def _finish(params: Parameters, pending: Pending, request: Request, server: AuthorizationServer) -> Response:
-    began = progress.load_progress(pending)
-    if not isinstance(began, SentAway | CodeSent):
+async def _complete_callback(
+    params: Parameters, pending: Pending, request: Request, server: AuthorizationServer
+) -> Response:
+    step = progress.load_progress(pending)
+    if not isinstance(step, SentAway | CodeSent):
         return progress.lapsed_page(pending, request, server)
     code = params.get("code")
     if code is None:
-        # The provider's own words stay out of our page and log: they are whatever a link says.
+        # Do not show or log the provider's error: any link to this URL can contain any text.
         return await render_sign_in_page(pending, server, PROVIDER_REFUSED)
     try:
-        outcome = await server.resource_owners.sign_in_with_return(code, began.code_verifier)
+        outcome = await server.resource_owners.sign_in_with_return(code, step.code_verifier)
     except ProviderUnavailable:
         return await render_sign_in_page(pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):

@@ -1,4 +1,4 @@
-"""/signin/factor: the second proof of people who have enrolled one."""
+"""/signin/factor: the second factor of users who have enrolled one."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ from oauth.endpoints.sign_in.progress import FactorAsked
 from oauth.foundation.outages import ProviderUnavailable
 from oauth.protocol.resource_owners import SecondFactor, SignInRefusal
 
-_GUESSES = 5
+_MAX_ATTEMPTS = 5
 
 
 async def show_factor(request: Request, server: AuthorizationServer) -> Response:
@@ -33,75 +33,75 @@ async def show_factor(request: Request, server: AuthorizationServer) -> Response
     pending = await pending_request.load_page_request(request, server)
     if isinstance(pending, Response):
         return pending
-    asked = progress.load_progress(pending)
-    if not isinstance(asked, FactorAsked):
+    step = progress.load_progress(pending)
+    if not isinstance(step, FactorAsked):
         return redirect(f"/signin?request={pending.handle}")
-    return _page(asked, pending, server)
+    return _render_factor_page(step, pending, server)
 
 
 async def check_factor(request: Request, server: AuthorizationServer) -> Response:
-    """POST /signin/factor with request, csrf, factor, and code where it was asked for."""
+    """POST /signin/factor with request, csrf, factor, and code unless a phone is chosen, which first gets one."""
     found = await load_form_request(request, server)
     if isinstance(found, Response):
         return found
     params, pending = found
-    asked = progress.load_progress(pending)
-    if not isinstance(asked, FactorAsked):
+    step = progress.load_progress(pending)
+    if not isinstance(step, FactorAsked):
         return progress.lapsed_page(pending, request, server)
-    factor = next((each for each in asked.factors if each.factor_id == params.get("factor")), None)
+    factor = next((each for each in step.factors if each.factor_id == params.get("factor")), None)
     if factor is None:
-        return _page(asked, pending, server, FACTOR_UNKNOWN)
-    if factor.kind == "phone" and asked.chosen != factor.factor_id:
-        return await _send(factor, asked, pending, request, server)
+        return _render_factor_page(step, pending, server, FACTOR_UNKNOWN)
+    if factor.kind == "phone" and step.chosen != factor.factor_id:
+        return await _send_phone_code(factor, step, pending, request, server)
     code = clean_code(params.get("code"))
     if code is None:
-        return _page(asked, pending, server, TYPED_CODE_MALFORMED)
-    wait = await throttle.count_attempt("factor", asked.subject, request, server, most=_GUESSES)
+        return _render_factor_page(step, pending, server, TYPED_CODE_MALFORMED)
+    wait = await throttle.count_attempt("factor", step.subject, request, server, max_per_account=_MAX_ATTEMPTS)
     if wait is not None:
-        return _page(asked, pending, server, throttled_problem(wait))
+        return _render_factor_page(step, pending, server, throttled_problem(wait))
     owners = server.resource_owners
     try:
-        challenge_id = asked.challenge_id if asked.chosen == factor.factor_id else None
-        challenge_id = challenge_id or await owners.challenge(asked.proof, factor.factor_id)
+        challenge_id = step.challenge_id if step.chosen == factor.factor_id else None
+        challenge_id = challenge_id or await owners.challenge(step.proof, factor.factor_id)
         if isinstance(challenge_id, SignInRefusal):
-            return await _refused(challenge_id, asked, pending, request, server)
-        outcome = await owners.sign_in_with_factor(asked.proof, factor.factor_id, challenge_id, code)
+            return await _render_refusal(challenge_id, step, pending, request, server)
+        outcome = await owners.sign_in_with_factor(step.proof, factor.factor_id, challenge_id, code)
     except ProviderUnavailable:
-        return _page(asked, pending, server, UNAVAILABLE)
+        return _render_factor_page(step, pending, server, UNAVAILABLE)
     if isinstance(outcome, SignInRefusal):
-        return await _refused(outcome, asked, pending, request, server)
+        return await _render_refusal(outcome, step, pending, request, server)
     return await complete_sign_in(
-        outcome, pending, request, server, attempts=[throttle.account_key("factor", asked.subject)]
+        outcome, pending, request, server, attempts=[throttle.account_key("factor", step.subject)]
     )
 
 
-async def _send(
-    factor: SecondFactor, asked: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
+async def _send_phone_code(
+    factor: SecondFactor, step: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
 ) -> Response:
-    """A phone gets its code when it is chosen."""
-    wait = await throttle.count_attempt("send factor", asked.subject, request, server, most=_GUESSES)
+    """Send a code to the phone that the user chose."""
+    wait = await throttle.count_attempt("send factor", step.subject, request, server, max_per_account=_MAX_ATTEMPTS)
     if wait is not None:
-        return _page(asked, pending, server, throttled_problem(wait))
+        return _render_factor_page(step, pending, server, throttled_problem(wait))
     try:
-        challenge_id = await server.resource_owners.challenge(asked.proof, factor.factor_id)
+        challenge_id = await server.resource_owners.challenge(step.proof, factor.factor_id)
     except ProviderUnavailable:
-        return _page(asked, pending, server, UNAVAILABLE)
+        return _render_factor_page(step, pending, server, UNAVAILABLE)
     if isinstance(challenge_id, SignInRefusal):
-        return await _refused(challenge_id, asked, pending, request, server)
-    await progress.save_progress(replace(asked, chosen=factor.factor_id, challenge_id=challenge_id), pending, server)
+        return await _render_refusal(challenge_id, step, pending, request, server)
+    await progress.save_progress(replace(step, chosen=factor.factor_id, challenge_id=challenge_id), pending, server)
     return redirect(f"/signin/factor?request={pending.handle}")
 
 
-async def _refused(
-    refusal: SignInRefusal, asked: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
+async def _render_refusal(
+    refusal: SignInRefusal, step: FactorAsked, pending: Pending, request: Request, server: AuthorizationServer
 ) -> Response:
     if refusal is SignInRefusal.SIGN_IN_LAPSED:
         await progress.clear_progress(pending, server)
         return progress.lapsed_page(pending, request, server)
-    return _page(asked, pending, server, refusal_problem(refusal))
+    return _render_factor_page(step, pending, server, refusal_problem(refusal))
 
 
-def _page(
-    asked: FactorAsked, pending: Pending, server: AuthorizationServer, problem: Problem | None = None
+def _render_factor_page(
+    step: FactorAsked, pending: Pending, server: AuthorizationServer, problem: Problem | None = None
 ) -> Response:
-    return step_page("second_factor.html", pending, server, problem, factors=asked.factors, chosen=asked.chosen)
+    return step_page("second_factor.html", pending, server, problem, factors=step.factors, chosen=step.chosen)

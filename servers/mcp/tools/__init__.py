@@ -1,1 +1,1 @@
-"""Tools of the program. A tool sees a Principal, never a token."""
+"""The program's own tools. A tool gets a Principal, never a token."""

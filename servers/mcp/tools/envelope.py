@@ -1,4 +1,4 @@
-"""What every tool answers: `{ok, data, error}` (SEED-45)."""
+"""The result of every tool: `{ok, data, error}`."""
 
 from typing import Generic, TypeVar
 
@@ -8,14 +8,21 @@ T = TypeVar("T")
 
 
 class ToolError(BaseModel):
-    """Why a tool could not do it: a code for programs, a sentence for people. Never internals."""
+    """Why a tool failed. Never contains internals.
+
+    code: for programs.
+    message: a sentence for people."""
 
     code: str
     message: str
 
 
 class ToolAnswer(BaseModel, Generic[T]):
-    """data when ok, error when not."""
+    """The result of a tool.
+
+    ok: whether the call succeeded.
+    data: the result of a successful call.
+    error: why a call failed."""
 
     ok: bool
     data: T | None = None
@@ -23,10 +30,10 @@ class ToolAnswer(BaseModel, Generic[T]):
 
 
 def success(data: T) -> ToolAnswer[T]:
-    """It worked."""
+    """The answer of a successful call."""
     return ToolAnswer(ok=True, data=data)
 
 
 def failure(code: str, message: str) -> ToolAnswer[T]:
-    """It did not."""
+    """The answer of a failed call. See ToolError."""
     return ToolAnswer(ok=False, error=ToolError(code=code, message=message))

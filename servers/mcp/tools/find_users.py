@@ -1,4 +1,4 @@
-"""find_users: for administrators; agents see enough to recognise somebody, and no more (D-13)."""
+"""find_users: finds users for administrators. Agents see masked addresses, enough to recognise a user (D-13)."""
 
 from typing import Annotated
 
@@ -13,11 +13,18 @@ from oauth.foundation.vocabulary import Role
 from servers.mcp.tools.annotations import read_only
 from servers.mcp.tools.envelope import ToolAnswer, failure, success
 
-MOST = 50
+_MAX_USERS = 50
 
 
 class FoundUser(BaseModel):
-    """A user; without subject as long as they have not signed in. For agents, email and phone are masked."""
+    """A user.
+
+    id: of the local row.
+    subject: the Supabase id; null until the user has signed in.
+    email: masked for agents.
+    phone: masked for agents.
+    role: what the user may do.
+    is_active: whether the user has access."""
 
     id: str
     subject: str | None
@@ -28,7 +35,10 @@ class FoundUser(BaseModel):
 
 
 class FoundUsers(BaseModel):
-    """complete: whether these are all, or only the first."""
+    """The users that match.
+
+    users: at most 50.
+    complete: whether these are all matches."""
 
     users: list[FoundUser]
     complete: bool
@@ -45,15 +55,15 @@ def add_find_users(server: FastMCP, users: UserStore) -> None:
         query: Annotated[str, Field(min_length=2, max_length=320, description="Part of an email or phone, or an id")],
     ) -> ToolAnswer[FoundUsers]:
         try:
-            found = await users.find(query.strip(), MOST + 1)
+            found = await users.find(query.strip(), _MAX_USERS + 1)
         except Outage:
             return failure("AUTH_DB_UNAVAILABLE", "The database does not answer. Try again in a few seconds.")
         masked = current_principal().role is not Role.ADMIN
-        shown = [_shown(user, masked=masked) for user in found[:MOST]]
-        return success(FoundUsers(users=shown, complete=len(found) <= MOST))
+        results = [_to_result(user, masked=masked) for user in found[:_MAX_USERS]]
+        return success(FoundUsers(users=results, complete=len(found) <= _MAX_USERS))
 
 
-def _shown(user: User, *, masked: bool) -> FoundUser:
+def _to_result(user: User, *, masked: bool) -> FoundUser:
     return FoundUser(
         id=user.id,
         subject=user.supabase_id,

@@ -1,4 +1,4 @@
-"""user_system_status and admin_system_status."""
+"""user_system_status and admin_system_status: the health of the service and its components."""
 
 from datetime import datetime
 
@@ -15,7 +15,11 @@ from servers.observability.version import VERSION
 
 
 class SystemStatus(BaseModel):
-    """Each value is operational, degraded or down."""
+    """The health of the service. Each value is operational, degraded or down.
+
+    overall: of the whole service.
+    database: of the database.
+    sign_in: of Supabase."""
 
     overall: str
     database: str
@@ -23,14 +27,21 @@ class SystemStatus(BaseModel):
 
 
 class SigningKeyStatus(BaseModel):
-    """A key of the JWKS."""
+    """A key of the JWKS.
+
+    kid: its id there.
+    signs_from: when it begins to sign."""
 
     kid: str
     signs_from: datetime
 
 
 class AdminSystemStatus(SystemStatus):
-    """What an operator wants to know as well."""
+    """The health of the service, with details for operators.
+
+    version: of the program.
+    users_by_role: how many users have each role.
+    signing_keys: the keys of the JWKS."""
 
     version: str
     users_by_role: dict[str, int]
@@ -45,7 +56,7 @@ def add_user_system_status(server: FastMCP, probe: StatusProbe) -> None:
         description="Say whether the service, its database and signing in work at the moment.",
     )
     async def user_system_status() -> ToolAnswer[SystemStatus]:
-        status = await probe.all()
+        status = await probe.check_all()
         return success(SystemStatus(overall=status.overall, database=status.database, sign_in=status.sign_in))
 
 
@@ -59,7 +70,7 @@ def add_admin_system_status(server: FastMCP, probe: StatusProbe, users: UserStor
         ),
     )
     async def admin_system_status() -> ToolAnswer[AdminSystemStatus]:
-        status = await probe.all()
+        status = await probe.check_all()
         try:
             by_role = await users.count_by_role()
         except Outage:

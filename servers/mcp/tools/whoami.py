@@ -1,4 +1,4 @@
-"""whoami: which person, which client, which scopes, until when."""
+"""whoami: the user, client, scopes and expiry of the access token."""
 
 from datetime import datetime
 
@@ -11,7 +11,14 @@ from servers.mcp.tools.envelope import ToolAnswer, success
 
 
 class Whoami(BaseModel):
-    """The caller, as the access token proves it. client_id is null for a Supabase session, role for a machine."""
+    """The caller, as the access token proves it.
+
+    subject: the Supabase id of the user, or the client_id of a machine.
+    role: of the user; null for a machine.
+    client_id: null for a Supabase session.
+    resource: the audience of the token.
+    scopes: the granted scopes.
+    expires_at: when the token expires."""
 
     subject: str
     role: str | None

@@ -111,11 +111,11 @@ def test_good_token_requests_are_counted_for_their_person_and_not_for_the_addres
 ) -> None:
     for number in range(MOST * 3):
         assert limiter.admit(credential, HERE) is None
-        limiter.settle_once(credential, HERE, caller=f"person {number}")
+        limiter.settle_served(credential, HERE, caller=f"person {number}")
     # One who is beyond it goes on at the expense of the address.
     made = 0
     while limiter.admit(credential, HERE) is None:
-        limiter.settle_once(credential, HERE, caller="one")
+        limiter.settle_served(credential, HERE, caller="one")
         made += 1
     assert made == 2 * MOST
 
@@ -124,7 +124,7 @@ def test_programs_of_the_operator_are_not_counted(limiter: RateLimiter) -> None:
     for credential in (None, b"Basic of-a-server"):
         for _ in range(MOST * 3):
             assert limiter.admit(credential, HERE) is None
-            limiter.settle_once(credential, HERE, caller=None)
+            limiter.settle_served(credential, HERE, caller=None)
     assert admitted(limiter, 50) == MOST
 
 

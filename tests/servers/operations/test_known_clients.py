@@ -52,7 +52,7 @@ async def compared(hosts: DocumentServer) -> Comparison:
 )
 async def test_difference_is_told_by_its_fields(hosts: DocumentServer, changed: dict[str, Any], told: str) -> None:
     hosts.publish(URL, {**COPY, **changed})
-    assert (await compared(hosts)).told == told
+    assert (await compared(hosts)).summary == told
 
 
 async def test_what_a_client_is_held_to_is_written_down_with_the_rest(hosts: DocumentServer) -> None:
@@ -65,7 +65,7 @@ async def test_what_a_client_is_held_to_is_written_down_with_the_rest(hosts: Doc
 async def test_document_that_cannot_be_fetched_is_no_difference(hosts: DocumentServer) -> None:
     hosts.publish(URL, b"forbidden", status=403)
     found = await compared(hosts)
-    assert (found.told, found.differs) == ("could not be fetched\tstatus_403", False)
+    assert (found.summary, found.differs) == ("could not be fetched\tstatus_403", False)
 
 
 async def test_renewed_file_can_be_used_instead_of_the_shipped_one(hosts: DocumentServer, tmp_path: Path) -> None:
