@@ -136,7 +136,7 @@ class Authenticator:
         # RFC 6455 §4.1: a WebSocket opens with a GET.
         method = scope.get("method", "GET")
         wrong = self.possession.check(verified, presented.token, presented.proofs, method, scope["path"])
-        return verified if wrong is None else wrong.of_grant(verified.grant_id)
+        return verified if wrong is None else wrong.with_grant_id(verified.grant_id)
 
     def _challenge(self, scope: Scope, unusable: Unusable) -> Denial:
         self.notice(scope, self.resource, None)
@@ -162,7 +162,7 @@ class Authenticator:
     def _require_scope(self, scope: Scope, principal: Principal) -> Denial:
         needed = self.resource.baseline
         log.info("scope_insufficient", resource=self.resource.path, needed=to_text(needed), subject=principal.subject)
-        too_little = rejection.SCOPE_INSUFFICIENT.of_grant(principal.grant_id)
+        too_little = rejection.SCOPE_INSUFFICIENT.with_grant_id(principal.grant_id)
         self.notice(scope, self.resource, too_little)
         header = challenge.insufficient_scope_challenge(self.resource, needed, too_little.description)
         return Denial(

@@ -33,7 +33,7 @@ class Rejection:
     failure: AuthFailureReason = AuthFailureReason.INVALID_TOKEN
     grant_id: GrantId | None = field(default=None, compare=False)
 
-    def of_grant(self, grant_id: GrantId | None) -> "Rejection":
+    def with_grant_id(self, grant_id: GrantId | None) -> "Rejection":
         """The same, of a token that belongs to a grant."""
         return replace(self, grant_id=grant_id)
 
@@ -50,11 +50,11 @@ WRONG_AUDIENCE = "The access token is for another resource."
 REVOKED = "The access token was revoked."
 # RFC 9470: the token is good, and its sign-in was not strong enough.
 SECOND_FACTOR = Rejection(ReasonCode.SECOND_FACTOR_REQUIRED, "This needs a sign-in with a second factor.")
-FOR_PEOPLE = "The resource is for people."
-BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
-OTHER_KEY = "The DPoP proof is by another key than the access token is bound to."
+PEOPLE_ONLY = "The resource is for people."
+KEY_BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
+WRONG_KEY = "The DPoP proof is by another key than the access token is bound to."
 REPLAYED = "The DPoP proof was used before."
-NONCE = "The DPoP proof has to carry the nonce that this answer brings."
+NONCE_REQUIRED = "The DPoP proof has to carry the nonce that this answer brings."
 NOT_BOUND = Rejection(
     ReasonCode.DPOP_TOKEN_NOT_BOUND, "The access token is not bound to a key: send it with the Bearer scheme."
 )

@@ -67,7 +67,7 @@ class JWKSTokenVerifier(TokenVerifier):
             return checked
         # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
         if checked.jkt is not None:
-            return Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.BOUND)
+            return Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.KEY_BOUND)
         return principal_of(checked)
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:

@@ -13,7 +13,7 @@ class ServiceKeys:
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._digests = {name: _digest(key) for name, key in keys.items()}
 
-    def service(self, key: str) -> str | None:
+    def find_service(self, key: str) -> str | None:
         """Whose key that is. It takes as long for one that is nobody's."""
         sent, found = _digest(key), None
         for name, digest in self._digests.items():

@@ -31,10 +31,10 @@ from oauth.jose.jws import UnverifiedToken, instant
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.resources import Resource, SupabaseTokens
 
-MOST_VERDICTS = 100_000
+MAX_VERDICTS = 100_000
 # So long is a verdict good without a look at where its person stands, which is remembered for 45 s itself: together
 # they stay within the 60 s of D-14, whatever changed the row.
-BELIEVED = timedelta(seconds=15)
+VERDICT_LIFETIME = timedelta(seconds=15)
 _SUPABASE_TYPE = "JWT"
 _REVOKED = Rejection(ReasonCode.REVOKED, rejection.REVOKED)
 
@@ -73,7 +73,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         issuer: str,
         keys: FirstPartyKeys,
         sessions: SupabaseSessions | None,
-        standings: AccessStatuses,
+        access_statuses: AccessStatuses,
         revocations: Revocations,
         clock: Clock,
         on_first_sight: Callable[[AccessToken], None],
@@ -83,11 +83,11 @@ class SupabaseTokenVerifier(TokenVerifier):
         self._issuer = issuer
         self._keys = keys
         self._sessions = sessions
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._revocations = revocations
         self._clock = clock
         self._on_first_sight = on_first_sight
-        self._verdicts: BoundedCache[bytes, _Verdict] = BoundedCache(MOST_VERDICTS)
+        self._verdicts: BoundedCache[bytes, _Verdict] = BoundedCache(MAX_VERDICTS)
 
     async def verify(self, token: str) -> Principal | Rejection:
         """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""
@@ -109,8 +109,8 @@ class SupabaseTokenVerifier(TokenVerifier):
         since = self._clock()
 
         async def still_permitted() -> bool:
-            standing = await self._standings.of(subject)
-            return standing.active and not self._revocations.ended_since(subject, since)
+            standing = await self._access_statuses.get(subject)
+            return standing.active and not self._revocations.access_ended_since(subject, since)
 
         return still_permitted
 
@@ -129,7 +129,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             self._verdicts.pop(key, None)
             return outcome
         # F-11: never past the token's own end.
-        good_until = min(now + BELIEVED, outcome.expires_at + bearer.LEEWAY)
+        good_until = min(now + VERDICT_LIFETIME, outcome.expires_at + bearer.LEEWAY)
         self._verdicts[key] = _Verdict(outcome, good_until, version)
         return outcome
 
@@ -158,7 +158,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             return token
         foreign = audience.check(token, self.resource)
         if foreign is not None:
-            return foreign.of_grant(token.grant_id)
+            return foreign.with_grant_id(token.grant_id)
         outcome = await self._admit(principal_of(token))
         if not isinstance(outcome, Rejection):
             self._on_first_sight(token)
@@ -171,7 +171,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         if (unverified.type or _SUPABASE_TYPE).upper() != _SUPABASE_TYPE:
             return Rejection(ReasonCode.WRONG_TYPE, rejection.MALFORMED)
         if self.resource.supabase_tokens is SupabaseTokens.NEVER:
-            return session_token.NOT_HERE
+            return session_token.NOT_ACCEPTED
         try:
             key = await sessions.keys.key_of(unverified)
         except JWKSUnavailable:
@@ -196,7 +196,7 @@ class SupabaseTokenVerifier(TokenVerifier):
             ended = await sessions.introspection.follow(token, session.subject, expires_at)
             if ended is not None:
                 return ended
-        if await self._standings.of(session.subject) is UNKNOWN:
+        if await self._access_statuses.get(session.subject) is UNKNOWN:
             ended = await sessions.admission.admit(token, session.subject, expires_at)
             if ended is not None:
                 return ended
@@ -205,17 +205,17 @@ class SupabaseTokenVerifier(TokenVerifier):
     async def _admit(self, principal: Principal) -> Principal | Rejection:
         """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
         outcome = await self._judge(principal)
-        return outcome.of_grant(principal.grant_id) if isinstance(outcome, Rejection) else outcome
+        return outcome.with_grant_id(principal.grant_id) if isinstance(outcome, Rejection) else outcome
 
     async def _judge(self, principal: Principal) -> Principal | Rejection:
-        if self._revocations.end(principal):
+        if self._revocations.is_revoked(principal):
             return _REVOKED
         if principal.is_machine:
             admitted = self.resource.admits_machines
-            return principal if admitted else Rejection(ReasonCode.MACHINE_NOT_ADMITTED, rejection.FOR_PEOPLE)
-        standing = await self._standings.of(principal.subject)
+            return principal if admitted else Rejection(ReasonCode.MACHINE_NOT_ADMITTED, rejection.PEOPLE_ONLY)
+        standing = await self._access_statuses.get(principal.subject)
         # To look where somebody stands may be to find out that they have signed out everywhere.
-        if self._revocations.end(principal):
+        if self._revocations.is_revoked(principal):
             return _REVOKED
         if not standing.active:
             return Rejection(ReasonCode.USER_INACTIVE, rejection.NOT_PERMITTED)

@@ -23,16 +23,16 @@ class RestAuthentication:
 
     authenticator: of the REST resource.
     watch: asks again and again whether a person still has access, for streams.
-    look_every: how often a stream asks.
+    watch_interval: how often a stream asks.
     service_keys: of other services."""
 
     authenticator: Authenticator
     watch: Watch
     users: UserStore
-    known_ids: UserIdCache
-    filling: IdentifierSync
+    user_ids: UserIdCache
+    identifier_sync: IdentifierSync
     tickets: StreamTickets
-    look_every: timedelta
+    watch_interval: timedelta
     service_keys: ServiceKeys = NO_SERVICES
 
     @property

@@ -51,7 +51,7 @@ async def get_current_person(request: Request) -> Principal:
 @with_bearer_token
 async def get_current_user(request: Request) -> User:
     """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
-    return await user_of(request, presented_token(request))
+    return await load_user(request, presented_token(request))
 
 
 @with_bearer_token
@@ -94,7 +94,7 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
         raise _person_required()
     authentication = authentication_of(request)
     try:
-        user_id = await authentication.known_ids.of(principal.subject)
+        user_id = await authentication.user_ids.get(principal.subject)
     except Outage as outage:
         raise outage_error(outage) from outage
     if user_id is None:
@@ -120,7 +120,7 @@ async def get_current_service(request: Request) -> str:
     header = {"WWW-Authenticate": "ApiKey"}
     if not sent:
         raise ApiError(401, "API_KEY_MISSING", "This is for services: send your key in the x-api-key header.", header)
-    name = authentication_of(request).service_keys.service(sent[0]) if len(sent) == 1 else None
+    name = authentication_of(request).service_keys.find_service(sent[0]) if len(sent) == 1 else None
     if name is None:
         log.info("api_key_rejected", path=request.url.path)
         raise ApiError(401, "API_KEY_INVALID", "The API key is not one of this service's.", header)
@@ -165,18 +165,18 @@ def _spell(denial: Denial) -> ApiError:
     return ApiError(denial.status, code, _MESSAGES.get(denial.reason, denial.description), headers)
 
 
-async def user_of(connection: HTTPConnection, presented: Credentials | Unusable) -> User:
+async def load_user(connection: HTTPConnection, presented: Credentials | Unusable) -> User:
     """See get_current_user."""
     principal = await authenticate(connection, presented)
     if principal.is_machine:
         raise _person_required()
-    user = await row_of(connection, principal.subject)
+    user = await load_row(connection, principal.subject)
     if principal.kind is TokenKind.SUPABASE and isinstance(presented, Credentials):
-        user = await authentication_of(connection).filling.fill(user, presented.token)
+        user = await authentication_of(connection).identifier_sync.fill(user, presented.token)
     return user
 
 
-async def row_of(connection: HTTPConnection, subject: Subject) -> User:
+async def load_row(connection: HTTPConnection, subject: Subject) -> User:
     """The row of somebody who is proven to call; ApiError 401 when there is none any more."""
     authentication = authentication_of(connection)
     try:

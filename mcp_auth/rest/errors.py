@@ -65,7 +65,7 @@ async def api_error_response(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": body}, api_error.status, {"Cache-Control": "no-store", **api_error.headers})
 
 
-async def broken_response(request: Request, _: Exception) -> JSONResponse:
+async def unexpected_error_response(request: Request, _: Exception) -> JSONResponse:
     """The handler for what nobody foresaw. Starlette raises the error again, so that it is logged where all are."""
     request_id = context_of(request.scope).request_id
     told = "Something went wrong here."
@@ -77,7 +77,7 @@ async def broken_response(request: Request, _: Exception) -> JSONResponse:
 def install(app: Starlette, authentication: RestAuthentication) -> None:
     """Make the dependencies work in an application, and give its errors the envelope."""
     app.state.rest_authentication = authentication
-    app.add_exception_handler(Exception, broken_response)
+    app.add_exception_handler(Exception, unexpected_error_response)
     for kind in (ApiError, Outage, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, api_error_response)
 

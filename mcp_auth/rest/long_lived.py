@@ -30,7 +30,7 @@ async def while_permitted(connection: HTTPConnection, user: User, items: AsyncIt
         while True:
             if waiting is None:
                 waiting = asyncio.ensure_future(anext(items))
-            await asyncio.wait({waiting}, timeout=authentication.look_every.total_seconds())
+            await asyncio.wait({waiting}, timeout=authentication.watch_interval.total_seconds())
             try:
                 permitted = await still_permitted()
             except Outage:

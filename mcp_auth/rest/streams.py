@@ -9,9 +9,9 @@ from mcp_auth.rest.dependencies import (
     authentication_of,
     check_active,
     invalid_token,
+    load_row,
+    load_user,
     presented_token,
-    row_of,
-    user_of,
 )
 from mcp_auth.rest.errors import outage_error
 from mcp_auth.rest.openapi import with_bearer_token
@@ -38,16 +38,16 @@ async def stream_user(connection: HTTPConnection, *, takes_access_token: bool) -
     """The active user whom the query or the header proves. Raises ApiError."""
     given = connection.query_params.getlist("token")
     if not given:
-        return check_active(await user_of(connection, presented_token(connection)))
+        return check_active(await load_user(connection, presented_token(connection)))
     authentication = authentication_of(connection)
     if len(given) > 1:
         raise invalid_token(authentication.resource, "There must be one token.")
     if takes_access_token and not given[0].startswith(PREFIX):
-        return check_active(await user_of(connection, Credentials(given[0])))
+        return check_active(await load_user(connection, Credentials(given[0])))
     try:
         subject = await authentication.tickets.redeem(given[0], connection.scope["path"])
     except Outage as outage:
         raise outage_error(outage) from outage
     if subject is None:
         raise invalid_token(authentication.resource, "The ticket is used up, has expired, or is for another path.")
-    return check_active(await row_of(connection, subject))
+    return check_active(await load_row(connection, subject))

@@ -33,5 +33,5 @@ class SupabaseAdmin:
         gone = answer.status == _NOT_FOUND and answer.error_code in _NOBODY
         if not answer.is_ok and not gone:
             # Not a word about the person.
-            raise answer.as_outage("/admin/users")
+            raise answer.to_outage("/admin/users")
         return answer

@@ -36,7 +36,7 @@ class Answer:
                 return str(self.body[name])
         return ""
 
-    def as_outage(self, asked: str) -> ProviderUnavailable:
+    def to_outage(self, asked: str) -> ProviderUnavailable:
         """Of an answer that is no verdict: a wrong key or address of ours, for instance. asked: for the log."""
         return ProviderUnavailable(f"{asked}: status {self.status}, code {self.error_code[:64]!r}")
 

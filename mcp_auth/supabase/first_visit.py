@@ -13,10 +13,12 @@ from oauth.foundation.vocabulary import Subject
 class FirstVisit:
     """Asks Supabase who the bearer is and makes the row; once per person."""
 
-    def __init__(self, introspection: Introspection, users: UserStore, standings: AccessStatuses, clock: Clock) -> None:
+    def __init__(
+        self, introspection: Introspection, users: UserStore, access_statuses: AccessStatuses, clock: Clock
+    ) -> None:
         self._introspection = introspection
         self._users = users
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._clock = clock
 
     async def admit(self, token: str, subject: Subject, expires_at: datetime) -> Rejection | None:
@@ -25,5 +27,5 @@ class FirstVisit:
         if isinstance(person, Rejection):
             return person
         await self._users.get_or_create(person, self._clock())
-        self._standings.forget(subject)
+        self._access_statuses.forget(subject)
         return None

@@ -12,7 +12,7 @@ _OF_SUPABASE = frozenset({"email", "phone"})
 _FACTORS = frozenset({"totp", "phone"})
 
 
-def of(user: Mapping[str, Any]) -> Identity | None:
+def parse(user: Mapping[str, Any]) -> Identity | None:
     """The body of GET /user or the `user` of a session; None when it has no id.
 
     An email or phone counts once Supabase has confirmed it, and never from user_metadata, which people edit."""
@@ -27,7 +27,7 @@ def of(user: Mapping[str, Any]) -> Identity | None:
     return Identity(Subject(subject), confirmed_email, confirmed_phone)
 
 
-def external(user: Mapping[str, Any]) -> tuple[ExternalIdentity, ...]:
+def external_identities(user: Mapping[str, Any]) -> tuple[ExternalIdentity, ...]:
     """Who the person is to the providers that they have signed in with; not what Supabase itself knows them by."""
     linked = user.get("identities")
     found = [

@@ -36,7 +36,7 @@ _MOST_REFUSALS = 10
 _WINDOW = timedelta(seconds=30)
 _VERDICTS = frozenset({400, 401, 403})
 
-SESSION_OVER = Rejection(
+SESSION_ENDED = Rejection(
     ReasonCode.SUPABASE_SESSION_ENDED, "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR
 )
 
@@ -108,16 +108,16 @@ class Introspection:
         if person is not None and person.supabase_id == subject:
             # F-11: never past the token's own end.
             return self._remember(key, min(now + _CONFIRMED_FOR, expires_at), person)
-        return self._remember(key, now + _REFUSED_FOR, SESSION_OVER)
+        return self._remember(key, now + _REFUSED_FOR, SESSION_ENDED)
 
     async def _user(self, token: str) -> Identity | None:
         answer = await self._client.request("GET", "/user", bearer=token)
         if answer.is_ok:
-            return identity.of(answer.body)
+            return identity.parse(answer.body)
         if answer.status in _VERDICTS and answer.error_code:
             return None
         # Too many requests, for instance: not a word about the token (SEED-5).
-        raise answer.as_outage("/user")
+        raise answer.to_outage("/user")
 
     def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
         self._known[key] = (until, answer)

@@ -39,19 +39,19 @@ _ROUND = 100
 class AccessEnd(Protocol):
     """Ends what a person was given. reason: why, for the log. Idempotent."""
 
-    async def of_everything(self, subject: Subject, reason: str) -> None:
+    async def end_everything(self, subject: Subject, reason: str) -> None:
         """End all grants and sign-in sessions, and every token issued until now, Supabase's included."""
         ...
 
-    async def of_grants(self, subject: Subject, reason: str) -> None:
+    async def end_grants(self, subject: Subject, reason: str) -> None:
         """End all grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
         ...
 
-    async def of_links(self, subject: Subject) -> None:
+    async def remove_links(self, subject: Subject) -> None:
         """The account is gone: no identity provider means it any more."""
         ...
 
-    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+    async def select_with_access(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """Those of them who have a live grant, or a browser that is signed in."""
         ...
 
@@ -116,16 +116,16 @@ class Liveness:
             self._just_seen[subject] = now
         return look is None or (look.state is State.ACTIVE and not look.signed_out)
 
-    async def note(self, subject: Subject, state: State) -> None:
+    async def record_state(self, subject: Subject, state: State) -> None:
         """Supabase has said so by itself, through the webhook."""
         await self._learn(subject, AccountState(state, self._clock()))
 
-    def note_session(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
+    def record_sign_in(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
         """A person has signed in here. session: Supabase's answer. → what to write with the sign-in session."""
         now = self._clock()
         self._just_seen[subject] = now
-        known = AccountState(State.ACTIVE, now, AccountReport.at(session.get("user"), now).has_factor)
-        keeping = None if self._held is None else self._held.keeping(subject, session)
+        known = AccountState(State.ACTIVE, now, AccountReport.from_user(session.get("user"), now).has_factor)
+        keeping = None if self._held is None else self._held.prepare_keep(subject, session)
 
         def write_state(connection: Connection) -> None:
             put_state(connection, subject, known)
@@ -137,7 +137,7 @@ class Liveness:
 
         A round is bounded; the next one goes on where it ended, on whichever node. Raises Outage."""
         overdue = await self._states.overdue(self._clock() - _OVERDUE, _ROUND)
-        have_access = await self._access_end.would_matter_to(overdue)
+        have_access = await self._access_end.select_with_access(overdue)
         for subject in overdue:
             if subject not in have_access or await self._ask(subject) is None:
                 await self._states.forget(subject)
@@ -189,33 +189,33 @@ class Liveness:
             return None
         await self._learn(subject, AccountState(look.state, asked_at, look.has_factor))
         if look.signed_out:
-            await self._access_end.of_grants(subject, "supabase_signed_out")
+            await self._access_end.end_grants(subject, "supabase_signed_out")
         return look
 
     async def _look(self, subject: Subject, now: datetime) -> AccountReport | None:
         """The session of somebody tells most; who has none is asked for by name."""
-        look = None if self._held is None else await self._held.look(subject)
+        look = None if self._held is None else await self._held.fetch_report(subject)
         if look is None and self._admin is not None:
-            look = AccountReport.at(await self._admin.get_user(subject), now)
+            look = AccountReport.from_user(await self._admin.get_user(subject), now)
         return look
 
     async def _learn(self, subject: Subject, known: AccountState) -> None:
         self._just_seen.pop(subject, None)
         if known.state is State.DELETED:
             # First: until it is written down that the person is gone, whoever asks finds out again.
-            await self._access_end.of_links(subject)
+            await self._access_end.remove_links(subject)
         await self._states.put(subject, known)
         if known.state is State.ACTIVE:
             self._just_seen[subject] = known.checked_at
         else:
             # Also where that was known: an outage may have come between the state and the end of access.
-            await self._access_end.of_everything(subject, f"supabase_{known.state}")
+            await self._access_end.end_everything(subject, f"supabase_{known.state}")
 
 
 def _presence(look: AccountReport | None) -> Presence:
     """Where there is nobody to ask, somebody of whom nothing bad is known counts as there."""
     if look is None:
-        return Presence(there=True)
+        return Presence(is_active=True)
     return Presence(look.state is State.ACTIVE, bool(look.has_factor))
 
 

@@ -29,10 +29,10 @@ class SealedSessions:
 
     async def put(self, subject: Subject, sealed: bytes) -> None:
         """Add a session, or replace the person's earlier one."""
-        await self._database.write(self.putting(subject, sealed))
+        await self._database.write(self.prepare_put(subject, sealed))
 
     @staticmethod
-    def putting(subject: Subject, sealed: bytes) -> Write:
+    def prepare_put(subject: Subject, sealed: bytes) -> Write:
         """The same as a part of a transaction."""
 
         def write(connection: Connection) -> None:

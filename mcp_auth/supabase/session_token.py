@@ -12,7 +12,7 @@ from oauth.protocol.resources import Resource, SupabaseTokens
 
 SESSION_AUDIENCE = "authenticated"
 
-NOT_HERE = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
+NOT_ACCEPTED = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def check(claims: Mapping[str, Any], resource: Resource) -> SessionToken | Rejec
             if SESSION_AUDIENCE not in audiences:
                 return Rejection(ReasonCode.SUPABASE_AUDIENCE, rejection.WRONG_AUDIENCE)
         case SupabaseTokens.NEVER:
-            return NOT_HERE
+            return NOT_ACCEPTED
     return check_person(claims)
 
 

@@ -43,7 +43,7 @@ class AccountReport:
     has_factor: bool | None = None
 
     @classmethod
-    def at(cls, user: Mapping[str, Any] | None, now: datetime) -> "AccountReport":
+    def from_user(cls, user: Mapping[str, Any] | None, now: datetime) -> "AccountReport":
         """user: Supabase's user object; None where there is none."""
         return cls(state_of(user, now), has_factor=None if user is None else bool(identity.verified_factors(user)))
 
@@ -72,16 +72,16 @@ class SessionVault:
         if sealed is not None:
             await self._sessions.put(subject, sealed)
 
-    def keeping(self, subject: Subject, session: Mapping[str, Any]) -> Write | None:
+    def prepare_keep(self, subject: Subject, session: Mapping[str, Any]) -> Write | None:
         """The same as a part of a transaction; None for a session that cannot be refreshed."""
         sealed = self._seal(subject, session)
-        return None if sealed is None else self._sessions.putting(subject, sealed)
+        return None if sealed is None else self._sessions.prepare_put(subject, sealed)
 
     async def forget(self, subject: Subject) -> None:
         """The session is of no more use."""
         await self._sessions.remove(subject)
 
-    async def look(self, subject: Subject) -> AccountReport | None:
+    async def fetch_report(self, subject: Subject) -> AccountReport | None:
         """Ask Supabase; None where no session of the person is held. Raises Outage."""
         held = await self._read(subject)
         if held is None:
@@ -102,7 +102,7 @@ class SessionVault:
     async def _conclude(self, subject: Subject, held: _Held, answer: Answer) -> AccountReport | None:
         """What was said of a session counts if it is still the one that is held. None: it says nothing any more."""
         if answer.is_ok:
-            return AccountReport.at(answer.body, self._clock())
+            return AccountReport.from_user(answer.body, self._clock())
         look = _look_of(answer)
         now_held = await self._read(subject)
         if now_held is not None and now_held.sealed != held.sealed:
@@ -158,7 +158,7 @@ def _look_of(answer: Answer) -> AccountReport | None:
         return AccountReport(State.DELETED)
     if code in _LOST:
         return None
-    raise answer.as_outage("a held session")
+    raise answer.to_outage("a held session")
 
 
 def _name(subject: Subject) -> str:

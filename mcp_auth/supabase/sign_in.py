@@ -89,7 +89,7 @@ class SupabaseResourceOwners:
         keys: SupabaseKeys,
         introspection: Introspection,
         users: UserStore,
-        standings: AccessStatuses,
+        access_statuses: AccessStatuses,
         liveness: Liveness,
         clock: Clock,
         *,
@@ -100,7 +100,7 @@ class SupabaseResourceOwners:
         self._keys = keys
         self._introspection = introspection
         self._users = users
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._liveness = liveness
         self._clock = clock
         self._region = region
@@ -204,7 +204,7 @@ class SupabaseResourceOwners:
     async def standing(self, subject: Subject) -> AccessStatus:
         """See ResourceOwners. Asked before something lasting is given, so Supabase is asked as well (D-14)."""
         there = await self._liveness.confirm(subject)
-        standing = await self._standings.of(subject)
+        standing = await self._access_statuses.get(subject)
         return standing if there else replace(standing, active=False)
 
     async def _begin(
@@ -221,7 +221,7 @@ class SupabaseResourceOwners:
         token, user = answer.body.get("access_token"), answer.body.get("user")
         if not isinstance(token, str) or not isinstance(user, dict):
             raise ProviderUnavailable("a session without token or user")
-        person = identity.of(user)
+        person = identity.parse(user)
         if person is None:
             raise ProviderUnavailable("a user without id")
         session = await self._check(token, person.supabase_id)
@@ -240,8 +240,8 @@ class SupabaseResourceOwners:
             account,
             instant(session.issued_at),
             session.acr,
-            identity.external(user),
-            self._liveness.note_session(person.supabase_id, answer.body),
+            identity.external_identities(user),
+            self._liveness.record_sign_in(person.supabase_id, answer.body),
         )
 
     async def _check(self, token: str, subject: Subject) -> SessionToken | Rejection:
@@ -271,7 +271,7 @@ def _refusal(path: str, answer: Answer) -> SignInRefusal:
     if answer.status == _TOO_MANY:
         return SignInRefusal.TOO_MANY_ATTEMPTS
     # Not the person's fault, so not told as such.
-    raise answer.as_outage(path)
+    raise answer.to_outage(path)
 
 
 def _challenge(back: ProviderReturn) -> dict[str, str]:

@@ -14,7 +14,7 @@ from oauth.protocol.dpop import Nonces
 from oauth.protocol.errors import OAuthError
 
 _MOST_REMEMBERED = 100_000
-_BEARER = Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.BOUND)
+_BEARER = Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.KEY_BOUND)
 
 
 class Possession:
@@ -42,9 +42,9 @@ class Possession:
         if isinstance(proof, OAuthError):
             return Rejection(proof.reason, proof.description)
         if proof.jkt != principal.jkt:
-            return Rejection(ReasonCode.DPOP_KEY_DIFFERS, rejection.OTHER_KEY)
+            return Rejection(ReasonCode.DPOP_KEY_DIFFERS, rejection.WRONG_KEY)
         if self._nonces is not None and not self._nonces.are_good(proof.nonce, now):
-            return Rejection(ReasonCode.DPOP_NONCE, rejection.NONCE)
+            return Rejection(ReasonCode.DPOP_NONCE, rejection.NONCE_REQUIRED)
         if not self._is_first(proof.known_as, now):
             return Rejection(ReasonCode.DPOP_REPLAYED, rejection.REPLAYED)
         return None

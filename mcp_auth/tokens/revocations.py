@@ -39,7 +39,7 @@ class Revocations:
         for key in [key for key, known in self._known.items() if known.expires_at <= now]:
             del self._known[key]
 
-    def end(self, principal: Principal) -> bool:
+    def is_revoked(self, principal: Principal) -> bool:
         """Has the token of this principal been revoked?"""
         if principal.grant_id is not None and (RevocationKind.GRANT, principal.grant_id) in self._known:
             return True
@@ -49,7 +49,7 @@ class Revocations:
             return True
         return principal.kind is TokenKind.FIRST_PARTY and self._ended(RevocationKind.SUBJECT_GRANTS, principal)
 
-    def ended_since(self, subject: Subject, instant: datetime) -> bool:
+    def access_ended_since(self, subject: Subject, instant: datetime) -> bool:
         """Has everything that the person was given been ended, at or after an instant?"""
         kinds = (RevocationKind.SUBJECT, RevocationKind.SUBJECT_GRANTS)
         ended = (self._known.get((kind, subject)) for kind in kinds)

@@ -21,7 +21,7 @@ UNKNOWN = AccessStatus(active=False, role=Role.USER)
 class Presence:
     """What Supabase says of a person: whether they are there, and whether they have enrolled a second factor."""
 
-    there: bool
+    is_active: bool
     has_factor: bool = False
 
 
@@ -42,7 +42,7 @@ class AccessStatuses:
         self._clock = clock
         self._remembered: BoundedCache[Subject, tuple[datetime, AccessStatus]] = BoundedCache(_MOST)
 
-    async def of(self, subject: Subject) -> AccessStatus:
+    async def get(self, subject: Subject) -> AccessStatus:
         """Where the person stands; someone without a row is not active. StoreUnavailable when nobody can tell."""
         now = self._clock()
         known = self._remembered.get(subject)
@@ -53,7 +53,7 @@ class AccessStatuses:
             standing = UNKNOWN
         else:
             presence = await self._liveness.presence(subject)
-            standing = AccessStatus(user.is_active and presence.there, user.role, presence.has_factor)
+            standing = AccessStatus(user.is_active and presence.is_active, user.role, presence.has_factor)
         self._remembered[subject] = (now + REMEMBERED, standing)
         return standing
 

@@ -14,7 +14,7 @@ class UserIdCache:
         self._users = users
         self._ids: BoundedCache[Subject, str] = BoundedCache(_MOST)
 
-    async def of(self, subject: Subject) -> str | None:
+    async def get(self, subject: Subject) -> str | None:
         """The local id, if there is a row. Raises StoreUnavailable."""
         known = self._ids.get(subject)
         if known is not None:

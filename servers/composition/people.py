@@ -55,7 +55,7 @@ class People:
     async def settle_deletions(self) -> None:
         """See AccountDeletion."""
         if self.deletion is not None:
-            await self.deletion.settle()
+            await self.deletion.finish_interrupted()
 
 
 @asynccontextmanager

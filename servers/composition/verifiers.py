@@ -32,7 +32,7 @@ class Verifiers:
                 issuer=issuer,
                 keys=key_ring,
                 sessions=people.sessions,
-                standings=people.standings,
+                access_statuses=people.standings,
                 revocations=people.revocations,
                 clock=clock,
                 on_first_sight=on_first_sight,
