@@ -65,8 +65,8 @@ class Liveness:
     access_end: called when an account is banned, deleted or signed out.
     outage_tolerance: how long a state holds in an outage.
 
-    The state comes from the person's session in the vault, or else from the admin API. For a person whom neither
-    covers, only the webhook changes it."""
+    The state comes from the person's session in the vault, or else from the admin API. If there is neither, only the
+    webhook changes it."""
 
     def __init__(
         self,

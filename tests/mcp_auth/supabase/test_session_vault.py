@@ -205,7 +205,7 @@ async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look:
     await world.held.keep(ADA, world.session())
     world.will_answer(reply)
     assert await world.held.fetch_report(ADA) == look
-    assert await world.held.fetch_report(ADA) == look  # until somebody has acted on it and forgets it
+    assert await world.held.fetch_report(ADA) == look  # until the session is forgotten
 
 
 @pytest.mark.parametrize(
