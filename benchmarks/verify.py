@@ -40,13 +40,13 @@ _URL = "http://127.0.0.1:8000"
 class _NobodyEnds:
     """Nobody is banned here."""
 
-    async def of_everything(self, subject: Subject, reason: str) -> None: ...
+    async def end_everything(self, subject: Subject, reason: str) -> None: ...
 
-    async def of_grants(self, subject: Subject, reason: str) -> None: ...
+    async def end_grants(self, subject: Subject, reason: str) -> None: ...
 
-    async def of_links(self, _: Subject) -> None: ...
+    async def remove_links(self, _: Subject) -> None: ...
 
-    async def would_matter_to(self, _: Collection[Subject]) -> Collection[Subject]:
+    async def select_with_access(self, _: Collection[Subject]) -> Collection[Subject]:
         return ()
 
 
@@ -70,7 +70,7 @@ async def verify(database_url: str, secret: str) -> list[Result]:
                 issuer=_URL,
                 keys=ring,
                 sessions=None,
-                standings=standings,
+                access_statuses=standings,
                 revocations=revocations or Revocations(standings.forget),
                 clock=system_clock,
                 on_first_sight=lambda _: None,

@@ -1,6 +1,6 @@
-"""Bearer authentication as one sequence: token and proofs of possession → Principal or Denial.
+"""Authentication of one request, in one sequence: token and proofs of possession → Principal or Denial.
 
-The guard of the MCP endpoints and the REST dependencies spell a Denial in their own form; neither decides anything."""
+The guard of the MCP endpoints and the REST dependencies only render a Denial, each in its own form."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from oauth.protocol.scope import to_text
 log = structlog.get_logger()
 
 Verify: TypeAlias = Callable[[str], Awaitable[Principal | Rejection]]
-# Told of every request that is turned away; the rejection is None where no token was sent.
+# Called for every denied request; the rejection is None if no token was sent.
 Notice: TypeAlias = Callable[[Scope, Resource, Rejection | None], None]
 
 _DPOP_HEADER = dpop.HEADER.lower().encode()
@@ -37,17 +37,17 @@ def ignore_notice(_scope: Scope, _resource: Resource, _rejection: Rejection | No
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the Authorization header presents.
+    """The content of the Authorization header.
 
     token: not verified.
-    proofs: the DPoP headers of a token with the DPoP scheme; None with the Bearer scheme."""
+    proofs: the DPoP headers, if the scheme is DPoP; None if it is Bearer."""
 
     token: str
     proofs: Sequence[str] | None = None
 
 
 class Unusable(StrEnum):
-    """Why the Authorization header presents no token."""
+    """Why no token can be read from the Authorization header."""
 
     MISSING = "authorization_missing"
     MALFORMED = "authorization_malformed"
@@ -55,18 +55,18 @@ class Unusable(StrEnum):
 
 
 def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials | Unusable:
-    """The token of the one Authorization header (RFC 6750 §2.1, RFC 9449 §7.1), and its DPoP headers.
+    """→ the token of the only Authorization header (RFC 6750 §2.1, RFC 9449 §7.1), with the DPoP headers.
 
     headers: of an ASGI scope. Query and body are not read: RFC 6750 §2.3 and §2.2 are not supported."""
-    found: bytes | None = None
+    header: bytes | None = None
     for name, value in headers:
         if name == b"authorization":
-            if found is not None:
+            if header is not None:
                 return Unusable.MALFORMED
-            found = value
-    if found is None:
+            header = value
+    if header is None:
         return Unusable.MISSING
-    scheme, _, rest = found.partition(b" ")
+    scheme, _, rest = header.partition(b" ")
     scheme = scheme.lower()
     if not scheme:
         return Unusable.MALFORMED
@@ -82,13 +82,13 @@ def read_credentials(headers: Iterable[tuple[bytes, bytes]]) -> Credentials | Un
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A request that is turned away.
+    """The answer to a request that is not authenticated.
 
     status: 401, 403 or 503.
-    error: the code of RFC 6750 §3.1, RFC 9470 or RFC 9449; None where no token was presented, and for an outage.
+    error: the code of RFC 6750 §3.1, RFC 9470 §3 or RFC 9449 §7.1; None if no token was sent, and for an outage.
     reason: for the log and `mcp-auth explain`.
-    description: a sentence without anything that was sent.
-    headers: WWW-Authenticate (one for Bearer, one for DPoP), DPoP-Nonce, Retry-After, as far as they apply."""
+    description: a fixed sentence; contains nothing from the request.
+    headers: WWW-Authenticate (one for Bearer, one for DPoP), DPoP-Nonce and Retry-After, where they apply."""
 
     status: int
     error: ErrorCode | None
@@ -101,9 +101,10 @@ class Denial:
 class Authenticator:
     """Authenticates requests for one resource.
 
-    verify: of the resource's verifier.
+    resource: the one whose tokens are accepted.
+    verify: the method of the resource's verifier.
     possession: checks tokens that are bound to a key.
-    notice: told of every request that is turned away."""
+    notice: called for every denied request."""
 
     resource: Resource
     verify: Verify
@@ -111,20 +112,22 @@ class Authenticator:
     notice: Notice = ignore_notice
 
     async def authenticate(self, scope: Scope, presented: Credentials | Unusable) -> Principal | Denial:
-        """The caller, who has the baseline scopes of the resource. Logs and notices every denial; never raises Outage.
+        """→ the caller, whose token has the baseline scopes of the resource. Logs refused tokens and outages, and
+        passes every denial to `notice`. Never raises Outage.
 
-        scope: ASGI's, of a request or a WebSocket. presented: as of `read_credentials`."""
+        scope: the ASGI scope of a request or a WebSocket.
+        presented: the result of `read_credentials`."""
         if isinstance(presented, Unusable):
-            return self._challenge(scope, presented)
+            return self._deny_missing_token(scope, presented)
         try:
             verified = await self.verify(presented.token)
         except Outage as outage:
-            return self._postpone(scope, outage)
+            return self._deny_for_outage(scope, outage)
         outcome = self._check_possession(scope, verified, presented)
         if isinstance(outcome, Rejection):
-            return self._reject(scope, outcome, presented)
+            return self._deny_token(scope, outcome, presented)
         if not covers(outcome.scopes, self.resource.baseline):
-            return self._require_scope(scope, outcome)
+            return self._deny_scope(scope, outcome)
         context_of(scope).prove(outcome.subject, outcome.client_id)
         return outcome
 
@@ -135,20 +138,20 @@ class Authenticator:
             return verified
         # RFC 6455 §4.1: a WebSocket opens with a GET.
         method = scope.get("method", "GET")
-        wrong = self.possession.check(verified, presented.token, presented.proofs, method, scope["path"])
-        return verified if wrong is None else wrong.of_grant(verified.grant_id)
+        refused = self.possession.check(verified, presented.token, presented.proofs, method, scope["path"])
+        return verified if refused is None else refused.with_grant_id(verified.grant_id)
 
-    def _challenge(self, scope: Scope, unusable: Unusable) -> Denial:
+    def _deny_missing_token(self, scope: Scope, unusable: Unusable) -> Denial:
         self.notice(scope, self.resource, None)
         header = challenge.bearer_challenge(self.resource)
         return Denial(401, None, unusable, _NO_TOKEN, (("WWW-Authenticate", header),))
 
-    def _postpone(self, scope: Scope, outage: Outage) -> Denial:
+    def _deny_for_outage(self, scope: Scope, outage: Outage) -> Denial:
         log.warning("outage", path=scope["path"], failure=failure_of(outage), cause=str(outage))
         self.notice(scope, self.resource, Rejection(outage.reason, _OUTAGE))
         return Denial(503, None, outage.reason, _OUTAGE, (("Retry-After", str(RETRY_AFTER_SECONDS)),))
 
-    def _reject(self, scope: Scope, refused: Rejection, presented: Credentials) -> Denial:
+    def _deny_token(self, scope: Scope, refused: Rejection, presented: Credentials) -> Denial:
         log.info("token_rejected", resource=self.resource.path, reason=refused.reason, failure=refused.failure)
         self.notice(scope, self.resource, refused)
         error, header = challenge.rejection_challenge(self.resource, refused)
@@ -159,17 +162,17 @@ class Authenticator:
             headers += [] if nonce is None else [("DPoP-Nonce", nonce)]
         return Denial(401, error, refused.reason, refused.description, tuple(headers))
 
-    def _require_scope(self, scope: Scope, principal: Principal) -> Denial:
+    def _deny_scope(self, scope: Scope, principal: Principal) -> Denial:
         needed = self.resource.baseline
         log.info("scope_insufficient", resource=self.resource.path, needed=to_text(needed), subject=principal.subject)
-        too_little = rejection.SCOPE_INSUFFICIENT.of_grant(principal.grant_id)
-        self.notice(scope, self.resource, too_little)
-        header = challenge.insufficient_scope_challenge(self.resource, needed, too_little.description)
+        refused = rejection.SCOPE_INSUFFICIENT.with_grant_id(principal.grant_id)
+        self.notice(scope, self.resource, refused)
+        header = challenge.insufficient_scope_challenge(self.resource, needed, refused.description)
         return Denial(
             403,
             ErrorCode.INSUFFICIENT_SCOPE,
-            too_little.reason,
-            too_little.description,
+            refused.reason,
+            refused.description,
             (("WWW-Authenticate", header),),
         )
 

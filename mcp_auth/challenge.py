@@ -1,4 +1,4 @@
-"""The Bearer challenge (RFC 6750 §3, RFC 9728 §5.1): what a client needs to get in (D-15)."""
+"""WWW-Authenticate challenges (RFC 6750 §3, RFC 9728 §5.1): where to get a token, and with which scopes (D-15)."""
 
 from mcp_auth.rejection import NOT_BOUND, SECOND_FACTOR, Rejection
 from oauth.foundation.vocabulary import AAL2, ErrorCode, Scope
@@ -8,17 +8,17 @@ from oauth.protocol.scope import to_text
 
 
 def bearer_challenge(resource: Resource) -> str:
-    """No token was sent: where to get one and what to ask for, and no error code (RFC 6750 §3.1)."""
+    """→ the challenge for a request without a token. It has no error code (RFC 6750 §3.1)."""
     return f'Bearer resource_metadata="{resource.document_url}", scope="{to_text(resource.baseline)}"'
 
 
 def invalid_token_challenge(resource: Resource, description: str) -> str:
-    """The token that was sent is no good. description: of ours, without quotes or backslashes."""
+    """→ the challenge for a token that is not valid. description: a fixed sentence, without quotes or backslashes."""
     return f'{bearer_challenge(resource)}, error="{ErrorCode.INVALID_TOKEN}", error_description="{description}"'
 
 
 def insufficient_authentication_challenge(resource: Resource) -> str:
-    """The sign-in that the token stands for was not strong enough: which one would do (RFC 9470 §3)."""
+    """→ the challenge for a token whose sign-in was too weak, with the acr that suffices (RFC 9470 §3)."""
     return (
         f'{bearer_challenge(resource)}, error="{ErrorCode.INSUFFICIENT_USER_AUTHENTICATION}", '
         f'error_description="{SECOND_FACTOR.description}", acr_values="{AAL2}"'
@@ -26,14 +26,14 @@ def insufficient_authentication_challenge(resource: Resource) -> str:
 
 
 def rejection_challenge(resource: Resource, rejection: Rejection) -> tuple[ErrorCode, str]:
-    """→ error code and challenge for a token that was refused."""
+    """→ error code and challenge for a token that is refused."""
     if rejection == SECOND_FACTOR:
         return ErrorCode.INSUFFICIENT_USER_AUTHENTICATION, insufficient_authentication_challenge(resource)
     return ErrorCode.INVALID_TOKEN, invalid_token_challenge(resource, rejection.description)
 
 
 def dpop_challenge(rejection: Rejection) -> str:
-    """The challenge for a client that came with DPoP (RFC 9449 §7.1), beside the one for everybody."""
+    """→ the DPoP challenge (RFC 9449 §7.1). Clients that use DPoP get it in addition to the Bearer challenge."""
     code = ErrorCode.INVALID_TOKEN
     if rejection.reason == "dpop_nonce":
         code = ErrorCode.USE_DPOP_NONCE
@@ -43,7 +43,9 @@ def dpop_challenge(rejection: Rejection) -> str:
 
 
 def insufficient_scope_challenge(resource: Resource, needed: frozenset[Scope], description: str) -> str:
-    """The token is good for less: all scopes of the operation, in one challenge (MCP authorization, step-up)."""
+    """→ the challenge for a valid token with too little scope.
+
+    needed: all scopes of the operation, so that one step-up is enough (MCP authorization, scope challenge)."""
     return (
         f'Bearer error="{ErrorCode.INSUFFICIENT_SCOPE}", scope="{to_text(needed)}", '
         f'resource_metadata="{resource.document_url}", error_description="{description}"'

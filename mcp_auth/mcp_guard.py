@@ -1,6 +1,6 @@
-"""The guard in front of an MCP endpoint: authenticates, and spells a denial as an OAuth error in JSON.
+"""The guard in front of an MCP endpoint: authenticates each request and renders a denial as an OAuth error in JSON.
 
-Pure ASGI, because it stands on the hot path."""
+Plain ASGI, because every MCP request passes through it."""
 
 import json
 
@@ -13,14 +13,14 @@ _STATUS_NAMES = {401: "unauthorized", 503: "temporarily_unavailable"}
 
 
 class McpGuard:
-    """Passes a request on to `app` with the principal set, or answers it."""
+    """Sets the principal and passes the request to `app`, or answers with the denial."""
 
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI, for the scope type `http`."""
+        """Handle an ASGI connection of the type `http`."""
         outcome = await self._authenticator.authenticate(scope, read_credentials(scope["headers"]))
         if isinstance(outcome, Denial):
             await _send_denial(send, outcome)

@@ -1,4 +1,4 @@
-"""The caller, whichever kind of token said so."""
+"""The authenticated caller, for both kinds of token."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,12 +19,17 @@ class TokenKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A proven caller at one resource.
+    """An authenticated caller at one resource: a person, or a machine, which is a client that acts for itself.
 
-    client_id, grant_id, token_id: None where Supabase issued the token, which knows no such thing.
-    acr: Supabase's authenticator assurance level, `aal1` or `aal2`. A machine, which is a client that acts for itself,
-    has no role and an empty acr; its subject is its client id. jkt:
-    thumbprint of the key that has to present the token (RFC 9449)."""
+    subject: the Supabase user id of a person, the client id of a machine.
+    role: None for a machine.
+    resource: the audience of the token.
+    scopes: what the token grants.
+    kind: who issued the token.
+    client_id, grant_id, token_id: None for tokens of Supabase, which have no such claims.
+    issued_at, expires_at: aware UTC.
+    acr: Supabase's authenticator assurance level, `aal1` or `aal2`; empty for a machine.
+    jkt: thumbprint of the key that the token is bound to (RFC 9449 §6.1); None for a bearer token."""
 
     subject: Subject
     role: Role | None
@@ -41,24 +46,24 @@ class Principal:
 
     @property
     def is_machine(self) -> bool:
-        """Is there no person behind the call? (OAuth 2.1 §4.2)"""
+        """Does the client act for itself, without a person? (OAuth 2.1 §4.2)"""
         return self.role is None
 
 
 class PersonRequired(ToolError):
-    """A machine called what only people can use; an assistant is told so."""
+    """A machine called a tool that needs a person. As a ToolError, its message reaches the client."""
 
 
 _current: ContextVar[Principal] = ContextVar("principal")
 
 
 def current_principal() -> Principal:
-    """The caller of the request that is being served. LookupError outside of one that was authenticated."""
+    """→ the caller of the current request. Raises LookupError outside an authenticated request."""
     return _current.get()
 
 
 def current_person() -> Principal:
-    """The same for what only people can use. PersonRequired for a machine."""
+    """As current_principal, for tools that need a person. Raises PersonRequired for a machine."""
     principal = current_principal()
     if principal.is_machine:
         raise PersonRequired("Only people can use this tool: a client that acts for itself has no account.")
@@ -66,5 +71,5 @@ def current_person() -> Principal:
 
 
 def set_current_principal(principal: Principal) -> None:
-    """For the guard, which authenticates."""
+    """Set the caller of the current request. Only McpGuard calls this, after authentication."""
     _current.set(principal)

@@ -1,4 +1,4 @@
-"""Why a token is refused: what the caller may hear, and what the log must know."""
+"""Why a token is refused: the description for the caller and the reason for the log."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -9,11 +9,12 @@ from oauth.foundation.vocabulary import GrantId
 
 
 class AuthFailureReason(StrEnum):
-    """Who is to blame that somebody is not let in, which decides what a client does next (SEED-5).
+    """What caused a failed authentication. It decides the status, and so what a client does next.
 
-    INVALID_TOKEN: the token is no good; 401. PROVIDER_ERROR: Supabase was asked, and says that it is no good; 401.
-    PROVIDER_UNREACHABLE: nobody can tell, it is raised as `oauth.outages.ProviderUnavailable`; 503 with Retry-After,
-    and the token may be as good as ever."""
+    INVALID_TOKEN: the token is not valid; 401.
+    PROVIDER_ERROR: Supabase answered that the token is not valid; 401.
+    PROVIDER_UNREACHABLE: Supabase did not answer, so the token may be valid; 503 with Retry-After. Raised as
+        `oauth.foundation.outages.ProviderUnavailable`."""
 
     INVALID_TOKEN = "INVALID_TOKEN"  # noqa: S105 - a code
     PROVIDER_ERROR = "PROVIDER_ERROR"
@@ -24,22 +25,23 @@ class AuthFailureReason(StrEnum):
 class Rejection:
     """A 401 `invalid_token` (RFC 6750 §3.1).
 
-    reason: a snake_case code. description: a sentence of ours, without anything from the token. failure: whose verdict
-    it is. grant_id: of a token that is proven to be ours, for the story of the connection; with it the refusal is the
-    same one."""
+    reason: a snake_case code, for the log.
+    description: a fixed sentence for the caller; contains nothing from the token.
+    failure: INVALID_TOKEN for our verdict, PROVIDER_ERROR for Supabase's.
+    grant_id: of a token that is proven to be ours, for the flow history; not part of equality."""
 
     reason: Reason
     description: str
     failure: AuthFailureReason = AuthFailureReason.INVALID_TOKEN
     grant_id: GrantId | None = field(default=None, compare=False)
 
-    def of_grant(self, grant_id: GrantId | None) -> "Rejection":
-        """The same, of a token that belongs to a grant."""
+    def with_grant_id(self, grant_id: GrantId | None) -> "Rejection":
+        """→ the same rejection, attributed to a grant."""
         return replace(self, grant_id=grant_id)
 
 
 def failure_of(outage: Outage) -> AuthFailureReason | None:
-    """What an outage is in those words; None for one of our own database."""
+    """→ PROVIDER_UNREACHABLE for an outage of Supabase; None for one of our own database."""
     return AuthFailureReason.PROVIDER_UNREACHABLE if isinstance(outage, ProviderUnavailable) else None
 
 
@@ -48,13 +50,13 @@ UNKNOWN_ISSUER = "The access token was issued by someone else."
 EXPIRED = "The access token has expired."
 WRONG_AUDIENCE = "The access token is for another resource."
 REVOKED = "The access token was revoked."
-# RFC 9470: the token is good, and its sign-in was not strong enough.
+# RFC 9470 §3: the token is valid, but its sign-in was not strong enough.
 SECOND_FACTOR = Rejection(ReasonCode.SECOND_FACTOR_REQUIRED, "This needs a sign-in with a second factor.")
-FOR_PEOPLE = "The resource is for people."
-BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
-OTHER_KEY = "The DPoP proof is by another key than the access token is bound to."
+PEOPLE_ONLY = "The resource is for people."
+KEY_BOUND = "The access token is bound to a key: send it with the DPoP scheme and a proof."
+WRONG_KEY = "The DPoP proof is by another key than the access token is bound to."
 REPLAYED = "The DPoP proof was used before."
-NONCE = "The DPoP proof has to carry the nonce that this answer brings."
+NONCE_REQUIRED = "The DPoP proof has to carry the nonce that this answer brings."
 NOT_BOUND = Rejection(
     ReasonCode.DPOP_TOKEN_NOT_BOUND, "The access token is not bound to a key: send it with the Bearer scheme."
 )

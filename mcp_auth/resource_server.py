@@ -1,10 +1,10 @@
-"""For resource servers elsewhere: our access tokens, checked with nothing but the issuer's public keys (RFC 9068 §4).
+"""Verify our access tokens in a separate resource server, with the issuer's public keys alone (RFC 9068 §4).
 
     verifier = JWKSTokenVerifier(issuer="https://mcp.example.com", resource="https://tools.example.com/mcp")
     server = FastMCP("Tools", auth=RemoteAuthProvider(verifier, ["https://mcp.example.com"], "https://tools.example.com"))
 
-What ends before a token expires (a revocation, a ban) is not known there; whoever has to know it asks at /introspect
-(RFC 7662)."""
+Such a server does not learn of revocations and bans before the token expires. Where that matters, it has to ask
+/introspect (RFC 7662)."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -27,12 +27,14 @@ _JWKS_PATH = "/.well-known/jwks.json"
 
 
 class JWKSTokenVerifier(TokenVerifier):
-    """Verifies bearer tokens for one resource. issuer: the authorization server, as its metadata names it. resource:
-    what its tokens name as their audience, without a trailing slash. jwks_uri: where the issuer's keys are, if not at
-    its well-known address; https.
+    """Verifies bearer tokens for one resource.
 
-    Keys are kept as long as their server says, and asked for again when a token names another one, every half minute at
-    most. Raises Outage when there are none to be had: answer that with 503, not with 401 (D-16)."""
+    issuer: the authorization server, as its metadata names it.
+    resource: the audience of the tokens, without a trailing slash.
+    jwks_uri: https; where the issuer publishes its keys. Default: `{issuer}/.well-known/jwks.json`.
+
+    Keys are cached for the time that the issuer states. A token with an unknown `kid` triggers a fetch, at most every
+    30 s. Raises Outage when no keys are available: answer that with 503, not with 401 (D-16)."""
 
     def __init__(
         self,
@@ -47,16 +49,18 @@ class JWKSTokenVerifier(TokenVerifier):
         self._issuer = issuer
         self._resource = resource
         self._clock = clock
-        # The program that runs here names the address, so it may be any.
-        anywhere = replace(network, is_public=lambda _: True)
-        self._keys = IssuerKeys(issuer, jwks_uri or issuer + _JWKS_PATH, anywhere, clock)
+        # The program configures the address, not a client: private addresses are allowed.
+        unrestricted = replace(network, is_public=lambda _: True)
+        self._keys = IssuerKeys(issuer, jwks_uri or issuer + _JWKS_PATH, unrestricted, clock)
 
     async def verify(self, token: str) -> Principal | Rejection:
-        """The caller that the token proves, with all its scopes. A role is not in it: that is the issuer's affair."""
+        """→ the caller, with all scopes of the token, or why the token is refused. Raises Outage.
+
+        Tokens carry no role (D-5): the principal of every person has the role `user`."""
         unverified = bearer.read(token)
         if isinstance(unverified, Rejection):
             return unverified
-        # What no key could help is refused before one is fetched (F-12).
+        # Before any fetch: a token for another issuer or audience must not cause outgoing requests.
         if unverified.claims.get("iss") != self._issuer:
             return Rejection(ReasonCode.UNKNOWN_ISSUER, rejection.UNKNOWN_ISSUER)
         if unverified.claims.get("aud") != self._resource:
@@ -67,11 +71,11 @@ class JWKSTokenVerifier(TokenVerifier):
             return checked
         # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
         if checked.jkt is not None:
-            return Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.BOUND)
+            return Rejection(ReasonCode.DPOP_TOKEN_AS_BEARER, rejection.KEY_BOUND)
         return principal_of(checked)
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:
-        """The same in FastMCP's words."""
+        """As verify, as FastMCP's AccessToken; None for a token that is refused. Raises Outage."""
         principal = await self.verify(token)
         if isinstance(principal, Rejection):
             return None
@@ -79,7 +83,7 @@ class JWKSTokenVerifier(TokenVerifier):
 
 
 class _Keys:
-    """See FirstPartyKeys."""
+    """FirstPartyKeys over the keys that were fetched."""
 
     def __init__(self, keys: tuple[VerificationKey, ...]) -> None:
         self._keys = {key.kid: key for key in keys}

@@ -1,4 +1,4 @@
-"""API keys of other services of the operator's (SEED-52). They open routes that ask for one, and nothing else."""
+"""API keys for the operator's other services. A key opens only routes that depend on `get_current_service`."""
 
 import hmac
 from collections.abc import Mapping
@@ -8,18 +8,18 @@ HEADER = "x-api-key"
 
 
 class ServiceKeys:
-    """Keys by the name of the service that has them; only digests are kept."""
+    """API keys, held as digests. keys: service name → key."""
 
     def __init__(self, keys: Mapping[str, str]) -> None:
         self._digests = {name: _digest(key) for name, key in keys.items()}
 
-    def service(self, key: str) -> str | None:
-        """Whose key that is. It takes as long for one that is nobody's."""
-        sent, found = _digest(key), None
+    def find_service(self, key: str) -> str | None:
+        """→ the name of the service with this key; None for an unknown key. Takes the same time in both cases."""
+        presented, service = _digest(key), None
         for name, digest in self._digests.items():
-            if hmac.compare_digest(sent, digest):
-                found = name
-        return found
+            if hmac.compare_digest(presented, digest):
+                service = name
+        return service
 
 
 def _digest(key: str) -> bytes:

@@ -1,7 +1,7 @@
-"""SupabaseTokenVerifier: our tokens and Supabase's, each only for the audience it names (SEED-41).
+"""SupabaseTokenVerifier: verifies our tokens and Supabase's, each only for the audience that it names (RFC 8707).
 
-A token is verified once. After that it costs a hash, a lookup and three comparisons: nothing of a verified call
-touches disk, network or another thread."""
+A token is verified once. While its verdict is cached, a call costs a hash, a lookup and three comparisons, without
+disk, network or another thread."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -31,18 +31,23 @@ from oauth.jose.jws import UnverifiedToken, instant
 from oauth.protocol.access_token import AccessToken
 from oauth.protocol.resources import Resource, SupabaseTokens
 
-MOST_VERDICTS = 100_000
-# So long is a verdict good without a look at where its person stands, which is remembered for 45 s itself: together
-# they stay within the 60 s of D-14, whatever changed the row.
-BELIEVED = timedelta(seconds=15)
+MAX_VERDICTS = 100_000
+# A verdict counts for 15 s without a check of its person's access status, which is itself cached for 45 s. Together
+# they stay within the 60 s of D-14, for every kind of change to the row.
+VERDICT_LIFETIME = timedelta(seconds=15)
 _SUPABASE_TYPE = "JWT"
 _REVOKED = Rejection(ReasonCode.REVOKED, rejection.REVOKED)
 
 
 @dataclass(frozen=True, slots=True)
 class SupabaseSessions:
-    """What it takes to accept Supabase's tokens. issuer: `{project}/auth/v1`. followed: whether Supabase is asked if a
-    session is still on, while its tokens are used (D-14)."""
+    """What the verifier needs to accept Supabase's tokens.
+
+    issuer: `{project}/auth/v1`.
+    keys: the project's signing keys.
+    introspection: asks Supabase about a session.
+    admission: creates the row of a person without one.
+    followed: whether Supabase is asked if a session still exists while its tokens are used (D-14)."""
 
     issuer: str
     keys: SupabaseKeys
@@ -53,7 +58,11 @@ class SupabaseSessions:
 
 @dataclass(slots=True)
 class _Verdict:
-    """A principal, and until when it may be believed without a second look."""
+    """The cached result of a successful verification.
+
+    principal: the caller.
+    good_until: aware UTC; until then the principal counts without another check.
+    version: of the revocations that were known at the verification."""
 
     principal: Principal
     good_until: datetime
@@ -63,8 +72,15 @@ class _Verdict:
 class SupabaseTokenVerifier(TokenVerifier):
     """Verifies bearer tokens for one resource.
 
-    issuer: ours. sessions: None where Supabase's own tokens are of no use. on_first_sight: told once of every first
-    party token, for the sake of D-8. Raises Outage when nobody can tell whether a token is good (D-16)."""
+    issuer: of our own tokens.
+    keys: verify our own tokens.
+    sessions: None if Supabase's tokens are not accepted.
+    access_statuses: whether people are active, and their roles.
+    revocations: of tokens that have not expired.
+    on_first_sight: called with a first-party token at its first verification: its use proves that the client received
+        the reply to its refresh (D-8).
+
+    Raises Outage when a token can neither be accepted nor refused (D-16)."""
 
     def __init__(
         self,
@@ -73,7 +89,7 @@ class SupabaseTokenVerifier(TokenVerifier):
         issuer: str,
         keys: FirstPartyKeys,
         sessions: SupabaseSessions | None,
-        standings: AccessStatuses,
+        access_statuses: AccessStatuses,
         revocations: Revocations,
         clock: Clock,
         on_first_sight: Callable[[AccessToken], None],
@@ -83,17 +99,19 @@ class SupabaseTokenVerifier(TokenVerifier):
         self._issuer = issuer
         self._keys = keys
         self._sessions = sessions
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._revocations = revocations
         self._clock = clock
         self._on_first_sight = on_first_sight
-        self._verdicts: BoundedCache[bytes, _Verdict] = BoundedCache(MOST_VERDICTS)
+        self._verdicts: BoundedCache[bytes, _Verdict] = BoundedCache(MAX_VERDICTS)
 
     async def verify(self, token: str) -> Principal | Rejection:
-        """The caller that the token proves, with all its scopes: whether they are enough is not asked here (F-24)."""
+        """→ the caller, with all scopes of the token, or why the token is refused. Raises Outage.
+
+        Does not check that the scopes suffice: too little scope is a 403 (RFC 6750 §3.1), not an invalid token."""
         key = sha256(token.encode("utf-8", "surrogatepass")).digest()
         verdict = self._verdicts.get(key)
-        # Read before anything is awaited: what is revoked meanwhile must count the next time.
+        # Read before the first await: a revocation during the verification must count at the next call.
         now, version = self._clock(), self._revocations.version
         if verdict is None:
             outcome = await self._verify(token, now)
@@ -104,18 +122,19 @@ class SupabaseTokenVerifier(TokenVerifier):
         return self._remember(key, outcome, now, version)
 
     def watch(self, subject: Subject) -> Callable[[], Awaitable[bool]]:
-        """For what lasts longer than a request: → asks whether the person may still have what they have now (D-14).
-        Raises Outage when nobody can tell."""
+        """→ a function that tells whether the person's access has continued since this call; it raises Outage.
+
+        For streams and WebSockets, which outlive the check of their request (D-14)."""
         since = self._clock()
 
         async def still_permitted() -> bool:
-            standing = await self._standings.of(subject)
-            return standing.active and not self._revocations.ended_since(subject, since)
+            status = await self._access_statuses.get(subject)
+            return status.active and not self._revocations.access_ended_since(subject, since)
 
         return still_permitted
 
     async def verify_token(self, token: str) -> FastMCPAccessToken | None:
-        """The same in FastMCP's words, for servers that use it as their `auth`."""
+        """As verify, as FastMCP's AccessToken; None for a token that is refused. For servers that set it as `auth`."""
         principal = await self.verify(token)
         # RFC 9449 §7.2: a bound token is no bearer token, and no proof reaches this method.
         if isinstance(principal, Rejection) or principal.jkt is not None:
@@ -128,13 +147,14 @@ class SupabaseTokenVerifier(TokenVerifier):
         if isinstance(outcome, Rejection):
             self._verdicts.pop(key, None)
             return outcome
-        # F-11: never past the token's own end.
-        good_until = min(now + BELIEVED, outcome.expires_at + bearer.LEEWAY)
+        # A verdict never outlives the token.
+        good_until = min(now + VERDICT_LIFETIME, outcome.expires_at + bearer.LEEWAY)
         self._verdicts[key] = _Verdict(outcome, good_until, version)
         return outcome
 
     async def _verify_again(self, principal: Principal, token: str, now: datetime) -> Principal | Rejection:
-        """Our signature and claims stand; what may have changed is time, revocations and where the person stands."""
+        """Check what can change after the first verification: expiry, revocations and access status. A Supabase token
+        is verified in full, because Supabase can end its session at any time."""
         if principal.kind is TokenKind.SUPABASE:
             return await self._verify(token, now)
         if now > principal.expires_at + bearer.LEEWAY:
@@ -156,9 +176,9 @@ class SupabaseTokenVerifier(TokenVerifier):
         token = first_party.check(unverified, self._keys, now)
         if isinstance(token, Rejection):
             return token
-        foreign = audience.check(token, self.resource)
-        if foreign is not None:
-            return foreign.of_grant(token.grant_id)
+        wrong_audience = audience.check(token, self.resource)
+        if wrong_audience is not None:
+            return wrong_audience.with_grant_id(token.grant_id)
         outcome = await self._admit(principal_of(token))
         if not isinstance(outcome, Rejection):
             self._on_first_sight(token)
@@ -167,28 +187,28 @@ class SupabaseTokenVerifier(TokenVerifier):
     async def _verify_session(
         self, token: str, unverified: UnverifiedToken, sessions: SupabaseSessions, now: datetime
     ) -> Principal | Rejection:
-        # What no key could help is refused before one is fetched (F-12).
+        # Before any fetch of keys: a token that no key can make valid must not cause outgoing requests.
         if (unverified.type or _SUPABASE_TYPE).upper() != _SUPABASE_TYPE:
             return Rejection(ReasonCode.WRONG_TYPE, rejection.MALFORMED)
         if self.resource.supabase_tokens is SupabaseTokens.NEVER:
-            return session_token.NOT_HERE
+            return session_token.NOT_ACCEPTED
         try:
             key = await sessions.keys.key_of(unverified)
         except JWKSUnavailable:
-            provable = False  # SEED-4: Supabase itself is asked, about nothing that the token's own claims condemn
+            has_key = False  # Supabase is asked below, unless the token's own claims already refuse it
         else:
-            provable = True
-            forged = bearer.check_signature(unverified, key)
-            if forged is not None:
-                return forged
-        untimely = bearer.check_times(unverified, now.timestamp())
-        if untimely is not None:
-            return untimely
+            has_key = True
+            bad_signature = bearer.check_signature(unverified, key)
+            if bad_signature is not None:
+                return bad_signature
+        bad_times = bearer.check_times(unverified, now.timestamp())
+        if bad_times is not None:
+            return bad_times
         session = session_token.check(unverified.claims, self.resource)
         if isinstance(session, Rejection):
             return session
         expires_at = instant(session.expires_at)
-        if not provable:
+        if not has_key:
             confirmed = await sessions.introspection.confirm(token, session.subject, expires_at)
             if isinstance(confirmed, Rejection):
                 return confirmed
@@ -196,38 +216,38 @@ class SupabaseTokenVerifier(TokenVerifier):
             ended = await sessions.introspection.follow(token, session.subject, expires_at)
             if ended is not None:
                 return ended
-        if await self._standings.of(session.subject) is UNKNOWN:
+        if await self._access_statuses.get(session.subject) is UNKNOWN:
             ended = await sessions.admission.admit(token, session.subject, expires_at)
             if ended is not None:
                 return ended
         return await self._admit(_principal_of_session(session, self.resource))
 
     async def _admit(self, principal: Principal) -> Principal | Rejection:
-        """Is the token still good, and may its person still use the resource? (D-6, D-13)"""
-        outcome = await self._judge(principal)
-        return outcome.of_grant(principal.grant_id) if isinstance(outcome, Rejection) else outcome
+        """Check revocations, and that the principal may still use the resource (D-6, D-13). Raises Outage."""
+        outcome = await self._check_access(principal)
+        return outcome.with_grant_id(principal.grant_id) if isinstance(outcome, Rejection) else outcome
 
-    async def _judge(self, principal: Principal) -> Principal | Rejection:
-        if self._revocations.end(principal):
+    async def _check_access(self, principal: Principal) -> Principal | Rejection:
+        if self._revocations.is_revoked(principal):
             return _REVOKED
         if principal.is_machine:
             admitted = self.resource.admits_machines
-            return principal if admitted else Rejection(ReasonCode.MACHINE_NOT_ADMITTED, rejection.FOR_PEOPLE)
-        standing = await self._standings.of(principal.subject)
-        # To look where somebody stands may be to find out that they have signed out everywhere.
-        if self._revocations.end(principal):
+            return principal if admitted else Rejection(ReasonCode.MACHINE_NOT_ADMITTED, rejection.PEOPLE_ONLY)
+        status = await self._access_statuses.get(principal.subject)
+        # Again: reading the status can ask Supabase, and its answer (a global sign-out) adds a revocation.
+        if self._revocations.is_revoked(principal):
             return _REVOKED
-        if not standing.active:
+        if not status.active:
             return Rejection(ReasonCode.USER_INACTIVE, rejection.NOT_PERMITTED)
-        if not self.resource.admits(standing.role):
+        if not self.resource.admits(status.role):
             return Rejection(ReasonCode.ROLE_REQUIRED, rejection.NOT_PERMITTED)
-        if not self.resource.is_assured(principal.acr, has_factor=standing.has_factor):
+        if not self.resource.is_assured(principal.acr, has_factor=status.has_factor):
             return rejection.SECOND_FACTOR
-        return principal if standing.role is principal.role else replace(principal, role=standing.role)
+        return principal if status.role is principal.role else replace(principal, role=status.role)
 
 
 def fastmcp_token(token: str, principal: Principal, issuer: str) -> FastMCPAccessToken:
-    """A principal in FastMCP's words. issuer: ours."""
+    """→ a principal as FastMCP's AccessToken. issuer: of our own tokens."""
     return FastMCPAccessToken(
         token=token,
         client_id=principal.client_id or principal.subject,
@@ -248,7 +268,7 @@ def fastmcp_token(token: str, principal: Principal, issuer: str) -> FastMCPAcces
 
 
 def principal_of(token: AccessToken) -> Principal:
-    """The caller of a first party token; the role is looked up where there are people."""
+    """→ the caller of a first-party token. The role of a person is a placeholder for the one in the local row."""
     return Principal(
         subject=token.subject,
         role=None if token.is_of_machine else Role.USER,
@@ -266,7 +286,8 @@ def principal_of(token: AccessToken) -> Principal:
 
 
 def _principal_of_session(session: SessionToken, resource: Resource) -> Principal:
-    """Supabase knows no scopes of ours: a session gets what a client gets that asks for nothing."""
+    """→ the caller of a Supabase session. Its token has no scopes of ours, so it gets the resource's baseline, as a
+    client does that requests no scope."""
     return Principal(
         subject=session.subject,
         role=Role.USER,

@@ -1,4 +1,4 @@
-"""Bearer authentication for REST routes: FastAPI dependencies that plain Starlette handlers can await (SEED-10).
+"""Bearer authentication for REST routes: FastAPI dependencies that plain Starlette handlers can await.
 
     @router.get("/things")
     async def things(user: Annotated[User, Depends(get_current_active_user)]) -> list[Thing]: ...

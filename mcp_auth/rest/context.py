@@ -1,4 +1,4 @@
-"""What the dependencies of an application work with."""
+"""What an application gives to the dependencies."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,26 +13,30 @@ from mcp_auth.users.store import UserStore
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.resources import Resource
 
-# For a person: a question that can be asked again and again, whether they may still have what they have now.
+# Person → a function that tells whether their access has continued since. See SupabaseTokenVerifier.watch.
 Watch = Callable[[Subject], Callable[[], Awaitable[bool]]]
 
 
 @dataclass(frozen=True, slots=True)
 class RestAuthentication:
-    """What the dependencies need.
+    """What the dependencies need, in `app.state.rest_authentication`.
 
     authenticator: of the REST resource.
-    watch: asks again and again whether a person still has access, for streams.
-    look_every: how often a stream asks.
-    service_keys: of other services."""
+    watch: starts to watch a person's access, for streams and WebSockets.
+    users: the local rows.
+    user_ids: local ids, for routes that do not read the row.
+    identifier_sync: fills in an email or phone that was verified after the row was created.
+    tickets: for streams and WebSockets of browsers.
+    watch_interval: between two checks of a stream or WebSocket.
+    service_keys: of the operator's other services."""
 
     authenticator: Authenticator
     watch: Watch
     users: UserStore
-    known_ids: UserIdCache
-    filling: IdentifierSync
+    user_ids: UserIdCache
+    identifier_sync: IdentifierSync
     tickets: StreamTickets
-    look_every: timedelta
+    watch_interval: timedelta
     service_keys: ServiceKeys = NO_SERVICES
 
     @property

@@ -1,4 +1,4 @@
-"""Who is calling? One function a question, each usable with `Depends` and with a bare `await`."""
+"""The dependencies that authenticate the caller of a route. Each works with `Depends` and with a plain `await`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class UserSnapshot:
-    """What a hot route needs of a user: true, or true less than a minute ago. Somebody inactive never has one."""
+    """A user as get_current_user_cached gives it, at most a minute old (D-14).
+
+    id: the local id.
+    subject: the Supabase user id.
+    role: the role in the local row.
+    is_active: always True; an inactive user gets 403 instead."""
 
     id: str
     subject: Subject
@@ -34,14 +39,14 @@ class UserSnapshot:
 
 @with_bearer_token
 async def get_current_principal(request: Request) -> Principal:
-    """What the token proves. ApiError 401 without a good token, 403 without the scope or for somebody who is not
-    active, 503 when nobody can tell (SEED-7)."""
+    """→ the caller, a person or a machine. Raises ApiError: 401 without a valid token, 403 without the scope or for an
+    inactive user, 503 when Supabase or the database does not answer (D-16)."""
     return await authenticate(request, presented_token(request))
 
 
 @with_bearer_token
 async def get_current_person(request: Request) -> Principal:
-    """The same for what only people can do; 403 PERSON_REQUIRED for a machine."""
+    """As get_current_principal; 403 PERSON_REQUIRED for a machine."""
     principal = await get_current_principal(request)
     if principal.is_machine:
         raise _person_required()
@@ -50,19 +55,20 @@ async def get_current_person(request: Request) -> Principal:
 
 @with_bearer_token
 async def get_current_user(request: Request) -> User:
-    """The local row of the caller, made and filled where need be; also sets `request.state.user_id` (SEED-10)."""
-    return await user_of(request, presented_token(request))
+    """→ the caller's local row. Creates it at the first visit, fills in identifiers that were verified later, and sets
+    `request.state.user_id`."""
+    return await load_user(request, presented_token(request))
 
 
 @with_bearer_token
 async def get_current_active_user(request: Request) -> User:
-    """As get_current_user; 403 USER_INACTIVE by the row as it is now (SEED-11)."""
+    """As get_current_user; 403 USER_INACTIVE if the row as read now is not active."""
     return check_active(await get_current_user(request))
 
 
 @with_bearer_token
 async def get_current_user_optional(request: Request) -> User | None:
-    """The caller; None without a token, with a bad one, and while nobody can tell (SEED-12)."""
+    """As get_current_active_user, but None for every refusal: no token, a bad one, an inactive user, an outage."""
     if "authorization" not in request.headers:
         return None
     try:
@@ -74,27 +80,27 @@ async def get_current_user_optional(request: Request) -> User | None:
 
 @with_bearer_token
 async def get_current_agent(request: Request) -> User:
-    """An active user with the role `agent`; others get 403 AGENT_REQUIRED (SEED-13)."""
+    """→ an active user with the role `agent`; others get 403 AGENT_REQUIRED."""
     return check_role(await get_current_active_user(request), Role.AGENT)
 
 
 @with_bearer_token
 async def get_current_admin(request: Request) -> User:
-    """An active user with the role `admin`; others get 403 ADMIN_REQUIRED (SEED-14)."""
+    """→ an active user with the role `admin`; others get 403 ADMIN_REQUIRED."""
     return check_role(await get_current_active_user(request), Role.ADMIN)
 
 
 @with_bearer_token
 async def get_current_user_cached(request: Request) -> UserSnapshot:
-    """For hot routes: the caller without a read of the database (SEED-16).
+    """→ the caller without a read of the database, for routes with many calls.
 
-    The role is as fresh as the verdict on the token: a change made here counts at once, others within 60 s (D-14)."""
+    A change of the role counts at once in the process that makes it, and within 60 s otherwise (D-14)."""
     principal = await get_current_principal(request)
     if principal.role is None:
         raise _person_required()
     authentication = authentication_of(request)
     try:
-        user_id = await authentication.known_ids.of(principal.subject)
+        user_id = await authentication.user_ids.get(principal.subject)
     except Outage as outage:
         raise outage_error(outage) from outage
     if user_id is None:
@@ -105,7 +111,7 @@ async def get_current_user_cached(request: Request) -> UserSnapshot:
 
 @with_bearer_token
 async def require_aal2(request: Request) -> Principal:
-    """A caller who has given a second factor; others get 401 AAL2_REQUIRED with RFC 9470's challenge."""
+    """→ a person whose sign-in used a second factor; others get 401 AAL2_REQUIRED with the challenge of RFC 9470 §3."""
     principal = await get_current_person(request)
     if principal.acr != AAL2:
         raise _second_factor_required(authentication_of(request).resource)
@@ -114,13 +120,13 @@ async def require_aal2(request: Request) -> Principal:
 
 @with_api_key
 async def get_current_service(request: Request) -> str:
-    """The name of the service whose `x-api-key` was sent; 401 API_KEY_MISSING or API_KEY_INVALID (SEED-52)."""
-    sent = request.headers.getlist(service_keys.HEADER)
-    # RFC 9110 §11.6.1: a 401 names a scheme; there is no registered one for keys.
+    """→ the name of the service whose `x-api-key` was sent; 401 API_KEY_MISSING or API_KEY_INVALID otherwise."""
+    keys = request.headers.getlist(service_keys.HEADER)
+    # RFC 9110 §11.6.1: a 401 names a scheme. None is registered for API keys.
     header = {"WWW-Authenticate": "ApiKey"}
-    if not sent:
+    if not keys:
         raise ApiError(401, "API_KEY_MISSING", "This is for services: send your key in the x-api-key header.", header)
-    name = authentication_of(request).service_keys.service(sent[0]) if len(sent) == 1 else None
+    name = authentication_of(request).service_keys.find_service(keys[0]) if len(keys) == 1 else None
     if name is None:
         log.info("api_key_rejected", path=request.url.path)
         raise ApiError(401, "API_KEY_INVALID", "The API key is not one of this service's.", header)
@@ -128,56 +134,56 @@ async def get_current_service(request: Request) -> str:
     return name
 
 
-# -- the steps, shared with streams and WebSockets
+# -- steps that streams and WebSockets share
 
 
 def authentication_of(connection: HTTPConnection) -> RestAuthentication:
-    """What the application was given by `install`."""
+    """→ what `install` stored in the application."""
     authentication: RestAuthentication = connection.app.state.rest_authentication
     return authentication
 
 
 def presented_token(connection: HTTPConnection) -> Credentials | Unusable:
-    """What the Authorization header presents."""
+    """→ the credentials in the Authorization header. A token with a space in it is malformed (RFC 6750 §2.1)."""
     presented = read_credentials(connection.scope["headers"])
-    is_split = isinstance(presented, Credentials) and " " in presented.token
-    return Unusable.MALFORMED if is_split else presented
+    has_space = isinstance(presented, Credentials) and " " in presented.token
+    return Unusable.MALFORMED if has_space else presented
 
 
 async def authenticate(connection: HTTPConnection, presented: Credentials | Unusable) -> Principal:
     """See get_current_principal."""
     outcome = await authentication_of(connection).authenticator.authenticate(connection.scope, presented)
     if isinstance(outcome, Denial):
-        raise _spell(outcome)
+        raise _render_denial(outcome)
     return outcome
 
 
-def _spell(denial: Denial) -> ApiError:
-    """A denial with the codes of the REST API."""
+def _render_denial(denial: Denial) -> ApiError:
+    """→ the denial with the codes of the REST API."""
     if denial.reason == USER_INACTIVE:
-        # The token is good: signing in again would not help.
-        return _inactive()
+        # 403 instead of 401: the token is valid, and another sign-in would not help.
+        return _user_inactive()
     code = _CODES.get(denial.reason) or _STATUS_CODES[denial.status]
     headers: dict[str, str] = {}
     for name, value in denial.headers:
-        # RFC 9110 §5.3: one line for both challenges; a client that knows only Bearer reads the first.
+        # RFC 9110 §5.3: both challenges in one field. Bearer comes first, for clients that know only Bearer.
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return ApiError(denial.status, code, _MESSAGES.get(denial.reason, denial.description), headers)
 
 
-async def user_of(connection: HTTPConnection, presented: Credentials | Unusable) -> User:
+async def load_user(connection: HTTPConnection, presented: Credentials | Unusable) -> User:
     """See get_current_user."""
     principal = await authenticate(connection, presented)
     if principal.is_machine:
         raise _person_required()
-    user = await row_of(connection, principal.subject)
+    user = await load_row(connection, principal.subject)
     if principal.kind is TokenKind.SUPABASE and isinstance(presented, Credentials):
-        user = await authentication_of(connection).filling.fill(user, presented.token)
+        user = await authentication_of(connection).identifier_sync.fill(user, presented.token)
     return user
 
 
-async def row_of(connection: HTTPConnection, subject: Subject) -> User:
-    """The row of somebody who is proven to call; ApiError 401 when there is none any more."""
+async def load_row(connection: HTTPConnection, subject: Subject) -> User:
+    """→ the row of an authenticated person. Raises ApiError: 401 if the row is missing or deleted, 503 in an outage."""
     authentication = authentication_of(connection)
     try:
         user = await authentication.users.get(subject)
@@ -190,14 +196,14 @@ async def row_of(connection: HTTPConnection, subject: Subject) -> User:
 
 
 def check_active(user: User) -> User:
-    """ApiError 403 unless the row says so now."""
+    """→ the user, if active. Raises ApiError 403 otherwise."""
     if not user.is_active:
-        raise _inactive()
+        raise _user_inactive()
     return user
 
 
 def check_role(user: User, role: Role) -> User:
-    """ApiError 403 unless it is exactly this role."""
+    """→ the user, if it has exactly this role. Raises ApiError 403 otherwise."""
     if user.role is not role:
         log.info("role_required", role=role, user_id=user.id)
         raise ApiError(403, f"{role.upper()}_REQUIRED", f"This needs the role {role}.")
@@ -205,7 +211,7 @@ def check_role(user: User, role: Role) -> User:
 
 
 def invalid_token(resource: Resource, description: str) -> ApiError:
-    """A token or ticket was sent and is no good. description: of ours, without quotes."""
+    """→ the 401 for a token or ticket that is not valid. description: a fixed sentence, without quotes."""
     header = challenge.invalid_token_challenge(resource, description)
     return ApiError(401, "TOKEN_INVALID", description, {"WWW-Authenticate": header})
 
@@ -243,5 +249,5 @@ _MESSAGES: Mapping[Reason | Unusable, str] = {
 _STATUS_CODES = {401: "TOKEN_INVALID", 503: "AUTH_PROVIDER_UNREACHABLE"}
 
 
-def _inactive() -> ApiError:
+def _user_inactive() -> ApiError:
     return ApiError(403, "USER_INACTIVE", "The account is not active.")

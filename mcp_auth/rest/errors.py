@@ -1,6 +1,6 @@
-"""Answers other than success: `{"error": {"code", "message", "details"?}}`, whatever went wrong.
+"""Error answers of the REST API: always `{"error": {"code", "message", "details"?}}`.
 
-A client decides by status and code alone whether to sign in again (401), to give up (403) or to wait (503)."""
+The status and code alone tell a client whether to sign in again (401), give up (403) or wait (503)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -20,7 +20,13 @@ UNAVAILABLE = "The request cannot be authenticated right now. Repeat it in a few
 
 
 class ApiError(Exception):
-    """An answer other than success. details: JSON; nothing that a client must not see."""
+    """An error answer.
+
+    status: the HTTP status.
+    code: in capitals, for programs.
+    message: a sentence, for people.
+    headers: added to the answer.
+    details: JSON; sent to the client, so never a secret."""
 
     def __init__(
         self,
@@ -39,20 +45,20 @@ class ApiError(Exception):
 
 
 def outage_error(outage: Outage) -> ApiError:
-    """Trouble that is nobody's fault (D-16, SEED-7)."""
+    """→ 503 with Retry-After, and a code that tells the database from Supabase (D-16)."""
     code = "AUTH_DB_UNAVAILABLE" if isinstance(outage, StoreUnavailable) else "AUTH_PROVIDER_UNREACHABLE"
     return ApiError(503, code, UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 async def api_error_response(_: Request, error: Exception) -> JSONResponse:
-    """The handler for ApiError, and for what frameworks and outages raise in a route."""
+    """The handler for ApiError, Outage, RequestValidationError and HTTPException."""
     match error:
         case ApiError():
             api_error = error
         case Outage():
             api_error = outage_error(error)
         case RequestValidationError():
-            api_error = _of_validation(error)
+            api_error = _validation_error(error)
         case HTTPException():
             phrase = HTTPStatus(error.status_code).phrase
             code = phrase.upper().replace(" ", "_").replace("-", "_")
@@ -65,25 +71,25 @@ async def api_error_response(_: Request, error: Exception) -> JSONResponse:
     return JSONResponse({"error": body}, api_error.status, {"Cache-Control": "no-store", **api_error.headers})
 
 
-async def broken_response(request: Request, _: Exception) -> JSONResponse:
-    """The handler for what nobody foresaw. Starlette raises the error again, so that it is logged where all are."""
+async def unexpected_error_response(request: Request, _: Exception) -> JSONResponse:
+    """The handler for every other exception. Starlette raises it again, so that the server logs it."""
     request_id = context_of(request.scope).request_id
-    told = "Something went wrong here."
+    message = "Something went wrong here."
     if request_id:
-        told += f" Tell the people who run this service the request id {request_id}."
-    return await api_error_response(request, ApiError(500, "INTERNAL_SERVER_ERROR", told))
+        message += f" Tell the people who run this service the request id {request_id}."
+    return await api_error_response(request, ApiError(500, "INTERNAL_SERVER_ERROR", message))
 
 
 def install(app: Starlette, authentication: RestAuthentication) -> None:
-    """Make the dependencies work in an application, and give its errors the envelope."""
+    """Give an application what its dependencies need, and the error handlers."""
     app.state.rest_authentication = authentication
-    app.add_exception_handler(Exception, broken_response)
+    app.add_exception_handler(Exception, unexpected_error_response)
     for kind in (ApiError, Outage, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, api_error_response)
 
 
-def _of_validation(error: RequestValidationError) -> ApiError:
-    # Where and what, and not what was sent: that could be a secret.
+def _validation_error(error: RequestValidationError) -> ApiError:
+    # The field and the problem, without the value that was sent, which could be a secret.
     details = [
         {"field": ".".join(str(part) for part in each["loc"]), "problem": each["msg"]} for each in error.errors()
     ]

@@ -1,4 +1,4 @@
-"""Streams and WebSockets outlive the answer of a dependency: they end when the access of their person does (D-14)."""
+"""End a stream or WebSocket when its person loses access: the dependency checks only at the beginning (D-14)."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,12 @@ T = TypeVar("T")
 
 
 async def while_permitted(connection: HTTPConnection, user: User, items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """What `items` yields, until its end or until the person may no longer have it, whichever comes first.
+    """Yield from `items` until they end or the person loses access.
 
-    user: whom the dependency of this connection gave. items: events of a stream, or `websocket.iter_text()`. While
-    nobody can tell where somebody stands, it goes on."""
+    user: from the dependency of this connection.
+    items: events of a stream, or `websocket.iter_text()`; closed at the end.
+
+    Access is checked before each item and after each `watch_interval`. An outage does not end the stream (D-16)."""
     authentication = authentication_of(connection)
     still_permitted = authentication.watch(Subject(user.supabase_id or ""))
     waiting: asyncio.Future[T] | None = None
@@ -30,7 +32,7 @@ async def while_permitted(connection: HTTPConnection, user: User, items: AsyncIt
         while True:
             if waiting is None:
                 waiting = asyncio.ensure_future(anext(items))
-            await asyncio.wait({waiting}, timeout=authentication.look_every.total_seconds())
+            await asyncio.wait({waiting}, timeout=authentication.watch_interval.total_seconds())
             try:
                 permitted = await still_permitted()
             except Outage:

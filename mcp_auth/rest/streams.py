@@ -1,6 +1,6 @@
-"""Server-sent events: `?token=` first, then the header (SEED-15).
+"""The dependencies for server-sent events: `?token=` first, then the Authorization header.
 
-Every read and write takes a connection of the pool for itself and gives it back, so a stream that lasts holds none."""
+Each read or write takes a database connection and returns it, so an open stream holds none."""
 
 from starlette.requests import HTTPConnection, Request
 
@@ -9,9 +9,9 @@ from mcp_auth.rest.dependencies import (
     authentication_of,
     check_active,
     invalid_token,
+    load_row,
+    load_user,
     presented_token,
-    row_of,
-    user_of,
 )
 from mcp_auth.rest.errors import outage_error
 from mcp_auth.rest.openapi import with_bearer_token
@@ -22,32 +22,33 @@ from oauth.foundation.outages import Outage
 
 @with_bearer_token
 async def get_current_user_sse(request: Request) -> User:
-    """The active user of a stream. `?token=`: a ticket from POST /api/v1/auth/stream-ticket, and nothing else."""
+    """→ the active user of a stream. `?token=` takes only a ticket from POST /api/v1/auth/stream-ticket."""
     return await stream_user(request, takes_access_token=False)
 
 
 @with_bearer_token
 async def get_current_user_sse_or_token(request: Request) -> User:
-    """The same for a route that also takes an access token in `?token=`.
+    """As get_current_user_sse, but `?token=` also takes an access token.
 
-    URLs are written down in many places: choose this only for clients that cannot get a ticket."""
+    URLs end up in logs and histories: use this only for clients that cannot get a ticket."""
     return await stream_user(request, takes_access_token=True)
 
 
 async def stream_user(connection: HTTPConnection, *, takes_access_token: bool) -> User:
-    """The active user whom the query or the header proves. Raises ApiError."""
-    given = connection.query_params.getlist("token")
-    if not given:
-        return check_active(await user_of(connection, presented_token(connection)))
+    """→ the active user, authenticated by the query or the header. Raises ApiError."""
+    tokens = connection.query_params.getlist("token")
+    if not tokens:
+        return check_active(await load_user(connection, presented_token(connection)))
     authentication = authentication_of(connection)
-    if len(given) > 1:
+    if len(tokens) > 1:
         raise invalid_token(authentication.resource, "There must be one token.")
-    if takes_access_token and not given[0].startswith(PREFIX):
-        return check_active(await user_of(connection, Credentials(given[0])))
+    token = tokens[0]
+    if takes_access_token and not token.startswith(PREFIX):
+        return check_active(await load_user(connection, Credentials(token)))
     try:
-        subject = await authentication.tickets.redeem(given[0], connection.scope["path"])
+        subject = await authentication.tickets.redeem(token, connection.scope["path"])
     except Outage as outage:
         raise outage_error(outage) from outage
     if subject is None:
         raise invalid_token(authentication.resource, "The ticket is used up, has expired, or is for another path.")
-    return check_active(await row_of(connection, subject))
+    return check_active(await load_row(connection, subject))

@@ -1,5 +1,5 @@
-"""Tickets for streams: a browser's EventSource and WebSocket cannot send headers, and a token in a URL ends up in
-logs and histories (SEED-15, F-14). A ticket in a URL is worth nothing to whoever reads it later."""
+"""Tickets for streams. A browser's EventSource and WebSocket cannot send headers, and an access token in a URL ends up
+in logs and histories (RFC 9700 §4.3.2). A ticket is useless there: it is used up or expired."""
 
 from datetime import timedelta
 
@@ -18,7 +18,9 @@ LIFETIME = timedelta(seconds=30)
 
 
 class StreamTickets:
-    """Each good once, for 30 s, for one person at one path; stored as a digest."""
+    """Tickets that are valid once, for 30 s, for one person at one path. Only digests are stored.
+
+    Raises StoreUnavailable."""
 
     def __init__(self, database: Database, clock: Clock, entropy: Entropy) -> None:
         self._database = database
@@ -26,7 +28,7 @@ class StreamTickets:
         self._entropy = entropy
 
     async def issue(self, subject: Subject, path: str) -> str:
-        """A new ticket. path: of the stream, percent-decoded, without a query; printable."""
+        """→ a new ticket. path: of the stream, percent-decoded, without a query; printable."""
         ticket, now = credentials.new_secret(PREFIX, self._entropy), self._clock()
         values = {
             "digest": credentials.digest(ticket),
@@ -36,7 +38,7 @@ class StreamTickets:
         }
 
         def work(connection: Connection) -> None:
-            # Those that nobody used go here: there are never more than 30 s of them.
+            # Unused tickets are deleted here: those that remain are at most 30 s old.
             connection.execute(delete(stream_tickets).where(stream_tickets.c.expires_at <= to_micros(now)))
             connection.execute(insert(stream_tickets).values(values))
 
@@ -44,10 +46,10 @@ class StreamTickets:
         return ticket
 
     async def redeem(self, ticket: str, path: str) -> Subject | None:
-        """Whose ticket it was; None when it is none, is used up, has expired, or is for another path."""
+        """→ the person; None if the ticket is unknown, used up, expired or for another path."""
         if not path.isprintable():
-            return None  # no ticket is for such a path, and PostgreSQL takes no NUL
-        # One statement decides: of any number of redemptions at once one deletes the row.
+            return None  # no ticket has such a path, and PostgreSQL rejects NUL
+        # A single DELETE, so that exactly one of several concurrent redemptions succeeds.
         claim = (
             delete(stream_tickets)
             .where(
@@ -57,5 +59,5 @@ class StreamTickets:
             )
             .returning(stream_tickets.c.supabase_id)
         )
-        found = await self._database.write(lambda connection: connection.execute(claim).scalar_one_or_none())
-        return None if found is None else Subject(found)
+        subject = await self._database.write(lambda connection: connection.execute(claim).scalar_one_or_none())
+        return None if subject is None else Subject(subject)

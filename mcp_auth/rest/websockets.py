@@ -1,7 +1,7 @@
-"""WebSockets: a ticket in `?token=`, or the header where the client can send one (SEED-16).
+"""The dependencies for WebSockets: a ticket in `?token=`, or the Authorization header of clients that can send one.
 
-A refusal before the handshake ends would reach a browser as a failure without a reason. So it is completed first, and
-then closed with a code: 4001 the token is no good, 4003 the person may not, 1013 try again later."""
+A browser sees no reason for a handshake that fails. So a refused socket is accepted and then closed with a code: 4001
+the token is not valid, 4003 the person lacks permission, 1013 try again later."""
 
 from starlette.exceptions import WebSocketException
 from starlette.websockets import WebSocket
@@ -17,25 +17,25 @@ TRY_AGAIN_LATER = 1013
 
 
 async def get_current_user_ws(websocket: WebSocket) -> User:
-    """The active user; the socket is not accepted yet. Raises WebSocketException, by which it is closed."""
-    return await _admit(websocket, None)
+    """→ the active user; the route still has to accept the socket. Raises WebSocketException, which closes it."""
+    return await _authenticate(websocket, None)
 
 
 async def get_current_agent_ws(websocket: WebSocket) -> User:
-    """The same with the role `agent`."""
-    return await _admit(websocket, Role.AGENT)
+    """As get_current_user_ws, for the role `agent`."""
+    return await _authenticate(websocket, Role.AGENT)
 
 
 async def get_current_admin_ws(websocket: WebSocket) -> User:
-    """The same with the role `admin`."""
-    return await _admit(websocket, Role.ADMIN)
+    """As get_current_user_ws, for the role `admin`."""
+    return await _authenticate(websocket, Role.ADMIN)
 
 
-async def _admit(websocket: WebSocket, role: Role | None) -> User:
+async def _authenticate(websocket: WebSocket, role: Role | None) -> User:
     try:
         user = await stream_user(websocket, takes_access_token=False)
         return user if role is None else check_role(user, role)
     except ApiError as error:
-        # A browser that offered subprotocols takes no handshake without one.
+        # A browser that offers subprotocols fails a handshake that selects none of them.
         await websocket.accept(next(iter(websocket.scope.get("subprotocols", ())), None))
         raise WebSocketException(CLOSE_CODES.get(error.status, TRY_AGAIN_LATER), error.code) from error

@@ -1,1 +1,1 @@
-"""Everything that speaks to Supabase Auth, and what is remembered of its answers."""
+"""The clients of Supabase Auth, and the caches and tables of its answers."""

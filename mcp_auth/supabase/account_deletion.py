@@ -1,8 +1,8 @@
-"""Deleting an account (SEED-22): at Supabase first, then everything here.
+"""Delete an account: at Supabase first, then here.
 
-Three things have to happen in two systems, so the intention is written down first and struck out last. What a crash or
-an outage leaves between them is settled by `settle`: if Supabase has deleted the person, the rest is done as well; if
-not, nothing has happened, and whoever wanted it was told so."""
+The deletion changes two systems, so it is recorded before the first change and the record is removed after the last.
+`finish_interrupted` handles the records that a crash or an outage leaves: if Supabase has deleted the user, it does the
+rest; if not, nothing has happened, and the caller of `delete` got an error."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -21,14 +21,17 @@ from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
 
-# Longer than a deletion takes: what is older was left behind.
-UNDER_WAY = timedelta(minutes=1)
-_MOST = 100
+# Longer than a deletion takes: an older record belongs to an interrupted one.
+_MAX_DURATION = timedelta(minutes=1)
+_BATCH_SIZE = 100
 
 
 class AccountDeletion:
-    """access_end: ends the grants, sign-in sessions and tokens of a person, on every node, and forgets who identity
-    providers mean by them."""
+    """Deletes accounts.
+
+    admin: deletes the user at Supabase.
+    access_end: ends the person's grants, sign-in sessions and tokens on every node, and removes their links to identity
+        providers."""
 
     def __init__(
         self,
@@ -45,42 +48,42 @@ class AccountDeletion:
         self._clock = clock
 
     async def delete(self, subject: Subject) -> None:
-        """Delete the person everywhere; again is no harm. ProviderUnavailable: the row is as it was."""
-        await self._database.write(lambda connection: _begin(connection, subject, self._clock()))
+        """Delete the person everywhere. Idempotent. Raises Outage; on ProviderUnavailable the row is unchanged."""
+        await self._database.write(lambda connection: _record_request(connection, subject, self._clock()))
         await self._admin.delete_user(subject)
         await self._finish(subject)
 
-    async def settle(self) -> None:
-        """Bring to an end what was left behind. Raises Outage when that has to wait."""
-        for subject, requested_at in await self._database.read(self._left_behind):
+    async def finish_interrupted(self) -> None:
+        """Finish the deletions that Supabase has carried out, and drop the records of the others. Raises Outage."""
+        for subject, requested_at in await self._database.read(self._find_interrupted):
             if await self._admin.get_user(subject) is None:
                 await self._finish(subject)
             else:
-                await self._strike_out(subject, requested_at)
+                await self._remove_request(subject, requested_at)
 
     async def _finish(self, subject: Subject) -> None:
-        # First: from here on the person is refused, so that nothing is given after the rest ended.
+        # First: an inactive row makes every endpoint refuse the person, so no grant starts after the others end.
         await self._users.anonymise(subject, self._clock())
-        await self._access_end.of_links(subject)
-        await self._access_end.of_everything(subject, "account_deleted")
-        await self._strike_out(subject, None)
+        await self._access_end.remove_links(subject)
+        await self._access_end.end_everything(subject, "account_deleted")
+        await self._remove_request(subject, None)
         log.info("account_deleted", subject=subject)
 
-    async def _strike_out(self, subject: Subject, requested_at: int | None) -> None:
-        """requested_at: only if it has not been asked for again since."""
-        mine = account_deletions.c.supabase_id == subject
+    async def _remove_request(self, subject: Subject, requested_at: int | None) -> None:
+        """requested_at: remove only this request, not a later one; None: remove any."""
+        condition = account_deletions.c.supabase_id == subject
         if requested_at is not None:
-            mine &= account_deletions.c.requested_at == requested_at
-        await self._database.write(lambda connection: connection.execute(delete(account_deletions).where(mine)))
+            condition &= account_deletions.c.requested_at == requested_at
+        await self._database.write(lambda connection: connection.execute(delete(account_deletions).where(condition)))
 
-    def _left_behind(self, connection: Connection) -> Sequence[tuple[Subject, int]]:
-        overdue = account_deletions.c.requested_at <= to_micros(self._clock() - UNDER_WAY)
-        found = connection.execute(select(account_deletions).where(overdue).limit(_MOST))
-        return [(Subject(row[0]), row[1]) for row in found]
+    def _find_interrupted(self, connection: Connection) -> Sequence[tuple[Subject, int]]:
+        is_overdue = account_deletions.c.requested_at <= to_micros(self._clock() - _MAX_DURATION)
+        rows = connection.execute(select(account_deletions).where(is_overdue).limit(_BATCH_SIZE))
+        return [(Subject(row[0]), row[1]) for row in rows]
 
 
-def _begin(connection: Connection, subject: Subject, now: datetime) -> None:
-    mine = account_deletions.c.supabase_id == subject
-    again = connection.execute(update(account_deletions).where(mine).values(requested_at=to_micros(now)))
-    if again.rowcount == 0:
+def _record_request(connection: Connection, subject: Subject, now: datetime) -> None:
+    is_same = account_deletions.c.supabase_id == subject
+    updated = connection.execute(update(account_deletions).where(is_same).values(requested_at=to_micros(now)))
+    if updated.rowcount == 0:
         connection.execute(insert(account_deletions).values(supabase_id=subject, requested_at=to_micros(now)))

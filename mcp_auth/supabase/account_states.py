@@ -1,4 +1,4 @@
-"""What Supabase last said of a person, shared by all nodes. Instants are microseconds since 1970."""
+"""The last known state of each account at Supabase, shared by all nodes. Instants are microseconds since 1970."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from oauth.foundation.vocabulary import Subject
 
 
 class State(StrEnum):
-    """Whether Supabase still has the person."""
+    """The state of an account at Supabase."""
 
     ACTIVE = "active"
     BANNED = "banned"
@@ -36,7 +36,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """A state, and when it was true. has_factor: whether a second factor is enrolled; None: nothing was said of it."""
+    """The state of an account at one time.
+
+    state: active, banned or deleted.
+    checked_at: aware UTC; when Supabase was asked, or reported the state.
+    has_factor: a second factor is enrolled; None if Supabase's answer did not tell."""
 
     state: State
     checked_at: datetime
@@ -51,13 +55,13 @@ supabase_states = Table(
     Column("checked_at", BigInteger, nullable=False),
     Column("has_factor", Integer, nullable=False, server_default="0"),
     CheckConstraint("state IN ('active', 'banned', 'deleted')", name="state"),
-    # For the rounds: whoever was asked about longest ago.
+    # For `overdue`: the accounts that were checked longest ago.
     Index(None, "state", "checked_at"),
 )
 
 
 def state_of(user: Mapping[str, Any] | None, now: datetime) -> State:
-    """What the user object says; None where there is none."""
+    """→ the state that Supabase's user object describes. user: None if Supabase has no such user."""
     if user is None or user.get("deleted_at"):
         return State.DELETED
     return State.BANNED if _is_later(user.get("banned_until"), now) else State.ACTIVE
@@ -67,49 +71,49 @@ def _is_later(instant: object, now: datetime) -> bool:
     try:
         return isinstance(instant, str) and datetime.fromisoformat(instant) > now
     except (ValueError, TypeError):
-        return True  # somebody is banned until a time that cannot be read
+        return True  # a value that cannot be parsed still means a ban
 
 
-def put_state(connection: Connection, subject: Subject, known: AccountState) -> None:
-    """Replace what is known of a person, unless that is newer."""
-    values: dict[str, str | int] = {"state": known.state.value, "checked_at": to_micros(known.checked_at)}
-    if known.has_factor is not None:
-        values["has_factor"] = int(known.has_factor)
+def put_state(connection: Connection, subject: Subject, account: AccountState) -> None:
+    """Store a state, unless the stored one is newer."""
+    values: dict[str, str | int] = {"state": account.state.value, "checked_at": to_micros(account.checked_at)}
+    if account.has_factor is not None:
+        values["has_factor"] = int(account.has_factor)
     upsert = UPSERTS[connection.dialect.name](supabase_states).values(supabase_id=subject, **values)
-    older = supabase_states.c.checked_at <= values["checked_at"]
-    connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_=values, where=older))
+    is_older = supabase_states.c.checked_at <= values["checked_at"]
+    connection.execute(upsert.on_conflict_do_update(index_elements=["supabase_id"], set_=values, where=is_older))
 
 
 class AccountStates:
-    """A row a person."""
+    """The table of account states, one row per person. Raises StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, subject: Subject) -> AccountState | None:
-        """What is known, if anything."""
+        """→ the stored state; None without one."""
         query = select(supabase_states).where(supabase_states.c.supabase_id == subject)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return (
             None if row is None else AccountState(State(row.state), from_micros(row.checked_at), bool(row.has_factor))
         )
 
-    async def put(self, subject: Subject, known: AccountState) -> None:
-        """Replace what is known, unless that is newer."""
-        await self._database.write(lambda connection: put_state(connection, subject, known))
+    async def put(self, subject: Subject, account: AccountState) -> None:
+        """Store a state, unless the stored one is newer."""
+        await self._database.write(lambda connection: put_state(connection, subject, account))
 
     async def overdue(self, before: datetime, limit: int) -> Sequence[Subject]:
-        """Active people who were last asked about before an instant, longest ago first."""
+        """→ the active people whose state was last checked before an instant, oldest check first."""
         query = (
             select(supabase_states.c.supabase_id)
             .where(supabase_states.c.state == State.ACTIVE.value, supabase_states.c.checked_at < to_micros(before))
             .order_by(supabase_states.c.checked_at)
             .limit(limit)
         )
-        found = await self._database.read(lambda connection: connection.execute(query).scalars().all())
-        return [Subject(subject) for subject in found]
+        subjects = await self._database.read(lambda connection: connection.execute(query).scalars().all())
+        return [Subject(subject) for subject in subjects]
 
     async def forget(self, subject: Subject) -> None:
-        """Nothing is known of the person any more; somebody whose access was ended stays known."""
-        active = (supabase_states.c.supabase_id == subject, supabase_states.c.state == State.ACTIVE.value)
-        await self._database.write(lambda connection: connection.execute(delete(supabase_states).where(*active)))
+        """Delete the state of a person, if it is active. A ban or deletion stays known."""
+        is_active = (supabase_states.c.supabase_id == subject, supabase_states.c.state == State.ACTIVE.value)
+        await self._database.write(lambda connection: connection.execute(delete(supabase_states).where(*is_active)))

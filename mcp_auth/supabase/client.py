@@ -1,4 +1,4 @@
-"""HTTP to Supabase Auth: one place that knows timeouts, retries, and what an outage looks like (D-16, SEED-6)."""
+"""The HTTP client for Supabase Auth: timeouts, retries, and which answers are an outage (D-16)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,40 +9,46 @@ import tenacity
 
 from oauth.foundation.outages import ProviderUnavailable
 
-# Three attempts stay below the 10 s after which clients give up.
+# Three attempts stay below 10 s, after which clients give up.
 _TIMEOUT = httpx.Timeout(2.5, connect=2.0)
 _ATTEMPTS = 3
-_PAUSE_SECONDS = 0.3  # SEED-6
+_PAUSE_SECONDS = 0.3
 _OK, _SERVER_ERROR = 200, 500
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Supabase said: a status below 500 and a JSON object."""
+    """An answer of Supabase.
+
+    status: below 500.
+    body: a JSON object."""
 
     status: int
     body: Mapping[str, Any]
 
     @property
     def is_ok(self) -> bool:
-        """Did it do what it was asked for?"""
+        """Did the request succeed?"""
         return self.status == _OK
 
     @property
     def error_code(self) -> str:
-        """Supabase's own code for an error, in whichever of its formats."""
+        """Supabase's error code, from any of its formats; empty without one."""
         for name in ("error_code", "code", "error"):
             if isinstance(self.body.get(name), str):
                 return str(self.body[name])
         return ""
 
-    def as_outage(self, asked: str) -> ProviderUnavailable:
-        """Of an answer that is no verdict: a wrong key or address of ours, for instance. asked: for the log."""
-        return ProviderUnavailable(f"{asked}: status {self.status}, code {self.error_code[:64]!r}")
+    def to_outage(self, path: str) -> ProviderUnavailable:
+        """→ the exception for an answer that is no verdict, such as one to a wrong API key. path: for the log."""
+        return ProviderUnavailable(f"{path}: status {self.status}, code {self.error_code[:64]!r}")
 
 
 class SupabaseClient:
-    """url: of the project, without a trailing slash. api_key: the publishable one, or for its admin API the secret."""
+    """Sends requests to one project.
+
+    url: of the project, without a trailing slash.
+    api_key: the publishable key, or the secret key for the admin API."""
 
     def __init__(self, url: str, api_key: str, http: httpx.AsyncClient) -> None:
         self.issuer = f"{url}/auth/v1"
@@ -58,7 +64,7 @@ class SupabaseClient:
         query: Mapping[str, str] | None = None,
         bearer: str | None = None,
     ) -> Answer:
-        """Ask /auth/v1{path}. ProviderUnavailable: no answer, a 5xx, or something that is not a JSON object."""
+        """Send a request to /auth/v1{path}. Raises ProviderUnavailable: no answer, a 5xx, or no JSON object."""
         headers = {"apikey": self.api_key, "X-Supabase-Api-Version": "2024-01-01"}
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer}"

@@ -1,4 +1,4 @@
-"""Somebody with a Supabase session whom we have no row of yet (SEED-10)."""
+"""The first request of a person with a Supabase session and without a local row."""
 
 from datetime import datetime
 
@@ -11,19 +11,23 @@ from oauth.foundation.vocabulary import Subject
 
 
 class FirstVisit:
-    """Asks Supabase who the bearer is and makes the row; once per person."""
+    """Creates the row of a person, from what Supabase says about the session. Once per person."""
 
-    def __init__(self, introspection: Introspection, users: UserStore, standings: AccessStatuses, clock: Clock) -> None:
+    def __init__(
+        self, introspection: Introspection, users: UserStore, access_statuses: AccessStatuses, clock: Clock
+    ) -> None:
         self._introspection = introspection
         self._users = users
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._clock = clock
 
     async def admit(self, token: str, subject: Subject, expires_at: datetime) -> Rejection | None:
-        """Make a row for somebody who has none. A rejection when Supabase says that the session is over."""
-        person = await self._introspection.confirm(token, subject, expires_at)
-        if isinstance(person, Rejection):
-            return person
-        await self._users.get_or_create(person, self._clock())
-        self._standings.forget(subject)
+        """Create the row. → a rejection if Supabase says that the session has ended. Raises Outage.
+
+        token: verified. subject, expires_at: its claims."""
+        identity = await self._introspection.confirm(token, subject, expires_at)
+        if isinstance(identity, Rejection):
+            return identity
+        await self._users.get_or_create(identity, self._clock())
+        self._access_statuses.forget(subject)
         return None

@@ -1,7 +1,7 @@
-"""Somebody verified an email or phone after their row was made: the next request with a session brings it here.
+"""Fill in an email or phone that a person verified after their row was created, at their next request with a session.
 
-A session's claims name the identifiers and do not say whether they are verified (F-1), so Supabase is asked; and only
-where the claims name something that the row lacks."""
+The claims of a session contain the identifiers but not whether they are verified, so Supabase is asked. It is asked
+only if the claims contain an identifier that the row lacks."""
 
 from datetime import datetime, timedelta
 
@@ -19,26 +19,28 @@ from oauth.jose.jws import instant
 
 log = structlog.get_logger()
 
-# So long nobody asks again for what was not to be had: unverified, or another row has it.
+# Before the next attempt for an identifier that could not be filled in: unverified, or on another row.
 _PAUSE = timedelta(minutes=10)
-_MOST = 10_000
+_MAX_ENTRIES = 10_000
 
 
 class IdentifierSync:
-    """Fills rows; what cannot be filled now waits for another time, and keeps nobody waiting."""
+    """Fills in missing identifiers. A failed attempt does not fail the request."""
 
     def __init__(self, introspection: Introspection, users: UserStore, clock: Clock) -> None:
         self._introspection = introspection
         self._users = users
         self._clock = clock
-        self._paused: BoundedCache[tuple[str, object, object], datetime] = BoundedCache(_MOST)
+        self._paused: BoundedCache[tuple[str, object, object], datetime] = BoundedCache(_MAX_ENTRIES)
 
     async def fill(self, user: User, session: str) -> User:
-        """session: a Supabase access token of this person, verified. → the row as it then is. Never raises Outage."""
-        read = bearer.read(session)
-        if isinstance(read, Rejection) or user.supabase_id is None:
+        """→ the row, with the identifiers that could be filled in. Never raises Outage.
+
+        session: a verified Supabase access token of this person."""
+        token = bearer.read(session)
+        if isinstance(token, Rejection) or user.supabase_id is None:
             return user
-        email, phone = read.claims.get("email"), read.claims.get("phone")
+        email, phone = token.claims.get("email"), token.claims.get("phone")
         if not (email and user.email is None) and not (phone and user.phone is None):
             return user
         key, now = (user.id, email, phone), self._clock()
@@ -46,12 +48,12 @@ class IdentifierSync:
             return user
         self._paused[key] = now + _PAUSE
         try:
-            person = await self._introspection.confirm(session, user.supabase_id, instant(read.claims["exp"]))
-            if isinstance(person, Rejection):
+            identity = await self._introspection.confirm(session, user.supabase_id, instant(token.claims["exp"]))
+            if isinstance(identity, Rejection):
                 return user
-            return await self._users.get_or_create(person, now)
+            return await self._users.get_or_create(identity, now)
         except Outage as outage:
-            # Nothing was written, and the request needs nothing of it.
+            # Nothing was written, and the request does not need the identifier.
             log.warning("identifiers_not_filled", kind=type(outage).__name__, cause=str(outage))
             del self._paused[key]
             return user

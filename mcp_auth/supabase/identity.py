@@ -1,4 +1,4 @@
-"""Supabase's user object → the identity that we may rely on."""
+"""Parse Supabase's user object: verified identifiers, linked identity providers and second factors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,16 @@ from mcp_auth.users.models import Identity
 from oauth.foundation.vocabulary import Subject
 from oauth.protocol.resource_owners import ExternalIdentity, SecondFactor
 
-# WebAuthn factors need JavaScript, and are asked for nowhere here.
-_OF_SUPABASE = frozenset({"email", "phone"})
-_FACTORS = frozenset({"totp", "phone"})
+# Supabase lists its own sign-in methods among the identity providers.
+_OWN_PROVIDERS = frozenset({"email", "phone"})
+# Without WebAuthn, which needs JavaScript: the sign-in page does not use it.
+_FACTOR_TYPES = frozenset({"totp", "phone"})
 
 
-def of(user: Mapping[str, Any]) -> Identity | None:
-    """The body of GET /user or the `user` of a session; None when it has no id.
+def parse(user: Mapping[str, Any]) -> Identity | None:
+    """→ the identity; None if the user has no id. user: the body of GET /user, or the `user` of a session.
 
-    An email or phone counts once Supabase has confirmed it, and never from user_metadata, which people edit."""
+    Takes only an email or phone that Supabase has confirmed, and never one of user_metadata, which users can edit."""
     subject = user.get("id")
     if not isinstance(subject, str) or not subject:
         return None
@@ -27,29 +28,29 @@ def of(user: Mapping[str, Any]) -> Identity | None:
     return Identity(Subject(subject), confirmed_email, confirmed_phone)
 
 
-def external(user: Mapping[str, Any]) -> tuple[ExternalIdentity, ...]:
-    """Who the person is to the providers that they have signed in with; not what Supabase itself knows them by."""
-    linked = user.get("identities")
-    found = [
+def external_identities(user: Mapping[str, Any]) -> tuple[ExternalIdentity, ...]:
+    """→ the user's ids at the identity providers that they have signed in with, without Supabase's own methods."""
+    identities = user.get("identities")
+    pairs = [
         (identity.get("provider"), identity["identity_data"].get("sub"))
-        for identity in (linked if isinstance(linked, list) else [])
+        for identity in (identities if isinstance(identities, list) else [])
         if isinstance(identity, dict) and isinstance(identity.get("identity_data"), dict)
     ]
     return tuple(
         ExternalIdentity(provider, subject)
-        for provider, subject in found
-        if isinstance(provider, str) and isinstance(subject, str) and subject and provider not in _OF_SUPABASE
+        for provider, subject in pairs
+        if isinstance(provider, str) and isinstance(subject, str) and subject and provider not in _OWN_PROVIDERS
     )
 
 
 def verified_factors(user: Mapping[str, Any]) -> tuple[SecondFactor, ...]:
-    """The second factors that the sign-in page can ask for."""
-    enrolled = user.get("factors")
+    """→ the verified second factors of a type that the sign-in page supports."""
+    factors = user.get("factors")
     return tuple(
         SecondFactor(factor["id"], factor["factor_type"], str(factor.get("friendly_name") or ""))
-        for factor in (enrolled if isinstance(enrolled, list) else [])
+        for factor in (factors if isinstance(factors, list) else [])
         if isinstance(factor, dict)
         and factor.get("status") == "verified"
-        and factor.get("factor_type") in _FACTORS
+        and factor.get("factor_type") in _FACTOR_TYPES
         and isinstance(factor.get("id"), str)
     )

@@ -1,8 +1,8 @@
-"""What Supabase itself says of a session: who that is, and whether the token is any good where its signature cannot be
-checked here (SEED-4).
+"""Ask Supabase about a session: who its user is, and whether it still exists. This also decides about a token whose
+signature cannot be checked here.
 
-Answers are remembered, one question is asked at a time about a token, and after an outage nobody asks for a while:
-whatever arrives, Supabase hears little of it (SEED-3, F-12)."""
+Answers are cached, concurrent requests for a token share one request, and requests pause after an outage and after many
+refusals. So a flood of tokens causes few requests to Supabase."""
 
 import asyncio
 import contextlib
@@ -24,19 +24,22 @@ from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
 
-# With the 15 s of a verdict it stays within the minute of D-14.
+# With the 15 s of a verdict (see mcp_auth.verifier) it stays within the 60 s of D-14.
 _CONFIRMED_FOR = timedelta(seconds=45)
-# A session that is followed is asked about in the background once its answer is older than this.
+# An answer about a followed session is renewed in the background once it is older than this.
 _RECENT = timedelta(seconds=10)
 _REFUSED_FOR = timedelta(seconds=60)
-_MOST = 100_000
+_MAX_ENTRIES = 100_000
+# After an outage.
 _PAUSE = timedelta(seconds=15)
-# Invented tokens are all different, so remembering does not help: from so many refusals in a window on, nobody asks.
-_MOST_REFUSALS = 10
-_WINDOW = timedelta(seconds=30)
-_VERDICTS = frozenset({400, 401, 403})
+# The cache does not help against invented tokens, which all differ: after this many refusals within the window, no
+# token that is not in the cache is asked about.
+_MAX_REFUSALS = 10
+_REFUSAL_WINDOW = timedelta(seconds=30)
+# The statuses by which Supabase refuses a token.
+_REFUSAL_STATUSES = frozenset({400, 401, 403})
 
-SESSION_OVER = Rejection(
+SESSION_ENDED = Rejection(
     ReasonCode.SUPABASE_SESSION_ENDED, "The Supabase session is over.", AuthFailureReason.PROVIDER_ERROR
 )
 
@@ -44,55 +47,58 @@ _Answer = Identity | Rejection
 
 
 class Introspection:
-    """`GET /auth/v1/user` with the bearer's token, asked as rarely as can be."""
+    """Sends `GET /auth/v1/user` with a token, as rarely as possible."""
 
     def __init__(self, client: SupabaseClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
-        self._known: BoundedCache[bytes, tuple[datetime, _Answer]] = BoundedCache(_MOST)
-        self._asking: dict[bytes, asyncio.Task[_Answer]] = {}
+        self._cached: BoundedCache[bytes, tuple[datetime, _Answer]] = BoundedCache(_MAX_ENTRIES)
+        self._requests: dict[bytes, asyncio.Task[_Answer]] = {}
         self._paused_until = clock()
-        self._refusals: deque[datetime] = deque(maxlen=_MOST_REFUSALS)
+        self._refusals: deque[datetime] = deque(maxlen=_MAX_REFUSALS)
 
     async def confirm(self, token: str, subject: Subject, expires_at: datetime) -> Identity | Rejection:
-        """Whose session is it? A rejection when Supabase says that it is over, or somebody else's.
+        """→ the user of the session, or a rejection if it has ended or belongs to another user.
 
-        subject, expires_at: as the token claims. Raises ProviderUnavailable when there is no verdict to be had."""
+        subject, expires_at: the claims of the token. Raises ProviderUnavailable if there is no verdict."""
         key, now = sha256(token.encode()).digest(), self._clock()
-        known = self._known.get(key)
-        if known is not None and now < known[0]:
-            return known[1]
-        if len(self._refusals) == _MOST_REFUSALS and now - self._refusals[0] < _WINDOW:
+        cached = self._cached.get(key)
+        if cached is not None and now < cached[0]:
+            return cached[1]
+        if len(self._refusals) == _MAX_REFUSALS and now - self._refusals[0] < _REFUSAL_WINDOW:
             raise ProviderUnavailable("/user: too many tokens were refused in a short time")
-        answer = await asyncio.shield(self._begin(key, token, subject, expires_at))
+        answer = await asyncio.shield(self._start_request(key, token, subject, expires_at))
         if isinstance(answer, Rejection):
             self._refusals.append(self._clock())
         return answer
 
     async def follow(self, token: str, subject: Subject, expires_at: datetime) -> Rejection | None:
-        """Has the session of a token, which is proven otherwise, been ended? (D-14) An outage ends nothing."""
+        """→ a rejection if the session has ended, else None (D-14). In an outage the last answer holds; without one,
+        the session counts as live.
+
+        token: verified. subject, expires_at: its claims."""
         key, now = sha256(token.encode()).digest(), self._clock()
-        until, answer = self._known.get(key, (now, None))
+        until, answer = self._cached.get(key, (now, None))
         if now < until:
             if not isinstance(answer, Rejection) and until - now < _CONFIRMED_FOR - _RECENT:
-                self._begin(key, token, subject, expires_at)
+                self._start_request(key, token, subject, expires_at)
         else:
             with contextlib.suppress(ProviderUnavailable):
-                answer = await asyncio.shield(self._begin(key, token, subject, expires_at))
+                answer = await asyncio.shield(self._start_request(key, token, subject, expires_at))
         return answer if isinstance(answer, Rejection) else None
 
-    def _begin(self, key: bytes, token: str, subject: Subject, expires_at: datetime) -> "asyncio.Task[_Answer]":
-        """One question a token at a time; whoever comes meanwhile waits for its answer."""
-        asking = self._asking.get(key)
-        if asking is None:
-            asking = asyncio.create_task(self._ask(key, token, subject, expires_at))
-            self._asking[key] = asking
-            asking.add_done_callback(lambda done: self._done(key, done))
-        return asking
+    def _start_request(self, key: bytes, token: str, subject: Subject, expires_at: datetime) -> "asyncio.Task[_Answer]":
+        """→ the running request for the token, or a new one."""
+        request = self._requests.get(key)
+        if request is None:
+            request = asyncio.create_task(self._ask(key, token, subject, expires_at))
+            self._requests[key] = request
+            request.add_done_callback(lambda done: self._finish_request(key, done))
+        return request
 
-    def _done(self, key: bytes, task: "asyncio.Task[_Answer]") -> None:
-        del self._asking[key]
-        # In the background nobody waits for the error; those who do have been told.
+    def _finish_request(self, key: bytes, task: "asyncio.Task[_Answer]") -> None:
+        del self._requests[key]
+        # Reading the exception also keeps asyncio from reporting it for a request that no caller awaits.
         if not task.cancelled() and isinstance(task.exception(), ProviderUnavailable):
             log.warning("introspection_unavailable", cause=str(task.exception()))
 
@@ -100,25 +106,26 @@ class Introspection:
         if self._clock() < self._paused_until:
             raise ProviderUnavailable("/user: did not answer a moment ago")
         try:
-            person = await self._user(token)
+            user = await self._fetch_user(token)
         except ProviderUnavailable:
             self._paused_until = self._clock() + _PAUSE
             raise
         now = self._clock()
-        if person is not None and person.supabase_id == subject:
-            # F-11: never past the token's own end.
-            return self._remember(key, min(now + _CONFIRMED_FOR, expires_at), person)
-        return self._remember(key, now + _REFUSED_FOR, SESSION_OVER)
+        if user is not None and user.supabase_id == subject:
+            # The answer is never cached beyond the token's expiry.
+            return self._store(key, min(now + _CONFIRMED_FOR, expires_at), user)
+        return self._store(key, now + _REFUSED_FOR, SESSION_ENDED)
 
-    async def _user(self, token: str) -> Identity | None:
+    async def _fetch_user(self, token: str) -> Identity | None:
+        """→ the user of the token; None if Supabase refuses the token. Raises ProviderUnavailable."""
         answer = await self._client.request("GET", "/user", bearer=token)
         if answer.is_ok:
-            return identity.of(answer.body)
-        if answer.status in _VERDICTS and answer.error_code:
+            return identity.parse(answer.body)
+        if answer.status in _REFUSAL_STATUSES and answer.error_code:
             return None
-        # Too many requests, for instance: not a word about the token (SEED-5).
-        raise answer.as_outage("/user")
+        # Any other error, such as 429, says nothing about the token (D-16).
+        raise answer.to_outage("/user")
 
-    def _remember(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
-        self._known[key] = (until, answer)
+    def _store(self, key: bytes, until: datetime, answer: _Answer) -> _Answer:
+        self._cached[key] = (until, answer)
         return answer

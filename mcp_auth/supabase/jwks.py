@@ -1,5 +1,4 @@
-"""The project's signing keys: kept for an hour, asked for again when a `kid` is unknown, never lost in an outage
-(SEED-2, SEED-4)."""
+"""The project's signing keys: cached for an hour, fetched again for an unknown `kid`, kept in an outage."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,24 +16,24 @@ from oauth.jose.jws import UnverifiedToken, VerificationKey
 log = structlog.get_logger()
 
 LIFETIME = timedelta(hours=1)
-# Whatever arrives, at most one fetch in this time (F-12).
+# At most one fetch in this time, so that a flood of unknown kids causes few requests.
 PAUSE = timedelta(seconds=30)
-_SHARED = "HS256"
+_SHARED_ALGORITHM = "HS256"
 
 
 class JWKSUnavailable(ProviderUnavailable):
-    """The key that a signature needs cannot be had now: Supabase itself may be asked about the token (SEED-4)."""
+    """The key for a signature is not available here. The caller can ask Supabase about the token instead."""
 
 
 def shared_secret_key(secret: str) -> VerificationKey:
-    """The key of a project that signs with its legacy JWT secret (HS256)."""
-    return VerificationKey(None, _SHARED, HMACAlgorithm(HMACAlgorithm.SHA256), secret.encode())
+    """→ the key of a project that signs with its legacy JWT secret (HS256)."""
+    return VerificationKey(None, _SHARED_ALGORITHM, HMACAlgorithm(HMACAlgorithm.SHA256), secret.encode())
 
 
 class SupabaseKeys:
-    """A cache of one key set. Whoever needs a key that is not there waits for the fetch that is under way.
+    """A cache of the project's key set. Callers that need a missing key share one fetch.
 
-    shared: of a project that signs with a shared secret, where we were told it."""
+    shared: the key of a project that signs with a shared secret; None if it does not, or if it is not configured."""
 
     def __init__(self, client: SupabaseClient, clock: Clock, shared: VerificationKey | None = None) -> None:
         self._client = client
@@ -47,19 +46,19 @@ class SupabaseKeys:
         self._fetching = asyncio.Lock()
 
     async def key_of(self, token: UnverifiedToken) -> VerificationKey | None:
-        """The key that the token has to be signed with, or None when the project has none. JWKSUnavailable when nobody
-        can tell here: in an outage, or when a project without any public key signs with a secret that we do not know.
+        """→ the key that the token has to be signed with; None if the project has no such key.
 
-        RFC 8725 §3.1: a public key never checks HS256; each key is for its own algorithm."""
-        if token.algorithm == _SHARED and self._shared is not None:
+        Raises JWKSUnavailable in an outage, and for HS256 if the project has no public keys and its secret is not
+        configured. RFC 8725 §3.1: each key is for one algorithm, so a public key never verifies HS256."""
+        if token.algorithm == _SHARED_ALGORITHM and self._shared is not None:
             return self._shared
         key = await self.verification_key(token.kid)
-        if key is None and token.algorithm == _SHARED and not self._keys:
+        if key is None and token.algorithm == _SHARED_ALGORITHM and not self._keys:
             raise JWKSUnavailable("the project signs with a shared secret that is not configured")
         return key
 
     async def verification_key(self, kid: str | None) -> VerificationKey | None:
-        """The key of that id, or None when the project has none. JWKSUnavailable when nobody can tell."""
+        """→ the key with this id; None if the project has none. Raises JWKSUnavailable if it cannot be fetched."""
         if kid not in self._keys or self._is_old():
             async with self._fetching:
                 if (kid not in self._keys or self._is_old()) and not self._has_just_tried():

@@ -1,7 +1,7 @@
-"""Is the person still there? A ban or a deletion in Supabase ends access here within a minute (D-14).
+"""End access here within a minute of a ban, deletion or global sign-out at Supabase (D-14).
 
-The local state answers at once while it is fresh; somebody who is active is asked about in the background before it
-gets old. While Supabase does not answer, the last known state holds: an outage is never an accusation (D-16)."""
+A fresh stored state answers at once. The state of an active person is renewed in the background before it gets old. In
+an outage of Supabase the last known state holds (D-16)."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -23,201 +23,219 @@ from oauth.foundation.vocabulary import Subject
 
 log = structlog.get_logger()
 
-# D-14: so old may a state be that lets somebody in.
+# D-14: an active state is believed for this long.
 FRESH = timedelta(seconds=60)
-# What is older is asked for in the background; with the 45 s that a standing is remembered it stays fresh.
+# An older state is renewed in the background. With the 45 s for which an access status is cached it stays fresh.
 _RECENT = timedelta(seconds=10)
-# After a failure nobody asks for a while: calls must not wait for timeouts one after the other.
+# No requests for this long after a failure: calls must not wait for one timeout after another.
 _PAUSE = timedelta(seconds=15)
-_MOST = 10_000
-# Who has access and does not use it is asked about in rounds.
+_MAX_ENTRIES = 10_000
+# The sweep checks people who have access but make no calls.
 SWEEP = timedelta(minutes=1)
 _OVERDUE = timedelta(hours=1)
-_ROUND = 100
+_SWEEP_SIZE = 100
 
 
 class AccessEnd(Protocol):
-    """Ends what a person was given. reason: why, for the log. Idempotent."""
+    """Ends the access of a person. reason: for the log. Every method is idempotent and raises StoreUnavailable."""
 
-    async def of_everything(self, subject: Subject, reason: str) -> None:
-        """End all grants and sign-in sessions, and every token issued until now, Supabase's included."""
+    async def end_everything(self, subject: Subject, reason: str) -> None:
+        """End all grants and sign-in sessions, and revoke every token issued until now, Supabase's included."""
         ...
 
-    async def of_grants(self, subject: Subject, reason: str) -> None:
-        """End all grants and sign-in sessions: what we issued. Supabase's tokens are asked about by themselves."""
+    async def end_grants(self, subject: Subject, reason: str) -> None:
+        """End all grants and sign-in sessions, which are ours. Supabase is asked about its own tokens separately."""
         ...
 
-    async def of_links(self, subject: Subject) -> None:
-        """The account is gone: no identity provider means it any more."""
+    async def remove_links(self, subject: Subject) -> None:
+        """Remove the links from identity providers to a deleted account."""
         ...
 
-    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
-        """Those of them who have a live grant, or a browser that is signed in."""
+    async def select_with_access(self, subjects: Collection[Subject]) -> Collection[Subject]:
+        """→ those of the people who have a live grant or a signed-in browser."""
         ...
 
 
 class Liveness:
-    """held: None where sessions are not followed. admin: None where there is no secret key. With neither, and for
-    somebody without a session, only the webhook tells. lasting: how long a state holds through an outage."""
+    """Tracks the state of accounts at Supabase.
+
+    vault: None if sessions are not followed.
+    admin: None without a secret key.
+    states: the last known state of each person, shared by all nodes.
+    access_end: called when an account is banned, deleted or signed out.
+    outage_tolerance: how long a state holds in an outage.
+
+    The state comes from the person's session in the vault, or else from the admin API. If there is neither, only the
+    webhook changes it."""
 
     def __init__(
         self,
-        held: SessionVault | None,
+        vault: SessionVault | None,
         admin: SupabaseAdmin | None,
         states: AccountStates,
         access_end: AccessEnd,
         clock: Clock,
-        lasting: timedelta,
+        outage_tolerance: timedelta,
     ) -> None:
-        self._held = held
+        self._vault = vault
         self._admin = admin
         self._states = states
         self._access_end = access_end
         self._clock = clock
-        self._lasting = lasting
+        self._outage_tolerance = outage_tolerance
         self._paused_until = clock()
-        self._asking: dict[Subject, asyncio.Task[AccountReport | None]] = {}
-        self._just_seen: BoundedCache[Subject, datetime] = BoundedCache(_MOST)
+        self._requests: dict[Subject, asyncio.Task[AccountReport | None]] = {}
+        self._last_seen_active: BoundedCache[Subject, datetime] = BoundedCache(_MAX_ENTRIES)
 
     async def presence(self, subject: Subject) -> Presence:
-        """For calls. Raises StoreUnavailable; ProviderUnavailable where nothing was ever known."""
-        known = await self._states.get(subject)
-        if known is None:
-            return _presence(await self._ask(subject))
-        if known.state is State.ACTIVE:
-            age = self._clock() - known.checked_at
+        """→ the state of the person, for a call with a token. Asks Supabase only if the stored state is not fresh.
+
+        Raises StoreUnavailable; ProviderUnavailable if no state is stored and Supabase does not answer."""
+        stored = await self._states.get(subject)
+        if stored is None:
+            return _to_presence(await self._ask(subject))
+        if stored.state is State.ACTIVE:
+            age = self._clock() - stored.checked_at
             if age > FRESH:
-                return _presence(await self._ask_or(subject, known))
+                return _to_presence(await self._ask_or_keep(subject, stored))
             if age > _RECENT:
-                self._begin(subject)
-        return _presence(_as_known(known))
+                self._start_request(subject)
+        return _to_presence(_to_report(stored))
 
     async def confirm(self, subject: Subject) -> bool:
-        """For what lasts, such as a refresh: asks Supabase, unless it has just been asked. A state that is older than
-        `lasting` is an outage. Where nobody can be asked, what is known is in the standing already."""
-        if self._admin is None and self._held is None:
+        """→ whether the person is active and has not signed out. For lasting access, such as a refresh: asks Supabase
+        unless the state is recent. True if there is no source to ask: the access status covers the stored state.
+
+        Raises StoreUnavailable; ProviderUnavailable if Supabase does not answer and the state is older than
+        `outage_tolerance`."""
+        if self._admin is None and self._vault is None:
             return True
         now = self._clock()
-        # Parallel refreshes of one person, and the refresh after a sign-in, cost no read.
-        if subject in self._just_seen and now - self._just_seen[subject] <= _RECENT:
+        # Concurrent refreshes of one person, and the refresh after a sign-in, need no read.
+        if subject in self._last_seen_active and now - self._last_seen_active[subject] <= _RECENT:
             return True
-        known = await self._states.get(subject)
-        if known is not None and known.state is not State.ACTIVE:
+        stored = await self._states.get(subject)
+        if stored is not None and stored.state is not State.ACTIVE:
             return False
-        if known is not None and now - known.checked_at <= _RECENT:
-            self._just_seen[subject] = known.checked_at
+        if stored is not None and now - stored.checked_at <= _RECENT:
+            self._last_seen_active[subject] = stored.checked_at
             return True
-        if known is None or now - known.checked_at > self._lasting:
-            look = await self._ask(subject)
+        if stored is None or now - stored.checked_at > self._outage_tolerance:
+            report = await self._ask(subject)
         else:
-            look = await self._ask_or(subject, known)
-        if look is None:
-            # Nor is there anybody to ask in the next moment.
-            self._just_seen[subject] = now
-        return look is None or (look.state is State.ACTIVE and not look.signed_out)
+            report = await self._ask_or_keep(subject, stored)
+        if report is None:
+            # There is no source to ask about this person, and there will be none in the next seconds.
+            self._last_seen_active[subject] = now
+        return report is None or (report.state is State.ACTIVE and not report.signed_out)
 
-    async def note(self, subject: Subject, state: State) -> None:
-        """Supabase has said so by itself, through the webhook."""
-        await self._learn(subject, AccountState(state, self._clock()))
+    async def record_state(self, subject: Subject, state: State) -> None:
+        """Store a state that the webhook announced, and end access accordingly. Raises StoreUnavailable."""
+        await self._apply_state(subject, AccountState(state, self._clock()))
 
-    def note_session(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
-        """A person has signed in here. session: Supabase's answer. → what to write with the sign-in session."""
+    def record_sign_in(self, subject: Subject, session: Mapping[str, Any]) -> tuple[Write, ...]:
+        """Record that a person has signed in here. → the writes for the transaction of the sign-in session.
+
+        session: the body of Supabase's answer."""
         now = self._clock()
-        self._just_seen[subject] = now
-        known = AccountState(State.ACTIVE, now, AccountReport.at(session.get("user"), now).has_factor)
-        keeping = None if self._held is None else self._held.keeping(subject, session)
+        self._last_seen_active[subject] = now
+        state = AccountState(State.ACTIVE, now, AccountReport.from_user(session.get("user"), now).has_factor)
+        keep_session = None if self._vault is None else self._vault.prepare_keep(subject, session)
 
         def write_state(connection: Connection) -> None:
-            put_state(connection, subject, known)
+            put_state(connection, subject, state)
 
-        return (write_state,) if keeping is None else (write_state, keeping)
+        return (write_state,) if keep_session is None else (write_state, keep_session)
 
     async def sweep(self) -> None:
-        """Ask about those who have access and were not asked about for long; forget what is known of everybody else.
+        """Renew overdue states of people with access. Forget the states and sessions of all others.
 
-        A round is bounded; the next one goes on where it ended, on whichever node. Raises Outage."""
-        overdue = await self._states.overdue(self._clock() - _OVERDUE, _ROUND)
-        have_access = await self._access_end.would_matter_to(overdue)
+        Handles at most `_SWEEP_SIZE` people, the longest overdue first; the next sweep, on any node, continues. Raises
+        Outage."""
+        overdue = await self._states.overdue(self._clock() - _OVERDUE, _SWEEP_SIZE)
+        with_access = await self._access_end.select_with_access(overdue)
         for subject in overdue:
-            if subject not in have_access or await self._ask(subject) is None:
+            if subject not in with_access or await self._ask(subject) is None:
                 await self._states.forget(subject)
-                if self._held is not None:
-                    await self._held.forget(subject)
+                if self._vault is not None:
+                    await self._vault.forget(subject)
 
     async def close(self) -> None:
-        """Ask no further."""
-        for task in list(self._asking.values()):
+        """Cancel the requests that are running."""
+        for task in list(self._requests.values()):
             task.cancel()
-        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await asyncio.gather(*self._requests.values(), return_exceptions=True)
 
-    async def _ask_or(self, subject: Subject, known: AccountState) -> AccountReport | None:
+    async def _ask_or_keep(self, subject: Subject, stored: AccountState) -> AccountReport | None:
+        """→ as _ask, but the stored state in an outage of Supabase."""
         if self._clock() < self._paused_until:
-            return _as_known(known)
+            return _to_report(stored)
         try:
             return await self._ask(subject)
         except ProviderUnavailable:
-            return _as_known(known)
+            return _to_report(stored)
 
     async def _ask(self, subject: Subject) -> AccountReport | None:
-        """None: there is nobody to ask."""
-        return await asyncio.shield(self._begin(subject))
+        """→ Supabase's report; None without a source. Concurrent calls for a person share one request."""
+        return await asyncio.shield(self._start_request(subject))
 
-    def _begin(self, subject: Subject) -> "asyncio.Task[AccountReport | None]":
-        """One question a person at a time; whoever comes meanwhile waits for its answer."""
-        task = self._asking.get(subject)
+    def _start_request(self, subject: Subject) -> "asyncio.Task[AccountReport | None]":
+        """→ the running request for the person, or a new one."""
+        task = self._requests.get(subject)
         if task is None:
-            task = asyncio.create_task(self._find_out(subject))
-            self._asking[subject] = task
-            task.add_done_callback(lambda done: self._done(subject, done))
+            task = asyncio.create_task(self._renew(subject))
+            self._requests[subject] = task
+            task.add_done_callback(lambda done: self._finish_request(subject, done))
         return task
 
-    def _done(self, subject: Subject, task: "asyncio.Task[AccountReport | None]") -> None:
-        del self._asking[subject]
-        # In the background nobody waits for the error; those who do have been told.
+    def _finish_request(self, subject: Subject, task: "asyncio.Task[AccountReport | None]") -> None:
+        del self._requests[subject]
+        # Reading the exception also keeps asyncio from reporting it for a request that no caller awaits.
         if not task.cancelled() and task.exception() is not None and not isinstance(task.exception(), Outage):
             log.error("liveness_failed", error=repr(task.exception()))
 
-    async def _find_out(self, subject: Subject) -> AccountReport | None:
+    async def _renew(self, subject: Subject) -> AccountReport | None:
+        """Ask Supabase and apply its answer."""
         asked_at = self._clock()
         try:
-            look = await self._look(subject, asked_at)
+            report = await self._fetch_report(subject, asked_at)
         except ProviderUnavailable as outage:
             self._paused_until = self._clock() + _PAUSE
             log.warning("liveness_unavailable", cause=str(outage))
             raise
-        if look is None:
+        if report is None:
             return None
-        await self._learn(subject, AccountState(look.state, asked_at, look.has_factor))
-        if look.signed_out:
-            await self._access_end.of_grants(subject, "supabase_signed_out")
-        return look
+        await self._apply_state(subject, AccountState(report.state, asked_at, report.has_factor))
+        if report.signed_out:
+            await self._access_end.end_grants(subject, "supabase_signed_out")
+        return report
 
-    async def _look(self, subject: Subject, now: datetime) -> AccountReport | None:
-        """The session of somebody tells most; who has none is asked for by name."""
-        look = None if self._held is None else await self._held.look(subject)
-        if look is None and self._admin is not None:
-            look = AccountReport.at(await self._admin.get_user(subject), now)
-        return look
+    async def _fetch_report(self, subject: Subject, now: datetime) -> AccountReport | None:
+        """Ask with the person's session, which also tells of a sign-out. Without a session, ask the admin API."""
+        report = None if self._vault is None else await self._vault.fetch_report(subject)
+        if report is None and self._admin is not None:
+            report = AccountReport.from_user(await self._admin.get_user(subject), now)
+        return report
 
-    async def _learn(self, subject: Subject, known: AccountState) -> None:
-        self._just_seen.pop(subject, None)
-        if known.state is State.DELETED:
-            # First: until it is written down that the person is gone, whoever asks finds out again.
-            await self._access_end.of_links(subject)
-        await self._states.put(subject, known)
-        if known.state is State.ACTIVE:
-            self._just_seen[subject] = known.checked_at
+    async def _apply_state(self, subject: Subject, state: AccountState) -> None:
+        self._last_seen_active.pop(subject, None)
+        if state.state is State.DELETED:
+            # Before the state is stored: if this fails, the next check finds the deletion again and retries.
+            await self._access_end.remove_links(subject)
+        await self._states.put(subject, state)
+        if state.state is State.ACTIVE:
+            self._last_seen_active[subject] = state.checked_at
         else:
-            # Also where that was known: an outage may have come between the state and the end of access.
-            await self._access_end.of_everything(subject, f"supabase_{known.state}")
+            # Also for a state that was stored before: an outage can have prevented the end of access then.
+            await self._access_end.end_everything(subject, f"supabase_{state.state}")
 
 
-def _presence(look: AccountReport | None) -> Presence:
-    """Where there is nobody to ask, somebody of whom nothing bad is known counts as there."""
-    if look is None:
-        return Presence(there=True)
-    return Presence(look.state is State.ACTIVE, bool(look.has_factor))
+def _to_presence(report: AccountReport | None) -> Presence:
+    """→ the presence; active without a report, since no source says otherwise."""
+    if report is None:
+        return Presence(is_active=True)
+    return Presence(report.state is State.ACTIVE, bool(report.has_factor))
 
 
-def _as_known(known: AccountState) -> AccountReport:
-    return AccountReport(known.state, has_factor=known.has_factor)
+def _to_report(stored: AccountState) -> AccountReport:
+    return AccountReport(stored.state, has_factor=stored.has_factor)

@@ -1,4 +1,4 @@
-"""What somebody typed → an email address or a phone number."""
+"""Parse the email address or phone number that a person typed."""
 
 import re
 
@@ -10,7 +10,7 @@ _EMAIL = re.compile(r"[^\s@]+@[^\s@]+")
 
 
 def parse(text: str, region: str) -> Recipient | None:
-    """region: whose national numbers may be typed without a country code, such as `IN`. None: neither of the two."""
+    """→ the address or number; None for any other text. region: whose numbers need no country code, such as `IN`."""
     text = text.strip()
     if "@" in text:
         return Recipient(Channel.EMAIL, text.lower()) if len(text) <= _MAX_EMAIL and _EMAIL.fullmatch(text) else None

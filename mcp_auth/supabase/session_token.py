@@ -1,4 +1,4 @@
-"""Access tokens of Supabase Auth: which of them a resource takes (D-9, F-10)."""
+"""The rules by which a resource accepts access tokens of Supabase Auth (D-9)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,17 @@ from oauth.protocol.resources import Resource, SupabaseTokens
 
 SESSION_AUDIENCE = "authenticated"
 
-NOT_HERE = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
+NOT_ACCEPTED = Rejection(ReasonCode.SUPABASE_TOKEN_REFUSED, "This resource takes no tokens of Supabase Auth.")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionToken:
-    """A user session of the project; signature and times already checked. Instants: seconds since 1970."""
+    """The claims of a user session of the project.
+
+    subject: the Supabase user id.
+    session_id: of Supabase.
+    issued_at, expires_at: seconds since 1970.
+    acr: from `aal`; `aal1` without it."""
 
     subject: Subject
     session_id: str
@@ -27,7 +32,7 @@ class SessionToken:
 
 
 def check(claims: Mapping[str, Any], resource: Resource) -> SessionToken | Rejection:
-    """The rules of the resource for tokens that we did not issue. Each refusal says which rule it was."""
+    """→ the session, or a rejection with the rule that refused it. Checks neither signature nor times."""
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     match resource.supabase_tokens:
@@ -38,17 +43,17 @@ def check(claims: Mapping[str, Any], resource: Resource) -> SessionToken | Rejec
             if SESSION_AUDIENCE not in audiences:
                 return Rejection(ReasonCode.SUPABASE_AUDIENCE, rejection.WRONG_AUDIENCE)
         case SupabaseTokens.NEVER:
-            return NOT_HERE
+            return NOT_ACCEPTED
     return check_person(claims)
 
 
 def check_person(claims: Mapping[str, Any]) -> SessionToken | Rejection:
-    """Is this the session of a signed-in person, and of nobody else?"""
+    """→ the session, if it is that of a signed-in, non-anonymous person. Else a rejection."""
     if claims.get("role") != "authenticated":
         return Rejection(ReasonCode.SUPABASE_ROLE, "Only the token of a signed-in person is accepted.")
     if claims.get("is_anonymous") is not False:
         return Rejection(ReasonCode.SUPABASE_ANONYMOUS, "Anonymous users are not accepted.")
-    # A token that Supabase gave to a third party's app is for that app (F-10).
+    # Supabase issued a token with client_id to a third-party application, for which alone it is valid (D-9).
     if "client_id" in claims:
         return Rejection(
             ReasonCode.SUPABASE_THIRD_PARTY_CLIENT, "Tokens issued to other applications are not accepted."

@@ -1,4 +1,4 @@
-"""Supabase authenticates the human, with whatever its project has switched on (D-11)."""
+"""Sign people in with Supabase, by the methods that the project has enabled (D-11)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -70,9 +70,9 @@ _REFUSALS = {
     "over_email_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
     "over_sms_send_rate_limit": SignInRefusal.TOO_MANY_ATTEMPTS,
 }
-# What Supabase says only of accounts that exist, or only of those that do not. To a person it is all the same: if
-# there is such an account, a code is on its way.
-_AS_IF_SENT = frozenset(
+# Supabase gives these errors only for accounts that exist, or only for those that do not. The sign-in page treats them
+# as success ("if there is such an account, a code is on its way"), so that the answer reveals no accounts.
+_HIDDEN_ERRORS = frozenset(
     {"otp_disabled", "signup_disabled", "user_banned", "over_email_send_rate_limit", "over_sms_send_rate_limit"}
 )
 _FIELD = {Channel.EMAIL: "email", Channel.PHONE: "phone"}
@@ -80,8 +80,10 @@ _VERIFY_TYPE = {Channel.EMAIL: "email", Channel.PHONE: "sms"}
 
 
 class SupabaseResourceOwners:
-    """See ResourceOwners. region: whose phone numbers may be typed without a country code. answer_time: how long it
-    takes to say that a code was sent; zero: as long as it takes."""
+    """ResourceOwners over Supabase Auth.
+
+    region: whose phone numbers need no country code.
+    answer_time: the constant response time of `send_code`; zero for none."""
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class SupabaseResourceOwners:
         keys: SupabaseKeys,
         introspection: Introspection,
         users: UserStore,
-        standings: AccessStatuses,
+        access_statuses: AccessStatuses,
         liveness: Liveness,
         clock: Clock,
         *,
@@ -100,7 +102,7 @@ class SupabaseResourceOwners:
         self._keys = keys
         self._introspection = introspection
         self._users = users
-        self._standings = standings
+        self._access_statuses = access_statuses
         self._liveness = liveness
         self._clock = clock
         self._region = region
@@ -117,24 +119,24 @@ class SupabaseResourceOwners:
         return recipient.parse(identifier, self._region)
 
     async def sign_in_with_password(self, recipient: Recipient, password: str, captcha_token: str | None) -> Outcome:
-        """See ResourceOwners. What Supabase answers is believed once its token has passed our verifier."""
-        body = {_FIELD[recipient.channel]: recipient.address, "password": password, **_captcha(captcha_token)}
-        return await self._begin("/token", body, {"grant_type": "password"})
+        """See ResourceOwners. The answer counts only if its access token passes our checks."""
+        body = {_FIELD[recipient.channel]: recipient.address, "password": password, **_captcha_fields(captcha_token)}
+        return await self._request_session("/token", body, {"grant_type": "password"})
 
     async def send_code(
         self, recipient: Recipient, back: ProviderReturn, captcha_token: str | None
     ) -> SignInRefusal | None:
-        """See ResourceOwners. It takes the same time whether a mail is sent or there is nobody to send one to; what
-        takes longer goes on in the background, and the person reads that a code is on its way."""
+        """See ResourceOwners. Answers after `answer_time`, so that timing reveals no accounts. A slower request
+        continues in the background and counts as success."""
         task = asyncio.create_task(self._send_code(recipient, back, captcha_token))
         self._sending.add(task)
-        task.add_done_callback(self._sent)
+        task.add_done_callback(self._finish_sending)
         if not self._answer_time:
             return await task
         await asyncio.sleep(self._answer_time)
         return task.result() if task.done() else None
 
-    def _sent(self, task: "asyncio.Task[SignInRefusal | None]") -> None:
+    def _finish_sending(self, task: "asyncio.Task[SignInRefusal | None]") -> None:
         self._sending.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.warning("code_not_sent", cause=str(task.exception()))
@@ -146,42 +148,47 @@ class SupabaseResourceOwners:
             _FIELD[recipient.channel]: recipient.address,
             "create_user": await self._project.allows_sign_ups(),
             "data": {},
-            **_captcha(captcha_token),
-            **({"channel": "sms"} if recipient.channel is Channel.PHONE else _challenge(back)),
+            **_captcha_fields(captcha_token),
+            **({"channel": "sms"} if recipient.channel is Channel.PHONE else _challenge_fields(back)),
         }
         answer = await self._client.request("POST", "/otp", query={"redirect_to": back.redirect_uri}, json=body)
-        if answer.is_ok or answer.error_code in _AS_IF_SENT:
+        if answer.is_ok or answer.error_code in _HIDDEN_ERRORS:
             return None
-        return _refusal("/otp", answer)
+        return _to_refusal("/otp", answer)
 
     async def sign_in_with_code(self, recipient: Recipient, code: str) -> Outcome:
         """See ResourceOwners."""
         body = {_FIELD[recipient.channel]: recipient.address, "token": code, "type": _VERIFY_TYPE[recipient.channel]}
-        outcome = await self._begin("/verify", body)
+        outcome = await self._request_session("/verify", body)
         return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
     def provider_url(self, provider_id: str, back: ProviderReturn) -> str:
         """See ResourceOwners."""
-        query = {"provider": provider_id, "redirect_to": back.redirect_uri, **_challenge(back)}
+        query = {"provider": provider_id, "redirect_to": back.redirect_uri, **_challenge_fields(back)}
         return f"{self._client.issuer}/authorize?{urlencode(query)}"
 
     async def sso_url(self, domain: str, back: ProviderReturn) -> str | SignInRefusal:
         """See ResourceOwners."""
-        body = {"domain": domain, "redirect_to": back.redirect_uri, "skip_http_redirect": True, **_challenge(back)}
+        body = {
+            "domain": domain,
+            "redirect_to": back.redirect_uri,
+            "skip_http_redirect": True,
+            **_challenge_fields(back),
+        }
         answer = await self._client.request("POST", "/sso", json=body)
         if not answer.is_ok:
-            return _refusal("/sso", answer)
+            return _to_refusal("/sso", answer)
         url = answer.body.get("url")
-        # Ours: people are sent to https, or to where Supabase itself is.
-        own = f"{self._client.issuer.removesuffix('/auth/v1')}/"
-        if not isinstance(url, str) or not url.startswith(("https://", own)):
+        # Ours: the browser is sent only to https, or to the project itself, which may be http in development.
+        project_url = f"{self._client.issuer.removesuffix('/auth/v1')}/"
+        if not isinstance(url, str) or not url.startswith(("https://", project_url)):
             raise ProviderUnavailable("/sso: no https address")
         return url
 
     async def sign_in_with_return(self, code: str, code_verifier: str) -> Outcome:
         """See ResourceOwners."""
         body = {"auth_code": code, "code_verifier": code_verifier}
-        outcome = await self._begin("/token", body, {"grant_type": "pkce"})
+        outcome = await self._request_session("/token", body, {"grant_type": "pkce"})
         return SignInRefusal.SIGN_IN_LAPSED if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
     async def challenge(self, proof: str, factor_id: str) -> str | SignInRefusal:
@@ -189,7 +196,7 @@ class SupabaseResourceOwners:
         path = f"/factors/{quote(factor_id, safe='')}/challenge"
         answer = await self._client.request("POST", path, json={"channel": "sms"}, bearer=proof)
         if not answer.is_ok:
-            return _refusal("/factors/challenge", answer)
+            return _to_refusal("/factors/challenge", answer)
         challenge_id = answer.body.get("id")
         if not isinstance(challenge_id, str):
             raise ProviderUnavailable("/factors/challenge: no id")
@@ -198,33 +205,33 @@ class SupabaseResourceOwners:
     async def sign_in_with_factor(self, proof: str, factor_id: str, challenge_id: str, code: str) -> Outcome:
         """See ResourceOwners."""
         path = f"/factors/{quote(factor_id, safe='')}/verify"
-        outcome = await self._begin(path, {"challenge_id": challenge_id, "code": code}, bearer=proof)
+        outcome = await self._request_session(path, {"challenge_id": challenge_id, "code": code}, bearer=proof)
         return SignInRefusal.WRONG_CODE if outcome is SignInRefusal.WRONG_CREDENTIALS else outcome
 
     async def standing(self, subject: Subject) -> AccessStatus:
-        """See ResourceOwners. Asked before something lasting is given, so Supabase is asked as well (D-14)."""
-        there = await self._liveness.confirm(subject)
-        standing = await self._standings.of(subject)
-        return standing if there else replace(standing, active=False)
+        """See ResourceOwners. Confirms the state with Supabase, since the caller grants lasting access (D-14)."""
+        is_confirmed = await self._liveness.confirm(subject)
+        status = await self._access_statuses.get(subject)
+        return status if is_confirmed else replace(status, active=False)
 
-    async def _begin(
+    async def _request_session(
         self,
         path: str,
         body: Mapping[str, object],
         query: Mapping[str, str] | None = None,
         bearer: str | None = None,
     ) -> Outcome:
-        """Ask for a session; what it proves is decided here."""
+        """Request a session. → the person, the second factors that are still required, or a refusal. Raises Outage."""
         answer = await self._client.request("POST", path, query=query, json=body, bearer=bearer)
         if not answer.is_ok:
-            return _refusal(path.split("/")[1], answer)
+            return _to_refusal(path.split("/")[1], answer)
         token, user = answer.body.get("access_token"), answer.body.get("user")
         if not isinstance(token, str) or not isinstance(user, dict):
             raise ProviderUnavailable("a session without token or user")
-        person = identity.of(user)
+        person = identity.parse(user)
         if person is None:
             raise ProviderUnavailable("a user without id")
-        session = await self._check(token, person.supabase_id)
+        session = await self._check_token(token, person.supabase_id)
         if isinstance(session, Rejection) or session.subject != person.supabase_id:
             log.warning("sign_in_token_refused", reason=session.reason if isinstance(session, Rejection) else "subject")
             return SignInRefusal.ACCOUNT_BLOCKED
@@ -240,43 +247,45 @@ class SupabaseResourceOwners:
             account,
             instant(session.issued_at),
             session.acr,
-            identity.external(user),
-            self._liveness.note_session(person.supabase_id, answer.body),
+            identity.external_identities(user),
+            self._liveness.record_sign_in(person.supabase_id, answer.body),
         )
 
-    async def _check(self, token: str, subject: Subject) -> SessionToken | Rejection:
+    async def _check_token(self, token: str, subject: Subject) -> SessionToken | Rejection:
+        """→ the claims of the session's access token, or why it is refused. Raises Outage."""
         unverified = bearer.read(token)
         if isinstance(unverified, Rejection):
             return unverified
         if unverified.claims.get("iss") != self._client.issuer or unverified.claims.get("aud") != SESSION_AUDIENCE:
-            return Rejection(ReasonCode.SUPABASE_ISSUER_OR_AUDIENCE, "The provider's token is for somebody else.")
-        untimely = bearer.check_times(unverified, self._clock().timestamp())
-        if untimely is not None:
-            return untimely
+            return Rejection(ReasonCode.SUPABASE_ISSUER_OR_AUDIENCE, "The provider's token is for another audience.")
+        bad_times = bearer.check_times(unverified, self._clock().timestamp())
+        if bad_times is not None:
+            return bad_times
         session = session_token.check_person(unverified.claims)
         if isinstance(session, Rejection):
             return session
         try:
-            forged = bearer.check_signature(unverified, await self._keys.key_of(unverified))
-        except JWKSUnavailable:  # SEED-4
+            bad_signature = bearer.check_signature(unverified, await self._keys.key_of(unverified))
+        except JWKSUnavailable:
+            # Without the key, Supabase decides whether the token is valid.
             confirmed = await self._introspection.confirm(token, subject, instant(session.expires_at))
             return confirmed if isinstance(confirmed, Rejection) else session
-        return forged or session
+        return bad_signature or session
 
 
-def _refusal(path: str, answer: Answer) -> SignInRefusal:
+def _to_refusal(path: str, answer: Answer) -> SignInRefusal:
+    """→ why the person is not signed in. Raises ProviderUnavailable for an error that the person did not cause."""
     refusal = _REFUSALS.get(answer.error_code)
     if refusal is not None:
         return refusal
     if answer.status == _TOO_MANY:
         return SignInRefusal.TOO_MANY_ATTEMPTS
-    # Not the person's fault, so not told as such.
-    raise answer.as_outage(path)
+    raise answer.to_outage(path)
 
 
-def _challenge(back: ProviderReturn) -> dict[str, str]:
+def _challenge_fields(back: ProviderReturn) -> dict[str, str]:
     return {"code_challenge": back.code_challenge, "code_challenge_method": "s256"}
 
 
-def _captcha(token: str | None) -> dict[str, object]:
+def _captcha_fields(token: str | None) -> dict[str, object]:
     return {} if token is None else {"gotrue_meta_security": {"captcha_token": token}}

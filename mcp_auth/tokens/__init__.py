@@ -1,3 +1,4 @@
-"""Checks on one token: strict reading, issuer, audience, revocation, proof of possession.
+"""Checks on one token: strict parsing, signature and times, audience, revocation, proof of possession.
 
-Pure, except for the memory of revocations. `mcp_auth.verifier` puts them in order."""
+Pure, except for what Revocations and Possession keep in memory. `mcp_auth.verifier` and `mcp_auth.authentication` call
+them in order."""

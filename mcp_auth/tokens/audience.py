@@ -1,4 +1,4 @@
-"""A token is for the audience that it names, and for nobody else (RFC 8707, RFC 9068 §4)."""
+"""The audience of a token: it is valid only at the resource that it names (RFC 8707, RFC 9068 §4)."""
 
 from mcp_auth import rejection
 from mcp_auth.rejection import Rejection
@@ -8,7 +8,7 @@ from oauth.protocol.resources import Resource
 
 
 def check(token: AccessToken, resource: Resource) -> Rejection | None:
-    """Is this resource the one that the token was minted for?"""
+    """→ None if the token was issued for this resource, else a rejection."""
     if token.audience == resource.identifier:
         return None
     return Rejection(ReasonCode.WRONG_AUDIENCE, rejection.WRONG_AUDIENCE)

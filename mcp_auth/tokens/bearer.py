@@ -1,6 +1,6 @@
-"""The strict reading of a bearer JWT, shared by both kinds of token (D-10).
+"""The strict parser for bearer JWTs, and the checks that both kinds of token share (D-10).
 
-Which kind it is, `iss` and `typ` decide; then only that kind's rules and keys apply (RFC 8725 §3.8, §3.11)."""
+`iss` and `typ` decide the kind. Then only the rules and keys of that kind apply (RFC 8725 §3.8, §3.11)."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ LEEWAY = timedelta(seconds=30)
 
 
 def read(token: str) -> UnverifiedToken | Rejection:
-    """Take a token apart; nothing in it is proven yet."""
+    """Parse a compact JWS. The signature and the claims are not verified."""
     unverified = jws.read(token)
     if isinstance(unverified, str):
         return Rejection(unverified, rejection.MALFORMED)
@@ -22,7 +22,7 @@ def read(token: str) -> UnverifiedToken | Rejection:
 
 
 def check_signature(token: UnverifiedToken, key: VerificationKey | None) -> Rejection | None:
-    """Was it signed with this key of its issuer? None as the key: the issuer has no key of that id."""
+    """→ None if the signature is valid, else a rejection. key: None if the issuer has no key with the token's `kid`."""
     if key is None:
         return Rejection(ReasonCode.UNKNOWN_KEY, rejection.MALFORMED)
     if not key.verifies(token):
@@ -31,8 +31,8 @@ def check_signature(token: UnverifiedToken, key: VerificationKey | None) -> Reje
 
 
 def check_times(token: UnverifiedToken, now: float) -> Rejection | None:
-    """Is now between nbf and exp, give or take the leeway? now: seconds since 1970."""
-    wrong = jws.check_times(token.claims, now, LEEWAY.total_seconds())
-    if wrong is None:
+    """→ None if now is between nbf and exp, with LEEWAY on both sides, else a rejection. now: seconds since 1970."""
+    problem = jws.check_times(token.claims, now, LEEWAY.total_seconds())
+    if problem is None:
         return None
-    return Rejection(wrong, rejection.EXPIRED if wrong == "expired" else rejection.MALFORMED)
+    return Rejection(problem, rejection.EXPIRED if problem == "expired" else rejection.MALFORMED)

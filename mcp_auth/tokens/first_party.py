@@ -13,23 +13,24 @@ from oauth.protocol.access_token import AccessToken
 
 
 class FirstPartyKeys(Protocol):
-    """Where our public keys come from: the key ring of this process, or our JWKS elsewhere."""
+    """Our public keys: the key ring in the authorization server's process, the fetched JWKS in other processes."""
 
     def verification_key(self, kid: str | None, now: datetime) -> VerificationKey | None:
-        """The key of that id, if a token may be signed with it now."""
+        """→ the key with this id; None if there is none, or if tokens may not be signed with it at `now`."""
         ...
 
 
 def check(token: UnverifiedToken, keys: FirstPartyKeys, now: datetime) -> AccessToken | Rejection:
-    """Is this an access token of ours, as we mint them? `iss` has been compared already."""
+    """→ the claims of a valid access token of ours, or why it is refused. The caller has compared `iss`, and checks
+    `aud`."""
     if token.type not in {access_token.TYPE, f"application/{access_token.TYPE}"}:
         return Rejection(ReasonCode.WRONG_TYPE, rejection.MALFORMED)
-    forged = bearer.check_signature(token, keys.verification_key(token.kid, now))
-    if forged is not None:
-        return forged
-    untimely = bearer.check_times(token, now.timestamp())
-    if untimely is not None:
-        return untimely
+    bad_signature = bearer.check_signature(token, keys.verification_key(token.kid, now))
+    if bad_signature is not None:
+        return bad_signature
+    bad_times = bearer.check_times(token, now.timestamp())
+    if bad_times is not None:
+        return bad_times
     claims = access_token.read(token.claims)
     if isinstance(claims, str):
         return Rejection(claim_missing(claims), rejection.MALFORMED)

@@ -1,5 +1,4 @@
-"""Where people stand (active, still there in Supabase, in which role), remembered for a short while so that a verified
-call costs no read."""
+"""The access status of people: active, present at Supabase, role. Cached, so that a verified call reads no row."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,52 +10,57 @@ from oauth.foundation.clock import Clock
 from oauth.foundation.vocabulary import Role, Subject
 from oauth.protocol.resource_owners import AccessStatus
 
-REMEMBERED = timedelta(seconds=45)  # SEED-16
-_MOST = 100_000
+# With the 15 s of a verdict (see mcp_auth.verifier) it stays within the 60 s of D-14.
+LIFETIME = timedelta(seconds=45)
+_MAX_ENTRIES = 100_000
 
+# A person without a row.
 UNKNOWN = AccessStatus(active=False, role=Role.USER)
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """What Supabase says of a person: whether they are there, and whether they have enrolled a second factor."""
+    """What Supabase says of a person.
 
-    there: bool
+    is_active: the account exists and is not banned.
+    has_factor: a second factor is enrolled."""
+
+    is_active: bool
     has_factor: bool = False
 
 
 class Liveness(Protocol):
-    """Does Supabase still have the person? (D-14)"""
+    """Whether Supabase still admits a person (D-14)."""
 
     async def presence(self, subject: Subject) -> Presence:
-        """Raises Outage when nobody can tell."""
+        """→ the state of the person at Supabase. Raises Outage when it is unknown."""
         ...
 
 
 class AccessStatuses:
-    """Reads the local row at most once per person and REMEMBERED; `forget` when it is known to have changed."""
+    """A cache that reads a person's row at most once per LIFETIME. Call `forget` when the row has changed."""
 
     def __init__(self, store: UserStore, liveness: Liveness, clock: Clock) -> None:
         self._store = store
         self._liveness = liveness
         self._clock = clock
-        self._remembered: BoundedCache[Subject, tuple[datetime, AccessStatus]] = BoundedCache(_MOST)
+        self._cached: BoundedCache[Subject, tuple[datetime, AccessStatus]] = BoundedCache(_MAX_ENTRIES)
 
-    async def of(self, subject: Subject) -> AccessStatus:
-        """Where the person stands; someone without a row is not active. StoreUnavailable when nobody can tell."""
+    async def get(self, subject: Subject) -> AccessStatus:
+        """→ the status of the person; UNKNOWN, which is not active, without a row. Raises Outage."""
         now = self._clock()
-        known = self._remembered.get(subject)
-        if known is not None and now < known[0]:
-            return known[1]
+        cached = self._cached.get(subject)
+        if cached is not None and now < cached[0]:
+            return cached[1]
         user = await self._store.get(subject)
         if user is None:
-            standing = UNKNOWN
+            status = UNKNOWN
         else:
             presence = await self._liveness.presence(subject)
-            standing = AccessStatus(user.is_active and presence.there, user.role, presence.has_factor)
-        self._remembered[subject] = (now + REMEMBERED, standing)
-        return standing
+            status = AccessStatus(user.is_active and presence.is_active, user.role, presence.has_factor)
+        self._cached[subject] = (now + LIFETIME, status)
+        return status
 
     def forget(self, subject: Subject) -> None:
-        """The row has changed."""
-        self._remembered.pop(subject, None)
+        """Drop the cached status of a person."""
+        self._cached.pop(subject, None)

@@ -1,21 +1,21 @@
-"""Supabase id → local id. It never changes, so a hot route need not read the row for it (SEED-16)."""
+"""A cache of Supabase user id → local id. The pair never changes, so entries do not expire."""
 
 from mcp_auth.users.store import UserStore
 from oauth.foundation.bounded_cache import BoundedCache
 from oauth.foundation.vocabulary import Subject
 
-_MOST = 100_000
+_MAX_ENTRIES = 100_000
 
 
 class UserIdCache:
-    """Reads a row at most once a person and process."""
+    """Reads the row of a person once per process, except after eviction."""
 
     def __init__(self, users: UserStore) -> None:
         self._users = users
-        self._ids: BoundedCache[Subject, str] = BoundedCache(_MOST)
+        self._ids: BoundedCache[Subject, str] = BoundedCache(_MAX_ENTRIES)
 
-    async def of(self, subject: Subject) -> str | None:
-        """The local id, if there is a row. Raises StoreUnavailable."""
+    async def get(self, subject: Subject) -> str | None:
+        """→ the local id; None without a row. Raises StoreUnavailable."""
         known = self._ids.get(subject)
         if known is not None:
             return known

@@ -1,14 +1,14 @@
-"""Whose row is it? (SEED-32; F-1) What decides is the Supabase id; identifiers only find rows that wait for someone.
+"""Decide which row belongs to a Supabase user. The Supabase id decides; identifiers find only unlinked rows.
 
 The rules:
-1. The row with the person's Supabase id is theirs, whatever its identifiers say.
-2. Otherwise a row that was provisioned and has no Supabase id yet becomes theirs, if they have proven its phone or
-   its email. Phone comes first: it is the primary identifier (SEED-30).
-3. Where phone and email find two such rows, the phone's row is theirs; the email's row stays as it is and waits on,
-   with its email. Rows are never merged: that would hand one person's role and history to another.
+1. The row with the user's Supabase id is theirs, regardless of its identifiers.
+2. Otherwise a provisioned row without a Supabase id becomes theirs, if Supabase has verified its phone or its email
+   for them (D-12). Phone comes first: it is the primary identifier.
+3. If phone and email find two such rows, the user gets the row of the phone. The row of the email stays unlinked and
+   keeps its email. Rows are never merged: that would give one person the role and history of another.
 4. Otherwise they get a new row.
-5. What the row lacks is filled in. Nothing is overwritten, and what another row has stays there. A deleted row gets
-   nothing."""
+5. Missing identifiers are filled in. Nothing is overwritten, and an identifier of another row stays there. A deleted
+   row is not changed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +17,7 @@ from mcp_auth.users.models import Identity, User
 
 
 class Identifier(StrEnum):
-    """What a person is reached by."""
+    """The kinds of identifier."""
 
     PHONE = "phone"
     EMAIL = "email"
@@ -25,10 +25,12 @@ class Identifier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """row: the existing row that is the person's; None: they get a new one.
+    """What to write for an identity.
 
-    link: the row gets the Supabase id now. phone, email: what is written; None: nothing is.
-    conflicts: verified identifiers that another row has, for an operator to look at."""
+    row: the existing row of the user; None for a new one.
+    link: write the Supabase id to the row.
+    phone, email: the identifier to write; None to write none.
+    conflicts: verified identifiers that belong to another row, for the operator."""
 
     row: User | None
     link: bool
@@ -38,19 +40,22 @@ class Decision:
 
     @property
     def writes(self) -> bool:
-        """Is there anything to do?"""
+        """Does the decision change the database?"""
         return self.row is None or self.link or self.phone is not None or self.email is not None
 
 
 def decide(identity: Identity, by_supabase_id: User | None, by_phone: User | None, by_email: User | None) -> Decision:
-    """by_…: the row that has this Supabase id, phone or email, if there is one. Never raises."""
+    """Apply the rules of this module. Never raises.
+
+    identity: with its phone in E.164.
+    by_supabase_id, by_phone, by_email: the row with this value; None without one."""
     if by_supabase_id is not None and by_supabase_id.deleted_at is not None:
         return Decision(by_supabase_id, link=False, phone=None, email=None)
     row = by_supabase_id
     if row is None and identity.phone is not None:
-        row = _waiting(by_phone)
+        row = _unlinked(by_phone)
     if row is None and identity.email is not None:
-        row = _waiting(by_email)
+        row = _unlinked(by_email)
     conflicts = tuple(
         name
         for name, value, owner in (
@@ -68,5 +73,6 @@ def decide(identity: Identity, by_supabase_id: User | None, by_phone: User | Non
     )
 
 
-def _waiting(row: User | None) -> User | None:
+def _unlinked(row: User | None) -> User | None:
+    """→ the row, if it belongs to no Supabase user yet."""
     return row if row is not None and row.supabase_id is None and row.deleted_at is None else None

@@ -1,4 +1,4 @@
-"""The local user, and what Supabase says of a person."""
+"""The local user, and the identity that Supabase has verified."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from oauth.foundation.vocabulary import Role, Subject
 
 
 class AuthMethod(StrEnum):
-    """How a person last signed in, as the app tells it, to offer it first the next time (SEED-23)."""
+    """How a person last signed in, as reported by the app. The app offers it first at the next sign-in."""
 
     PASSWORD = "password"  # noqa: S105 - the name of a method
     EMAIL_OTP = "email_otp"
@@ -25,9 +25,17 @@ class AuthMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A row of `users`. email, phone: verified ones only, or written down by whoever provisioned the row.
+    """A row of `users`.
 
-    supabase_id: None for a row that waits for its person. deleted_at: nothing personal is left in the row."""
+    id: the local id.
+    supabase_id: None for a provisioned row whose person has not signed in yet.
+    email: in lower case; verified by Supabase, or set when the row was provisioned.
+    phone: E.164; as email.
+    role: decides which resources the person may use (D-13).
+    is_active: False after a deactivation or deletion.
+    created_at: aware UTC.
+    deleted_at: aware UTC; a deleted row holds no personal data.
+    last_auth_method, last_auth_method_at: as reported by the app; None without a report."""
 
     id: str
     supabase_id: Subject | None
@@ -43,9 +51,11 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A Supabase user with the identifiers that Supabase has verified; unverified ones are not carried (F-1).
+    """A Supabase user, with verified identifiers only: an unverified one could belong to another person.
 
-    email: in lower case. phone: with a plus; the store brings it into E.164."""
+    supabase_id: the user's id at Supabase.
+    email: in lower case; None if it is not verified.
+    phone: with a plus; the store converts it to E.164. None if it is not verified."""
 
     supabase_id: Subject
     email: str | None

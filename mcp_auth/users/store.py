@@ -1,4 +1,4 @@
-"""The users table, on the database that the authorization server shares with us."""
+"""The users table, in the database of the authorization server."""
 
 import asyncio
 import hashlib
@@ -27,43 +27,47 @@ _ATTEMPTS = 5
 
 
 class UserStore:
-    """Rows by Supabase id. An email or phone finds a row that waits for its person, and otherwise decides nothing.
+    """Reads and writes local users. Raises StoreUnavailable.
 
-    region: the country of phone numbers that Supabase has without a country code."""
+    region: the country of phone numbers that Supabase stores without a country code.
+
+    A row belongs to a Supabase id. An email or phone only finds a provisioned row that is not linked yet."""
 
     def __init__(self, database: Database, region: str = "IN") -> None:
         self._database = database
         self._region = region
-        self._settling: WeakValueDictionary[Subject, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[Subject, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, subject: Subject) -> User | None:
-        """The row of a Supabase user, deleted or not."""
-        return await self._one(users.c.supabase_id == subject)
+        """→ the row of a Supabase user, deleted or not; None without one."""
+        return await self._get_one(users.c.supabase_id == subject)
 
     async def by_phone(self, number: str) -> User | None:
-        """The row that has a number, in E.164."""
-        return await self._one(users.c.phone == number)
+        """→ the row with this phone, in E.164; None without one."""
+        return await self._get_one(users.c.phone == number)
 
     async def by_email(self, email: str) -> User | None:
-        """The row that has an email address, in lower case."""
-        return await self._one(users.c.email == email)
+        """→ the row with this email, in lower case; None without one."""
+        return await self._get_one(users.c.email == email)
 
     async def get_or_create(self, identity: Identity, now: datetime) -> User:
-        """The row of this identity, as merge.decide says; a new one begins as an active user (SEED-32).
+        """→ the row of the identity, created or linked as merge.decide says. A new row is active, with the role `user`.
 
-        First requests of one person at once make one row, over any number of nodes."""
+        Concurrent first requests of one person create one row, over any number of nodes."""
         if identity.phone is not None:
             identity = replace(identity, phone=phone.parse_confirmed(identity.phone, self._region))
-        found = await self.get(identity.supabase_id)
-        if found is not None and not merge.decide(identity, found, None, None).writes:
-            return found
-        # One at a time here, so that a crowd takes one connection; over all nodes the database sees to it.
-        async with self._settling.setdefault(identity.supabase_id, asyncio.Lock()):
+        existing = await self.get(identity.supabase_id)
+        if existing is not None and not merge.decide(identity, existing, None, None).writes:
+            return existing
+        # The lock limits the concurrent requests of one person to one connection. The database serializes the nodes.
+        async with self._locks.setdefault(identity.supabase_id, asyncio.Lock()):
             for _ in range(_ATTEMPTS):
                 try:
-                    user, decision = await self._database.write(lambda connection: _settle(connection, identity, now))
+                    user, decision = await self._database.write(
+                        lambda connection: _apply_decision(connection, identity, now)
+                    )
                 except exc.IntegrityError:
-                    # Somebody else wrote an identifier in between: what they wrote counts, so read again.
+                    # Another transaction wrote one of the identifiers since the read: decide again.
                     continue
                 if user is None:
                     continue
@@ -73,18 +77,19 @@ class UserStore:
         raise StoreUnavailable("rows changed again and again")
 
     async def provision(self, email: str | None, number: str | None, role: Role, now: datetime) -> User:
-        """A row for somebody who has not signed in yet; whoever proves its phone or email gets it, role included.
+        """→ a new row for a person who has not signed in yet. The first Supabase user with its verified phone or email
+        gets the row, with its role.
 
-        email: in lower case. number: in E.164. IntegrityError when a row has one of them already."""
+        email: in lower case. number: in E.164. Raises IntegrityError if another row has the email or phone."""
         user_id = str(uuid.uuid4())
         values = {"id": user_id, "supabase_id": None, "email": email, "phone": number, "role": role.value}
         await self._database.write(lambda connection: _insert(connection, values, now))
         return User(user_id, None, email, number, role, is_active=True, created_at=now)
 
     async def find(self, text: str, limit: int) -> Sequence[User]:
-        """Users whose email or phone contains the text, or whose id it is; oldest first."""
+        """→ users whose email or phone contains the text, or whose Supabase id equals it; oldest first."""
         if not text.isprintable():
-            return []  # no identifier is like that, and PostgreSQL refuses NUL and halves of a character
+            return []  # no identifier has such characters, and PostgreSQL rejects NUL and lone surrogates
         pattern = text.lower().replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
         query = (
             select(users)
@@ -98,33 +103,33 @@ class UserStore:
             .order_by(users.c.created_at, users.c.id)
             .limit(limit)
         )
-        found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [_user_of(row) for row in found]
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [_to_user(row) for row in rows]
 
     async def count_by_role(self) -> dict[Role, int]:
-        """How many users there are of each role."""
+        """→ the number of users of each role."""
         query = select(users.c.role, func.count()).group_by(users.c.role)
-        found = await self._database.read(lambda connection: connection.execute(query).all())
-        counts = {Role(role): count for role, count in found}
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        counts = {Role(role): count for role, count in rows}
         return {role: counts.get(role, 0) for role in Role}
 
     async def set_role(self, subject: Subject, role: Role, now: datetime) -> bool:
-        """→ whether there is such a user. Tell the nodes with a STANDING revocation."""
+        """→ whether there is such a user. The caller announces the change with a STANDING revocation."""
         return await self._update(subject, {"role": role.value}, now)
 
     async def set_active(self, subject: Subject, now: datetime, *, active: bool) -> bool:
-        """→ whether there is such a user. After deactivating, end the user's access."""
+        """→ whether there is such a user. After a deactivation, the caller ends the user's access."""
         return await self._update(subject, {"is_active": int(active)}, now)
 
     async def set_last_auth_method(self, subject: Subject, method: AuthMethod, now: datetime) -> bool:
-        """→ whether there is such a user (SEED-23)."""
+        """→ whether there is such a user."""
         return await self._update(
             subject, {"last_auth_method": method.value, "last_auth_method_at": to_micros(now)}, now
         )
 
     async def anonymise(self, subject: Subject, now: datetime) -> bool:
-        """Delete what is personal and keep an empty row (SEED-22). → whether there was something to delete."""
-        gone = {
+        """Delete the personal data and keep the row. → whether there was a row that was not deleted yet."""
+        values = {
             "email": None,
             "phone": None,
             "role": Role.USER.value,
@@ -133,7 +138,7 @@ class UserStore:
             "last_auth_method_at": None,
             "deleted_at": to_micros(now),
         }
-        return await self._update(subject, gone, now)
+        return await self._update(subject, values, now)
 
     async def _update(self, subject: Subject, values: dict[str, Any], now: datetime) -> bool:
         statement = (
@@ -143,24 +148,24 @@ class UserStore:
         )
         return await self._database.write(lambda connection: connection.execute(statement).rowcount == 1)
 
-    async def _one(self, condition: ColumnElement[bool]) -> User | None:
+    async def _get_one(self, condition: ColumnElement[bool]) -> User | None:
         return await self._database.read(lambda connection: _find(connection, condition))
 
 
 def _find(connection: Connection, condition: ColumnElement[bool]) -> User | None:
     row = connection.execute(select(users).where(condition)).one_or_none()
-    return None if row is None else _user_of(row)
+    return None if row is None else _to_user(row)
 
 
-def _settle(connection: Connection, identity: Identity, now: datetime) -> tuple[User | None, Decision]:
-    """Look, decide, write. → no user when a row that was decided on has changed meanwhile."""
+def _apply_decision(connection: Connection, identity: Identity, now: datetime) -> tuple[User | None, Decision]:
+    """Read the candidate rows, decide and write. → no user if the row changed between read and write."""
     if connection.dialect.name == "postgresql":
-        # SQLite has one writer anyway. Here the first requests of one person wait for each other on all nodes.
+        # Serializes the first requests of one person across nodes. SQLite has a single writer, so it needs no lock.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _lock_key(identity.supabase_id)})
-    mine = users.c.supabase_id == identity.supabase_id
+    is_linked = users.c.supabase_id == identity.supabase_id
     decision = merge.decide(
         identity,
-        _find(connection, mine),
+        _find(connection, is_linked),
         _find(connection, users.c.phone == identity.phone) if identity.phone is not None else None,
         _find(connection, users.c.email == identity.email) if identity.email is not None else None,
     )
@@ -174,8 +179,8 @@ def _settle(connection: Connection, identity: Identity, now: datetime) -> tuple[
         }
         _insert(connection, values, now)
     elif decision.writes:
-        # Others may have written since we looked: nothing is overwritten, and a row is linked once.
-        owner = users.c.supabase_id.is_(None) if decision.link else mine
+        # Another transaction may have written since the read: overwrite nothing, and link a row only once.
+        owner = users.c.supabase_id.is_(None) if decision.link else is_linked
         connection.execute(
             update(users)
             .where(users.c.id == decision.row.id, owner, users.c.deleted_at.is_(None))
@@ -186,7 +191,7 @@ def _settle(connection: Connection, identity: Identity, now: datetime) -> tuple[
                 updated_at=to_micros(now),
             )
         )
-    return _find(connection, mine), decision
+    return _find(connection, is_linked), decision
 
 
 def _insert(connection: Connection, values: dict[str, Any], now: datetime) -> None:
@@ -198,7 +203,7 @@ def _lock_key(subject: Subject) -> int:
     return int.from_bytes(hashlib.sha256(b"mcp-auth users " + subject.encode()).digest()[:8], signed=True)
 
 
-def _user_of(row: Any) -> User:  # noqa: ANN401 - SQLAlchemy's row
+def _to_user(row: Any) -> User:  # noqa: ANN401 - SQLAlchemy's row
     return User(
         id=row.id,
         supabase_id=row.supabase_id,

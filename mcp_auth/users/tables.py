@@ -1,4 +1,4 @@
-"""The local user row (SEED-30 to SEED-33), and what hangs on it. Instants are microseconds since 1970."""
+"""The tables of users, account deletions and stream tickets. Instants are microseconds since 1970."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
@@ -13,15 +13,15 @@ users = Table(
     "users",
     metadata,
     Column("id", Text, primary_key=True),
-    # Tokens are bound to this, never to email or phone (D-12). Null while a provisioned row waits for its person.
+    # Tokens are bound to this, never to email or phone (D-12). Null in a provisioned row until its person signs in.
     Column("supabase_id", Text),
-    Column("email", Text),  # lower case, verified
-    Column("phone", Text),  # E.164, verified
+    Column("email", Text),  # lower case; verified, or provisioned
+    Column("phone", Text),  # E.164; verified, or provisioned
     Column("role", Text, nullable=False),
     Column("is_active", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    # The row stays, so that a token which outlives the account finds nobody, and makes nobody.
+    # A deleted row stays: a token that outlives the account finds it and does not create a new row.
     Column("deleted_at", BigInteger),
     Column("last_auth_method", Text),
     Column("last_auth_method_at", BigInteger),
@@ -43,7 +43,7 @@ for _identifier in (users.c.email, users.c.phone):
         postgresql_where=_identifier.is_not(None),
     )
 
-# Deletions that were begun (SEED-22): what a crash leaves half done is found here.
+# Account deletions in progress, so that one that a crash interrupts is finished later.
 account_deletions = Table(
     "account_deletions",
     metadata,
@@ -51,7 +51,7 @@ account_deletions = Table(
     Column("requested_at", BigInteger, nullable=False),
 )
 
-# Tickets for browsers that cannot send headers (SEED-15).
+# Tickets for streams of browsers, which cannot send headers.
 stream_tickets = Table(
     "stream_tickets",
     metadata,

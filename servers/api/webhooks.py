@@ -49,12 +49,12 @@ def webhook_routes(keys: tuple[bytes, ...], liveness: Liveness, access_end: Acce
 async def _carry_out(event: Event, liveness: Liveness, access_end: AccessEnd, clock: Clock) -> None:
     match event.type:
         case EventType.SIGNED_OUT:
-            await access_end.of_everything(event.subject, "supabase_signed_out")
+            await access_end.end_everything(event.subject, "supabase_signed_out")
         case EventType.DELETED:
-            await liveness.note(event.subject, State.DELETED)
+            await liveness.record_state(event.subject, State.DELETED)
         case EventType.CHANGED:
             banned = event.banned_until is not None and event.banned_until > clock()
-            await liveness.note(event.subject, State.BANNED if banned else State.ACTIVE)
+            await liveness.record_state(event.subject, State.BANNED if banned else State.ACTIVE)
 
 
 def _refused(problem: Unacceptable) -> Response:

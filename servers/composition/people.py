@@ -67,7 +67,7 @@ class People:
     async def settle_deletions(self) -> None:
         """Finish the deletions that an outage interrupted; see AccountDeletion."""
         if self.deletion is not None:
-            await self.deletion.settle()
+            await self.deletion.finish_interrupted()
 
 
 @asynccontextmanager

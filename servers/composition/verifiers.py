@@ -33,7 +33,7 @@ class Verifiers:
                 issuer=issuer,
                 keys=key_ring,
                 sessions=people.sessions,
-                standings=people.access_statuses,
+                access_statuses=people.access_statuses,
                 revocations=people.revocations,
                 clock=clock,
                 on_first_sight=on_first_sight,

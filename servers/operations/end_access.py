@@ -34,19 +34,19 @@ class StoredAccessEnd:
         self._sessions = sessions
         self._actor = actor
 
-    async def of_everything(self, subject: Subject, reason: str) -> None:
+    async def end_everything(self, subject: Subject, reason: str) -> None:
         """See AccessEnd."""
         await self._end(subject, RevocationKind.SUBJECT, reason)
 
-    async def of_grants(self, subject: Subject, reason: str) -> None:
+    async def end_grants(self, subject: Subject, reason: str) -> None:
         """See AccessEnd."""
         await self._end(subject, RevocationKind.SUBJECT_GRANTS, reason)
 
-    async def of_links(self, subject: Subject) -> None:
+    async def remove_links(self, subject: Subject) -> None:
         """See AccessEnd."""
         await self._revoker.store.people.unlink_all(subject)
 
-    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+    async def select_with_access(self, subjects: Collection[Subject]) -> Collection[Subject]:
         """See AccessEnd."""
         revoker = self._revoker
         return await revoker.store.grants.subjects_with_access(subjects, revoker.clock())

@@ -182,7 +182,7 @@ async def test_token_with_too_little_scope_is_a_403_that_says_what_is_needed(hel
         (bearer("bad"), Rejection(ReasonCode.EXPIRED, "The access token has expired."), [("expired", None)]),
         (
             bearer("bad"),
-            Rejection(ReasonCode.REVOKED, "It was revoked.").of_grant(GrantId("grant_1")),
+            Rejection(ReasonCode.REVOKED, "It was revoked.").with_grant_id(GrantId("grant_1")),
             [("revoked", "grant_1")],
         ),
         (bearer("good"), replace(PRINCIPAL, scopes=scopes("api")), [("scope_insufficient", "grant_1")]),
@@ -200,7 +200,7 @@ async def test_whatever_is_turned_away_is_told(
 def test_rejection_of_a_grant_is_still_the_one_that_it_was() -> None:
     """The challenge depends on which one it is."""
     for each in (rejection.SECOND_FACTOR, rejection.NOT_BOUND):
-        assert each.of_grant(GrantId("grant_1")) == each
+        assert each.with_grant_id(GrantId("grant_1")) == each
 
 
 # D-4, STD-15

@@ -11,14 +11,14 @@ from tests.support.verifying_node import Node
 
 # SEED-3: the oldest goes, and is verified like a new one when it comes back.
 async def test_no_more_verdicts_are_kept_than_there_is_room_for(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_auth.verifier.MOST_VERDICTS", 3)
+    monkeypatch.setattr("mcp_auth.verifier.MAX_VERDICTS", 3)
     verified: list[str] = []
     verifier = SupabaseTokenVerifier(
         API,
         issuer=PUBLIC_URL,
         keys=OurKeys(),
         sessions=None,
-        standings=node.standings,
+        access_statuses=node.standings,
         revocations=node.revocations,
         clock=node.clock,
         on_first_sight=lambda token: verified.append(token.token_id),

@@ -64,7 +64,7 @@ class Node:
             issuer=PUBLIC_URL,
             keys=OurKeys(),
             sessions=None,
-            standings=self.standings,
+            access_statuses=self.standings,
             revocations=self.revocations,
             clock=self.clock,
             on_first_sight=self.sightings.append,

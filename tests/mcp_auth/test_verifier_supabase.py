@@ -308,7 +308,7 @@ async def test_resource_that_knows_no_project_takes_no_sessions(node: Node) -> N
         issuer=PUBLIC_URL,
         keys=OurKeys(),
         sessions=None,
-        standings=node.standings,
+        access_statuses=node.standings,
         revocations=node.revocations,
         clock=node.clock,
         on_first_sight=lambda _: None,

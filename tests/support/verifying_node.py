@@ -50,7 +50,7 @@ class Node:
             issuer=PUBLIC_URL,
             keys=OurKeys(),
             sessions=self.sessions,
-            standings=self.standings,
+            access_statuses=self.standings,
             revocations=self.revocations,
             clock=self.clock,
             on_first_sight=lambda _: None,

@@ -36,7 +36,7 @@ class Ending:
         self.unlinked: list[Subject] = []
         self.crashes = False
 
-    async def of_everything(self, subject: Subject, reason: str) -> None:
+    async def end_everything(self, subject: Subject, reason: str) -> None:
         assert reason == "account_deleted"
         if self.crashes:
             raise Crash
@@ -44,13 +44,13 @@ class Ending:
         self.was_refused = user is None or not user.is_active
         self.ended.append(subject)
 
-    async def of_grants(self, subject: Subject, reason: str) -> None:
+    async def end_grants(self, subject: Subject, reason: str) -> None:
         raise AssertionError(f"of {subject} all has to end, not grants alone as for {reason}")
 
-    async def of_links(self, subject: Subject) -> None:
+    async def remove_links(self, subject: Subject) -> None:
         self.unlinked.append(subject)
 
-    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+    async def select_with_access(self, subjects: Collection[Subject]) -> Collection[Subject]:
         return subjects
 
 
@@ -145,7 +145,7 @@ async def test_deletion_that_failed_is_not_made_up_for_later(world: World) -> No
         await world.deletion.delete(ADA)
     world.project.stand_in.faults.clear()
     world.clock.advance(minutes=2)
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     assert (await world.row()).email == USER.email
     assert await world.pending() == 0
 
@@ -155,10 +155,10 @@ async def test_crash_after_supabase_deleted_is_made_up_for(world: World) -> None
     with pytest.raises(Crash):
         await world.deletion.delete(ADA)
     world.ending.crashes = False
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     assert await world.pending() == 1  # it could still be under way
     world.clock.advance(minutes=1)
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     assert await world.is_deleted_everywhere()
 
 
@@ -179,7 +179,7 @@ async def test_deletion_whose_answer_was_lost_is_made_up_for(world: World) -> No
     world.project.stand_in.faults.clear()
     await world.admin.delete_user(ADA)
     world.clock.advance(minutes=2)
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     assert await world.is_deleted_everywhere()
 
 
@@ -191,10 +191,10 @@ async def test_settling_waits_while_supabase_cannot_be_asked(world: World) -> No
     world.clock.advance(minutes=2)
     world.project.stand_in.faults.set("500")
     with pytest.raises(ProviderUnavailable):
-        await world.deletion.settle()
+        await world.deletion.finish_interrupted()
     assert await world.pending() == 1
     world.project.stand_in.faults.clear()
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     assert await world.is_deleted_everywhere()
 
 
@@ -204,9 +204,9 @@ async def test_settling_twice_and_on_two_nodes_is_no_harm(world: World) -> None:
         await world.deletion.delete(ADA)
     world.ending.crashes = False
     world.clock.advance(minutes=2)
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     deleted_at = (await world.row()).deleted_at
     world.clock.advance(minutes=2)
-    await world.deletion.settle()
+    await world.deletion.finish_interrupted()
     await world.deletion.delete(ADA)
     assert (await world.row()).deleted_at == deleted_at

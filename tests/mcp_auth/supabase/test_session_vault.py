@@ -64,22 +64,22 @@ class AccessEnd:
         self.is_down = False
         self.cannot_end = False
 
-    async def of_everything(self, subject: Subject, reason: str) -> None:
+    async def end_everything(self, subject: Subject, reason: str) -> None:
         if self.cannot_end:
             raise StoreUnavailable("the database is locked")
         self.ended.append(("everything", subject))
         self.reasons.append(reason)
 
-    async def of_grants(self, subject: Subject, reason: str) -> None:
+    async def end_grants(self, subject: Subject, reason: str) -> None:
         self.ended.append(("grants", subject))
         self.reasons.append(reason)
 
-    async def of_links(self, subject: Subject) -> None:
+    async def remove_links(self, subject: Subject) -> None:
         if self.is_down:
             raise StoreUnavailable("the database is locked")
         self.ended.append(("links", subject))
 
-    async def would_matter_to(self, subjects: Collection[Subject]) -> Collection[Subject]:
+    async def select_with_access(self, subjects: Collection[Subject]) -> Collection[Subject]:
         return await self.store.grants.subjects_with_access(subjects, self.clock())
 
 
@@ -103,7 +103,7 @@ class World:
         return SessionVault(self.client, self.sessions, sealing or encryption(), self.clock)
 
     async def sign_in(self, liveness: Liveness, subject: Subject, session: dict[str, object]) -> None:
-        for write in liveness.note_session(subject, session):
+        for write in liveness.record_sign_in(subject, session):
             await self.database.write(write)
 
     def liveness(self, *, has_secret_key: bool = False) -> Liveness:
@@ -144,7 +144,7 @@ REFRESH = "/token?grant_type=refresh_token"
 
 
 async def test_nobody_is_asked_about_somebody_without_a_session(world: World) -> None:
-    assert await world.held.look(ADA) is None
+    assert await world.held.fetch_report(ADA) is None
     assert world.asked == []
 
 
@@ -152,7 +152,7 @@ async def test_person_with_a_session_is_there(world: World) -> None:
     session = world.session()
     await world.held.keep(ADA, session)
     world.will_answer(HERE)
-    assert await world.held.look(ADA) == HERE_NOW
+    assert await world.held.fetch_report(ADA) == HERE_NOW
     assert world.asked == ["/user"]
     assert world.project.received[0].headers["authorization"] == f"Bearer {session['access_token']}"
 
@@ -161,12 +161,12 @@ async def test_session_is_refreshed_before_its_access_token_runs_out(world: Worl
     await world.held.keep(ADA, world.session())
     world.clock.advance(minutes=59, seconds=31)
     world.will_answer(world.session(2), HERE)
-    assert await world.held.look(ADA) == HERE_NOW
+    assert await world.held.fetch_report(ADA) == HERE_NOW
     assert world.asked == [REFRESH, "/user"]
     assert json.loads(world.project.received[0].body) == {"refresh_token": "canary-refresh-1"}
     world.clock.advance(hours=1)
     world.will_answer(world.session(3), HERE)
-    await world.holder().look(ADA)  # on another node
+    await world.holder().fetch_report(ADA)  # on another node
     assert json.loads(world.project.received[2].body) == {"refresh_token": "canary-refresh-2"}
 
 
@@ -174,7 +174,7 @@ async def test_session_is_refreshed_before_its_access_token_runs_out(world: Worl
 async def test_access_token_that_supabase_no_longer_believes_is_refreshed(world: World) -> None:
     await world.held.keep(ADA, world.session())
     world.will_answer(refused("bad_jwt", 403), world.session(2), HERE)
-    assert await world.held.look(ADA) == HERE_NOW
+    assert await world.held.fetch_report(ADA) == HERE_NOW
     assert world.asked == ["/user", REFRESH, "/user"]
 
 
@@ -182,9 +182,9 @@ async def test_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(wor
     await world.held.keep(ADA, world.session(minutes=0))
     world.will_answer(Reply(b"{}", 500))
     with pytest.raises(ProviderUnavailable):
-        await world.held.look(ADA)
+        await world.held.fetch_report(ADA)
     world.will_answer(world.session(2), HERE)
-    assert await world.held.look(ADA) == HERE_NOW
+    assert await world.held.fetch_report(ADA) == HERE_NOW
     assert json.loads(world.project.received[1].body) == {"refresh_token": "canary-refresh-1"}
 
 
@@ -204,8 +204,8 @@ async def test_refresh_whose_answer_was_lost_is_repeated_with_the_same_token(wor
 async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look: AccountReport) -> None:
     await world.held.keep(ADA, world.session())
     world.will_answer(reply)
-    assert await world.held.look(ADA) == look
-    assert await world.held.look(ADA) == look  # until somebody has acted on it and forgets it
+    assert await world.held.fetch_report(ADA) == look
+    assert await world.held.fetch_report(ADA) == look  # until the session is forgotten
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_what_supabase_says_of_a_session(world: World, reply: Reply, look:
 async def test_what_supabase_says_at_a_refresh(world: World, code: str, look: AccountReport) -> None:
     await world.held.keep(ADA, world.session(minutes=0))
     world.will_answer(refused(code))
-    assert await world.held.look(ADA) == look
+    assert await world.held.fetch_report(ADA) == look
 
 
 # It says nothing of its person, so whatever else there is to ask is asked from here on.
@@ -227,7 +227,7 @@ async def test_what_supabase_says_at_a_refresh(world: World, code: str, look: Ac
 async def test_session_that_ended_by_itself_is_forgotten(world: World, code: str) -> None:
     await world.held.keep(ADA, world.session(minutes=0))
     world.will_answer(refused(code))
-    assert await world.held.look(ADA) is None
+    assert await world.held.fetch_report(ADA) is None
     assert await world.count() == 0
 
 
@@ -247,7 +247,7 @@ async def test_trouble_says_nothing(world: World, reply: Reply | None, minutes: 
     await world.held.keep(ADA, world.session(minutes=minutes))
     world.will_answer(reply)
     with pytest.raises(ProviderUnavailable):
-        await world.held.look(ADA)
+        await world.held.fetch_report(ADA)
     assert await world.count() == 1
 
 
@@ -257,7 +257,7 @@ async def test_newest_session_is_the_one_that_counts(world: World) -> None:
     await world.held.keep(ADA, newest)
     assert await world.count() == 1
     world.will_answer(HERE)
-    await world.held.look(ADA)
+    await world.held.fetch_report(ADA)
     assert world.project.received[0].headers["authorization"] == f"Bearer {newest['access_token']}"
 
 
@@ -273,7 +273,7 @@ async def test_what_is_said_of_a_session_that_was_replaced_meanwhile_does_not_co
 
     async with httpx.AsyncClient(event_hooks={"response": [wait]}) as http:
         slow = SessionVault(SupabaseClient(world.project.url, "k", http), world.sessions, encryption(), world.clock)
-        looking = asyncio.create_task(slow.look(ADA))
+        looking = asyncio.create_task(slow.fetch_report(ADA))
         await arrived.wait()
         await world.held.keep(ADA, world.session(2))
         go_on.set()
@@ -283,7 +283,7 @@ async def test_what_is_said_of_a_session_that_was_replaced_meanwhile_does_not_co
 async def test_two_nodes_that_refresh_at_once_hold_the_same_session(world: World) -> None:
     await world.held.keep(ADA, world.session(minutes=0))
     world.will_answer({**world.session(2), "id": ADA})  # to whichever question comes first
-    looks = await asyncio.gather(world.held.look(ADA), world.holder().look(ADA))
+    looks = await asyncio.gather(world.held.fetch_report(ADA), world.holder().fetch_report(ADA))
     assert list(looks) == [HERE_NOW] * 2
 
 
@@ -303,10 +303,10 @@ async def test_sessions_at_rest_are_sealed_for_their_person(world: World) -> Non
     sealed = await world.database.read(lambda connection: connection.execute(query).scalar_one())
     assert b"canary" not in sealed
     assert encryption().decrypt(sealed, f"supabase session of {EVE}") is None
-    assert await world.holder(encryption(OTHER_SECRET)).look(ADA) is None
+    assert await world.holder(encryption(OTHER_SECRET)).fetch_report(ADA) is None
     world.will_answer(HERE)
     rotated = world.holder(encryption(OTHER_SECRET, SECRET))
-    assert await rotated.look(ADA) == HERE_NOW
+    assert await rotated.fetch_report(ADA) == HERE_NOW
 
 
 # -- acting on it
@@ -336,7 +336,7 @@ async def test_ban_and_deletion_end_everything(world: World, code: str, ended: l
     await world.sign_in(world.liveness(), ADA, world.session())
     world.clock.advance(seconds=61)
     world.will_answer(refused(code, 403))
-    assert not (await world.liveness().presence(ADA)).there
+    assert not (await world.liveness().presence(ADA)).is_active
     assert world.access_end.ended == [(what, ADA) for what in ended]
     assert world.access_end.reasons == [reason]
 
@@ -349,7 +349,7 @@ async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_n
     with pytest.raises(StoreUnavailable):
         await world.liveness().presence(ADA)
     world.access_end.is_down = False
-    assert not (await world.liveness().presence(ADA)).there
+    assert not (await world.liveness().presence(ADA)).is_active
     assert ("links", ADA) in world.access_end.ended
 
 
@@ -357,23 +357,23 @@ async def test_links_that_could_not_be_forgotten_are_forgotten_by_whoever_asks_n
 async def test_ban_whose_end_of_access_was_interrupted_ends_it_when_it_is_told_again(world: World) -> None:
     world.access_end.cannot_end = True
     with pytest.raises(StoreUnavailable):
-        await world.liveness().note(ADA, State.BANNED)
+        await world.liveness().record_state(ADA, State.BANNED)
     world.access_end.cannot_end = False
-    await world.liveness().note(ADA, State.BANNED)
+    await world.liveness().record_state(ADA, State.BANNED)
     assert world.access_end.ended == [("everything", ADA)]
 
 
 async def test_person_without_a_session_is_asked_for_by_name(world: World) -> None:
     world.will_answer({"id": ADA})
-    assert (await world.liveness(has_secret_key=True).presence(ADA)).there
+    assert (await world.liveness(has_secret_key=True).presence(ADA)).is_active
     assert world.asked == [f"/admin/users/{ADA}"]
 
 
 async def test_person_whom_nobody_can_be_asked_about_is_there(world: World) -> None:
-    assert (await world.liveness().presence(ADA)).there
+    assert (await world.liveness().presence(ADA)).is_active
     assert await world.liveness().confirm(ADA) is True
-    await world.liveness().note(ADA, State.BANNED)
-    assert not (await world.liveness().presence(ADA)).there
+    await world.liveness().record_state(ADA, State.BANNED)
+    assert not (await world.liveness().presence(ADA)).is_active
     assert world.asked == []
 
 
@@ -409,10 +409,10 @@ async def test_person_without_access_is_forgotten(world: World) -> None:
 
 
 async def test_round_remembers_whose_access_was_ended(world: World) -> None:
-    await world.liveness().note(ADA, State.BANNED)
+    await world.liveness().record_state(ADA, State.BANNED)
     world.clock.advance(hours=2)
     await world.liveness().sweep()
-    assert not (await world.liveness().presence(ADA)).there
+    assert not (await world.liveness().presence(ADA)).is_active
 
 
 async def test_round_in_an_outage_ends_nothing_and_goes_on_later(world: World) -> None:
@@ -462,5 +462,5 @@ async def test_whoever_was_looked_up_is_not_looked_up_again_in_the_next_ten_seco
     world.clock.advance(seconds=1)
     assert await liveness.confirm(ADA)
     assert reads.count == 2
-    await liveness.note(ADA, State.BANNED)
+    await liveness.record_state(ADA, State.BANNED)
     assert not await liveness.confirm(ADA)

@@ -43,8 +43,8 @@ def revocations(told: list[Subject]) -> Revocations:
 
 
 def test_nothing_is_revoked_at_first(revocations: Revocations) -> None:
-    assert not revocations.end(FIRST_PARTY)
-    assert not revocations.end(SUPABASE)
+    assert not revocations.is_revoked(FIRST_PARTY)
+    assert not revocations.is_revoked(SUPABASE)
 
 
 # D-6, STD-39
@@ -69,7 +69,7 @@ def test_revocation_ends_the_tokens_that_it_is_about(
     revocations: Revocations, kind: RevocationKind, value: str, principal: Principal, ended: bool
 ) -> None:
     revocations.add(make_revocation(kind, value))
-    assert revocations.end(principal) is ended
+    assert revocations.is_revoked(principal) is ended
 
 
 # D-14: signed out everywhere is about what was given until then; whoever signs in again has access.
@@ -87,14 +87,14 @@ def test_person_who_signs_in_again_after_a_revocation_has_access(
     revocations: Revocations, issued_at: datetime, recorded_at: datetime, ended: bool
 ) -> None:
     revocations.add(make_revocation(RevocationKind.SUBJECT, "subject_1", recorded_at))
-    assert revocations.end(replace(FIRST_PARTY, issued_at=issued_at)) is ended
+    assert revocations.is_revoked(replace(FIRST_PARTY, issued_at=issued_at)) is ended
 
 
 def test_newer_revocation_of_a_person_counts_whichever_arrives_first(revocations: Revocations) -> None:
     newer = make_revocation(RevocationKind.SUBJECT, "subject_1", NOW + SECOND)
     older = make_revocation(RevocationKind.SUBJECT, "subject_1", NOW - SECOND)
     revocations.add_all([newer, older], NOW)
-    assert revocations.end(FIRST_PARTY)
+    assert revocations.is_revoked(FIRST_PARTY)
 
 
 # What is remembered of a verified token is looked at again when the version changes.
@@ -130,6 +130,6 @@ def test_each_person_whose_state_changed_is_told_of_once(revocations: Revocation
 def test_revocation_is_known_until_it_expires(revocations: Revocations) -> None:
     revocations.add(make_revocation(RevocationKind.GRANT, "grant_1", expires_at=NOW + SECOND))
     revocations.add_all([], NOW)
-    assert revocations.end(FIRST_PARTY)
+    assert revocations.is_revoked(FIRST_PARTY)
     revocations.add_all([], NOW + SECOND)
-    assert not revocations.end(FIRST_PARTY)
+    assert not revocations.is_revoked(FIRST_PARTY)

@@ -34,7 +34,7 @@ def access_end(revoker: Revoker, sessions: SealedSessions) -> AccessEnd:
 
 
 @pytest.mark.parametrize(
-    ("method", "kind"), [("of_everything", RevocationKind.SUBJECT), ("of_grants", RevocationKind.SUBJECT_GRANTS)]
+    ("method", "kind"), [("end_everything", RevocationKind.SUBJECT), ("end_grants", RevocationKind.SUBJECT_GRANTS)]
 )
 async def test_access_ends_with_grants_sign_ins_and_the_held_session(
     access_end: AccessEnd,
@@ -71,18 +71,18 @@ async def test_access_ends_with_grants_sign_ins_and_the_held_session(
 async def test_person_who_ends_their_own_access_is_the_actor(
     revoker: Revoker, sessions: SealedSessions, events: list[MutableMapping[str, Any]]
 ) -> None:
-    await StoredAccessEnd(revoker, sessions, None).of_everything(ADA, "account_deleted")
+    await StoredAccessEnd(revoker, sessions, None).end_everything(ADA, "account_deleted")
     assert [(event["actor_kind"], event["actor_id"]) for event in events] == [("person", ADA)]
 
 
 async def test_links_go_when_the_account_is_gone(access_end: AccessEnd, store: Store) -> None:
     await store.people.link("https://idp.example", "okta|1", ADA, NOW)
     await store.people.link("https://idp.example", "okta|2", EVE, NOW)
-    await access_end.of_links(ADA)
+    await access_end.remove_links(ADA)
     assert await store.people.linked_subject("https://idp.example", "okta|1") is None
     assert await store.people.linked_subject("https://idp.example", "okta|2") == EVE
 
 
 async def test_end_of_access_matters_to_those_who_have_some(access_end: AccessEnd, store: Store) -> None:
     await add_codes(store, "1")
-    assert await access_end.would_matter_to([ADA, EVE]) == {ADA}
+    assert await access_end.select_with_access([ADA, EVE]) == {ADA}

@@ -170,7 +170,7 @@ async def test_interrupted_deactivation_refuses_the_user_already_and_is_finished
     assert await accounts.sessions.get(ADA) is None
 
 
-# The account may be activated again; whose account was deleted has no links (StoredAccessEnd.of_links).
+# The account may be activated again; whose account was deleted has no links (StoredAccessEnd.remove_links).
 async def test_links_outlive_a_deactivation(accounts: Accounts, store: Store, revoker: Revoker) -> None:
     await give_everything(store, accounts)
     await deactivate_user(ADA, ADMINISTRATOR, accounts, revoker)
